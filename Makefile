@@ -1,0 +1,58 @@
+# Development commands. They need Python 3.11 or newer and a C++ compiler; all else goes into .venv.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+TORCH_STAMP := $(VENV)/.torch
+EXTRAS := dev,cpu,train,export
+CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.h' \) | LC_ALL=C sort)
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help venv demo test pytest lint format sanitize clean
+
+help:
+	@echo "make venv      create $(VENV) with everything (again only when the build inputs change)"
+	@echo "make demo      train on one photo, export, generate and bench"
+	@echo "make test      lint, then run the tests"
+	@echo "make lint      ruff, mypy, import contracts, clang-format"
+	@echo "make format    rewrite the sources in the house format"
+	@echo "make sanitize  kernel tests under the address and undefined-behaviour sanitizers"
+	@echo "make clean     remove builds and caches ($(VENV) too)"
+
+venv: $(STAMP)
+
+$(TORCH_STAMP): requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	@touch $@
+
+# Editable: Python edits need nothing, a C++ or CMake edit makes this rule run again. Build isolation
+# brings scikit-build-core and pybind11, and cmake and ninja where the system has none.
+$(STAMP): $(TORCH_STAMP) pyproject.toml CMakeLists.txt $(CXX_SOURCES)
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e '.[$(EXTRAS)]'
+	@touch $@
+
+demo: venv
+	PATH="$(abspath $(BIN)):$$PATH" bash examples/demo.sh
+
+test: lint pytest
+
+pytest: venv
+	$(BIN)/pytest
+
+lint: venv
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache --no-verbose
+	$(BIN)/clang-format --dry-run -Werror $(CXX_SOURCES)
+
+format: venv
+	$(BIN)/ruff check --fix-only
+	$(BIN)/ruff format
+	$(BIN)/clang-format -i $(CXX_SOURCES)
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,21 @@
+#include "petsgan/build_info.h"
+
+#include <thread>
+
+namespace petsgan {
+
+BuildInfo build_info() {
+  BuildInfo info;
+  info.version = PETSGAN_VERSION;
+#if defined(__clang__)
+  info.compiler = "clang " __clang_version__;
+#else
+  info.compiler = "gcc " __VERSION__;
+#endif
+  info.simd = "portable";
+  const unsigned threads = std::thread::hardware_concurrency();
+  info.threads = threads == 0 ? 1 : static_cast<int>(threads);
+  return info;
+}
+
+}  // namespace petsgan

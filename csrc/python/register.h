@@ -1,0 +1,10 @@
+// The registration function of every binding file.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace petsgan::python {
+
+void register_noise(pybind11::module_& module);
+
+}  // namespace petsgan::python

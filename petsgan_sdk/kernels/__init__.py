@@ -1,0 +1,19 @@
+"""The compute kernels: numpy arrays in, numpy arrays out. Never imports torch."""
+
+from __future__ import annotations
+
+from petsgan_sdk.kernels._backend import Backend, available_backends
+from petsgan_sdk.kernels._build import build_info
+from petsgan_sdk.kernels._noise import normal_noise
+from petsgan_sdk.kernels._patch_reference import PatchReference
+from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
+
+__all__ = [
+    "Backend",
+    "PatchReference",
+    "PatchTransfer",
+    "available_backends",
+    "build_info",
+    "normal_noise",
+    "patch_transfer",
+]

@@ -1,0 +1,32 @@
+"""What the compiled kernels were built with."""
+
+from __future__ import annotations
+
+import os
+import platform
+from importlib.metadata import version
+from typing import Any
+
+from petsgan_sdk.kernels import _backend
+
+__all__ = ["build_info"]
+
+
+def build_info() -> dict[str, Any]:
+    """What the kernels were built with and use here.
+
+    Returns:
+        `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (hardware
+        threads), `backends` (names that `backend=` accepts).
+    """
+    core = _backend.core()
+    if core is None:
+        found = {
+            "version": version("petsgan-sdk"),
+            "compiler": f"none (numpy on Python {platform.python_version()})",
+            "simd": "none",
+            "threads": os.cpu_count() or 1,
+        }
+    else:
+        found = core.build_info()
+    return {**found, "backends": list(_backend.available_backends())}

@@ -1,0 +1,100 @@
+"""Patch transfer: for every patch of a feature map, the values of the most similar reference patch.
+
+PetsGAN eq. 7, streamed over the diagonals of the similarity tensor and never unfolded.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.kernels import _backend, _patch_transfer_numpy
+from petsgan_sdk.kernels._checks import check_array, check_finite
+from petsgan_sdk.kernels._patch_reference import PatchReference
+
+__all__ = ["PatchTransfer", "patch_transfer"]
+
+
+class PatchTransfer(NamedTuple):
+    """What `patch_transfer` returns."""
+
+    values: NDArray[np.float32]
+    """`[N, V, h, w]` float32, overlapping reference patches averaged."""
+    index: NDArray[np.int32]
+    """`[N, h, w]` int32, y * w_reference + x of the best match of each patch's centre."""
+    weight: NDArray[np.float32]
+    """`[N, h, w]` float32 in (0, 1], the softmax of the best match."""
+
+
+def patch_transfer(
+    query: NDArray[np.float32],
+    reference: PatchReference,
+    *,
+    temperature: float,
+    normalize: bool = True,
+    threads: int = 1,
+    backend: _backend.Backend = "auto",
+) -> PatchTransfer:
+    """Rebuild a map from the reference patches that are most similar to its own.
+
+    Around each query pixel lies a patch of window x window features, 0 outside the map. Patches
+    are compared by cosine (a patch of zeros has cosine 0 with all). The best reference patch gets
+    the weight softmax(cosine / temperature) over all reference patches; then overlapping patches
+    are averaged with these weights.
+
+    Args:
+        query: `[N, C, h, w]` float32, finite; N may be 0, h and w may differ from the reference's.
+        reference: What to search.
+        temperature: Of the softmax, >= 0; the paper's code uses 0.01. 0 means weight 1.
+        normalize: True divides by the sum of the weights that voted for a pixel, and reference
+            pixels outside the image do not vote, so that brightness is kept. False is eq. 7 to the
+            letter: weighted sum, 0 outside, divided by the number of patches that cover the pixel.
+        threads: Most threads to use; the result is bit-identical for any number.
+        backend: Implementation; `"auto"` prefers cpu over numpy.
+
+    Returns:
+        Values, index and weight.
+
+    Raises:
+        ShapeError: `query` has another rank, channel count, or no pixels.
+        DTypeError: `query` is not C-contiguous float32.
+        ConfigError: `temperature` or `threads` is out of range.
+        InputError: A feature is NaN or infinite.
+        BackendUnavailableError: The named backend is not built.
+
+    Note:
+        Deterministic for a fixed backend. Between equal cosines the numpy twin takes the lowest
+        index; the C++ kernel takes the same one on every run.
+    """
+    name = "patch_transfer: query"
+    check_array(query, name=name, axes="N, C, h, w")
+    channels = reference.features.shape[0]
+    if query.shape[1] != channels or 0 in query.shape[2:]:
+        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
+        raise ShapeError(message)
+    if not (math.isfinite(temperature) and temperature >= 0):
+        message = f"patch_transfer: temperature must be finite and >= 0, got {temperature!r}"
+        raise ConfigError(message)
+    if threads < 1:
+        message = f"patch_transfer: threads must be at least 1, got {threads!r}"
+        raise ConfigError(message)
+    if _backend.resolve(backend) == "numpy":
+        check_finite(query, name=name)
+        return PatchTransfer(
+            *_patch_transfer_numpy.patch_transfer(
+                query,
+                reference.features,
+                reference.values,
+                window=reference.window,
+                temperature=temperature,
+                normalize=normalize,
+            )
+        )
+    packed = reference._packed  # noqa: SLF001 - one module in two files
+    return PatchTransfer(
+        *packed.transfer(query, temperature=temperature, normalize=normalize, threads=threads)
+    )

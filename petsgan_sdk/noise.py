@@ -1,0 +1,212 @@
+"""Noise and position as pure functions of pixel coordinates; numpy only.
+
+The same seed gives the same values for any batch, tile, thread count and language: this module and
+csrc/common/{philox,box_muller}.h compute the same IEEE-754 operations in the same order, so their
+float32 results are equal bit by bit. Change one only together with the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsgan_sdk.errors import ConfigError, ShapeError
+
+__all__ = ["check_noise_block", "normal_noise", "philox4x32", "positional_encoding"]
+
+_LOW_32 = np.uint64(0xFFFFFFFF)
+_MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
+_WEYL = (0x9E3779B9, 0xBB67AE85)
+_MAX_STAGE = 1 << 16
+_MAX_CHANNELS = 1 << 18
+
+
+def philox4x32(counter: NDArray[np.uint32], key: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Philox 4x32-10 of Salmon et al. (SC 2011), as in Random123.
+
+    Args:
+        counter: `[..., 4]` uint32.
+        key: `[2]` uint32.
+
+    Returns:
+        `[..., 4]` uint32, four random words per counter.
+    """
+    c0, c1, c2, c3 = (counter[..., i].astype(np.uint64) for i in range(4))
+    key0, key1 = int(key[0]), int(key[1])
+    for _ in range(10):
+        product0, product1 = _MULTIPLIERS[0] * c0, _MULTIPLIERS[1] * c2
+        c0, c1, c2, c3 = (
+            (product1 >> np.uint64(32)) ^ c1 ^ np.uint64(key0),
+            product1 & _LOW_32,
+            (product0 >> np.uint64(32)) ^ c3 ^ np.uint64(key1),
+            product0 & _LOW_32,
+        )
+        key0, key1 = (key0 + _WEYL[0]) & 0xFFFFFFFF, (key1 + _WEYL[1]) & 0xFFFFFFFF
+    return np.stack([c0, c1, c2, c3], axis=-1).astype(np.uint32)
+
+
+def _natural_log(x: NDArray[np.float64]) -> NDArray[np.float64]:
+    # x = m 2^e with sqrt(1/2) <= m < sqrt(2), ln m = 2 atanh((m - 1) / (m + 1)).
+    mantissa, exponent = np.frexp(x)
+    small = mantissa < 0.70710678118654752
+    mantissa = np.where(small, mantissa * 2.0, mantissa)
+    exponent = exponent - small
+    f = (mantissa - 1.0) / (mantissa + 1.0)
+    s = f * f
+    series = np.full_like(x, 1.0 / 23.0)
+    for odd in range(21, 0, -2):
+        series = series * s + 1.0 / odd
+    return exponent.astype(np.float64) * 0.69314718055994531 + 2.0 * f * series
+
+
+def _cos_sin_turns(u: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    # cos and sin of 2 pi u: the nearest quarter turn, then Taylor on [-pi/4, pi/4].
+    quarter = np.floor(u * 4.0 + 0.5)
+    x = (u - quarter * 0.25) * 6.2831853071795865
+    s = x * x
+    cos_x, sin_x = np.ones_like(x), np.ones_like(x)
+    for k in range(9, 0, -1):
+        cos_x = 1.0 - cos_x * s / float((2 * k - 1) * (2 * k))
+        sin_x = 1.0 - sin_x * s / float((2 * k) * (2 * k + 1))
+    sin_x = sin_x * x
+    turn = quarter.astype(np.int64) & 3
+    cosine = np.choose(turn, [cos_x, -sin_x, -cos_x, sin_x])
+    sine = np.choose(turn, [sin_x, cos_x, -sin_x, -cos_x])
+    return cosine, sine
+
+
+def _box_muller(words: NDArray[np.uint32]) -> NDArray[np.float32]:
+    u = (words.astype(np.float64) + 0.5) * 2.0**-32
+    radius = np.sqrt(-2.0 * _natural_log(u[..., 0::2]))
+    cosine, sine = _cos_sin_turns(u[..., 1::2])
+    pairs = np.stack([radius * cosine, radius * sine], axis=-1)
+    return pairs.reshape(words.shape).astype(np.float32)
+
+
+def check_noise_block(
+    shape: Sequence[int],
+    *,
+    seed: int,
+    stage: int = 0,
+    first_image: int = 0,
+    top: int = 0,
+    left: int = 0,
+) -> tuple[int, int, int, int]:
+    """Refuse arguments that `normal_noise` has no meaning for.
+
+    Returns:
+        The shape as a tuple of four.
+
+    Raises:
+        ShapeError: `shape` is not four sizes of at least 0, or has too many channels.
+        ConfigError: Another argument is out of range.
+    """
+    if len(shape) != 4 or any(size < 0 for size in shape) or shape[1] > _MAX_CHANNELS:
+        message = f"normal_noise: shape must be (N, C <= {_MAX_CHANNELS}, H, W), got {shape!r}"
+        raise ShapeError(message)
+    limits = {
+        "seed": (seed, 0, 1 << 64),
+        "stage": (stage, 0, _MAX_STAGE),
+        "first_image": (first_image, 0, (1 << 32) - shape[0] + 1),
+        "top": (top, -(1 << 31), (1 << 31) - shape[2] + 1),
+        "left": (left, -(1 << 31), (1 << 31) - shape[3] + 1),
+    }
+    for name, (value, low, high) in limits.items():
+        if not isinstance(value, (int, np.integer)) or not low <= value < high:
+            message = f"normal_noise: {name} must be an integer in [{low}, {high}), got {value!r}"
+            raise ConfigError(message)
+    return shape[0], shape[1], shape[2], shape[3]
+
+
+def normal_noise(
+    shape: Sequence[int],
+    *,
+    seed: int,
+    stage: int = 0,
+    first_image: int = 0,
+    top: int = 0,
+    left: int = 0,
+) -> NDArray[np.float32]:
+    """Standard normal noise, a pure function of (seed, stage, image, channel, row, column).
+
+    Args:
+        shape: `(N, C, H, W)`.
+        seed: 0 <= seed < 2^64.
+        stage: Number of the network input that the noise feeds, 0 <= stage < 2^16.
+        first_image: Number of the first image in the seed's stream.
+        top: Row of the block's first pixel; may be negative.
+        left: Column of the block's first pixel; may be negative.
+
+    Returns:
+        `[N, C, H, W]` float32.
+
+    Raises:
+        ShapeError: `shape` is not four sizes of at least 0.
+        ConfigError: Another argument is out of range.
+    """
+    batch, channels, height, width = check_noise_block(
+        shape, seed=seed, stage=stage, first_image=first_image, top=top, left=left
+    )
+    seed, groups = int(seed), -(-channels // 4)
+    counter = np.empty((batch, groups, height, width, 4), dtype=np.uint32)
+    # Negative coordinates count modulo 2^32, as two's complement does.
+    counter[..., 0] = (np.arange(left, left + width) & 0xFFFFFFFF)[None, None, None, :]
+    counter[..., 1] = (np.arange(top, top + height) & 0xFFFFFFFF)[None, None, :, None]
+    counter[..., 2] = np.arange(first_image, first_image + batch)[:, None, None, None]
+    counter[..., 3] = ((stage << 16) | np.arange(groups))[None, :, None, None]
+    key = np.array([seed & 0xFFFFFFFF, seed >> 32], dtype=np.uint32)
+    normals = _box_muller(philox4x32(counter, key))
+    planes = np.moveaxis(normals, -1, 2).reshape(batch, 4 * groups, height, width)
+    return np.ascontiguousarray(planes[:, :channels])
+
+
+def positional_encoding(
+    height: int,
+    width: int,
+    *,
+    frequencies: Sequence[float],
+    extent: tuple[int, int] | None = None,
+    top: int = 0,
+    left: int = 0,
+) -> NDArray[np.float32]:
+    """Sines and cosines of the pixel coordinates.
+
+    Args:
+        height: Rows of the canvas.
+        width: Columns of the canvas.
+        frequencies: Radians per pixel.
+        extent: `(rows, columns)` that the canvas is stretched over, so that a canvas of any size
+            spans the coordinates seen in training; None leaves coordinates as they are.
+        top: First row, for a tile of the canvas.
+        left: First column, for a tile of the canvas.
+
+    Returns:
+        `[1, 4 * len(frequencies), height, width]` float32 in [-1, 1]. Channels: sin(f x), cos(f x)
+        for every f, then sin(f y), cos(f y) for every f.
+
+    Raises:
+        ShapeError: A size is below 1.
+        ConfigError: `frequencies` is empty.
+    """
+    if height < 1 or width < 1 or (extent is not None and min(extent) < 1):
+        message = (
+            "positional_encoding: height, width and extent must be at least 1, "
+            f"got {height}x{width}, extent {extent!r}"
+        )
+        raise ShapeError(message)
+    if not frequencies:
+        message = "positional_encoding: frequencies must name at least one, got none"
+        raise ConfigError(message)
+    x = np.arange(left, left + width, dtype=np.float64)
+    y = np.arange(top, top + height, dtype=np.float64)
+    if extent is not None:
+        x = (x + 0.5) * extent[1] / width - 0.5
+        y = (y + 0.5) * extent[0] / height - 0.5
+    out = np.empty((2, len(frequencies), 2, height, width), dtype=np.float32)
+    for k, frequency in enumerate(frequencies):
+        out[0, k, 0], out[0, k, 1] = np.sin(frequency * x), np.cos(frequency * x)
+        out[1, k, 0] = np.sin(frequency * y)[:, None]
+        out[1, k, 1] = np.cos(frequency * y)[:, None]
+    return out.reshape(1, 4 * len(frequencies), height, width)
