@@ -1,0 +1,346 @@
+"""The one file format of this SDK: a plain zip of bytes with a manifest that vouches for them.
+
+Checkpoints and bundles are both containers. Reading one never runs code from it, never unpacks
+anything, and accepts exactly the bytes that `write_container` writes: every byte of the file is
+covered either by a digest or by the fixed layout. The digests catch damage; they are no signature,
+so they do not say who wrote the file.
+
+This module imports the standard library, numpy and the base of the SDK only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO, NoReturn, TypeAlias
+
+from petsgan_sdk import _stored_zip
+from petsgan_sdk._npy import pack_array, unpack_array
+from petsgan_sdk.errors import ConfigError, OutputError, PetsganError
+from petsgan_sdk.files import atomic_write
+
+__all__ = [
+    "MANIFEST",
+    "Container",
+    "Json",
+    "pack_array",
+    "read_container",
+    "unpack_array",
+    "write_container",
+]
+
+Json: TypeAlias = "bool | int | float | str | Sequence[Json] | Mapping[str, Json] | None"
+
+MANIFEST = "manifest.json"
+"""Name of the first member."""
+
+_RESERVED = ("format", "format_version", "members")
+_MAX_MEMBERS = 4096
+_MAX_DIRECTORY_BYTES = 1 << 20
+_MAX_MANIFEST_BYTES = 4 << 20
+_DEFAULT_MAX_BYTES = 1 << 30
+_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
+_MAX_NAME_CHARS = 128
+_PICKLE_HEADS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
+_TORCH = "a torch checkpoint, whose pickle could run code and is never loaded"
+_COPY_AGAIN = "copy or create the file again"
+_LEGACY_TORCH_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
+
+
+class _RefusedError(Exception):
+    """Why a file is no container of ours, said without its name; never leaves this module."""
+
+    def __init__(self, found: str, *, hint: str = "") -> None:
+        super().__init__(found)
+        self.hint = hint
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """A container that was read and verified."""
+
+    header: dict[str, Any]
+    """The whole manifest, `format`, `format_version` and `members` included."""
+    members: dict[str, bytes]
+    """Contents by name, without the manifest."""
+    digest: str
+    """sha256 of the manifest as hex; it identifies the contents, since it covers their digests."""
+
+
+def write_container(
+    path: Path,
+    *,
+    format: str,
+    format_version: int,
+    header: Mapping[str, Json],
+    members: Mapping[str, bytes],
+    overwrite: bool,
+) -> int:
+    """Write a container atomically; the same arguments always give the same bytes.
+
+    Args:
+        path: The file to write.
+        format: What the file is, `"petsgan-<kind>"`.
+        format_version: Version of the meaning of header and members.
+        header: Further keys of the manifest; finite JSON, no reserved key.
+        members: Contents by name; names are relative, with `/` and plain ASCII characters.
+        overwrite: Whether an existing file may be replaced.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        ConfigError: A reserved key or a member name that no reader would accept.
+        OutputError: The file cannot be written, or would pass 4 GiB.
+    """
+    for key in _RESERVED:
+        if key in header:
+            msg = f"container: header key {key!r} is reserved, got it set by the caller"
+            raise ConfigError(msg)
+    for name in members:
+        problem = "the manifest's own name" if name == MANIFEST else _name_problem(name)
+        if problem:
+            msg = f"container: member {name!r} must be a plain relative name, got {problem}"
+            raise ConfigError(msg)
+    names = sorted(members)
+    table = {
+        name: {"bytes": len(members[name]), "sha256": _sha256(members[name])} for name in names
+    }
+    content = {**header, "format": format, "format_version": format_version, "members": table}
+    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+    manifest = text.encode()
+    ordered = [(MANIFEST, manifest), *((name, members[name]) for name in names)]
+    chunks = list(_stored_zip.pack(ordered, comment=_comment(manifest)))
+    total = sum(map(len, chunks))
+    if total > _stored_zip.MAX_ARCHIVE_BYTES:
+        msg = f"output: {str(path)!r} must stay below 4 GiB, got {total} bytes"
+        raise OutputError(msg)
+    atomic_write(path, chunks, overwrite=overwrite)
+    return total
+
+
+def read_container(
+    path: Path,
+    *,
+    format: str,
+    format_version: int,
+    error: type[PetsganError],
+    max_bytes: int = _DEFAULT_MAX_BYTES,
+) -> Container:
+    """Read and verify a whole container.
+
+    Args:
+        path: The file to read.
+        format: The format it must have, `"petsgan-<kind>"`.
+        format_version: The version it must have.
+        error: What to raise, `CheckpointError` or `BundleError`.
+        max_bytes: Largest total size; checked before anything is read.
+
+    Returns:
+        The manifest and the members.
+
+    Raises:
+        PetsganError: `error`, with one line that says what was found, for anything but the exact
+            bytes of an undamaged container of this format and version.
+    """
+    path = Path(path)
+    kind = _kind(format)
+    cause: BaseException | None = None
+    hint = ""
+    try:
+        if path.is_dir():
+            found = "a folder"
+        else:
+            with path.open("rb") as file:
+                return _read(file, format, format_version, max_bytes=max_bytes)
+    except FileNotFoundError:
+        found = "no file"
+    except _RefusedError as exc:
+        found, hint = str(exc), exc.hint
+    except (OSError, ValueError) as exc:  # ValueError: a NUL byte in the name
+        found, cause = f"a file that cannot be read ({exc})", exc
+    msg = f"{kind}: {str(path)!r} must be a petsgan {kind}, got {found}"
+    raise error(f"{msg}; hint: {hint}" if hint else msg) from cause
+
+
+def _read(file: BinaryIO, format_name: str, version: int, *, max_bytes: int) -> Container:
+    entries = _checked_entries(file, max_bytes=max_bytes)
+    file.seek(0)
+    # The version is judged before the digests, since a later version may compute them otherwise.
+    manifest, is_exact = _next_member(file, entries[0])
+    header = _parse(manifest)
+    _check_format(header, format_name, version)
+    table = _member_table(header, entries)
+    members: dict[str, bytes] = {}
+    for entry in entries[1:]:
+        data, is_next_exact = _next_member(file, entry)
+        if table[entry.name] != {"bytes": len(data), "sha256": _sha256(data)}:
+            _damaged(f"the sha256 or size of member {entry.name!r} differs from the manifest")
+        members[entry.name] = data
+        is_exact = is_exact and is_next_exact
+    ordered = [(MANIFEST, manifest), *members.items()]
+    comment = _comment(manifest)
+    tail = file.read()
+    if not tail.endswith(comment):
+        _damaged(f"the sha256 of {MANIFEST} differs from the one at the end of the file")
+    if not is_exact or tail != _stored_zip.directory(ordered, comment=comment):
+        _damaged("the zip structure is not the one that petsgan-sdk writes")
+    return Container(header=header, members=members, digest=_sha256(manifest))
+
+
+def _checked_entries(file: BinaryIO, *, max_bytes: int) -> list[_stored_zip.Entry]:
+    """Judge the file by its first bytes and its directory, before any member is read."""
+    head = file.read(len(_LEGACY_TORCH_HEAD))
+    try:
+        entries = _stored_zip.read_entries(
+            file, max_entries=_MAX_MEMBERS, max_directory_bytes=_MAX_DIRECTORY_BYTES
+        )
+    except _stored_zip.StoredZipError as exc:
+        _refuse_head(head, str(exc))
+    names = [entry.name for entry in entries]
+    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
+        _refuse(_TORCH)
+    total = sum(entry.size_bytes for entry in entries)
+    if total > max_bytes:
+        found = f"members of {total} bytes in all, of which at most {max_bytes} are allowed"
+        _refuse(found)
+    seen: set[str] = set()
+    for entry in entries:
+        _check_entry(entry, is_duplicate=entry.name in seen)
+        seen.add(entry.name)
+    if names[:1] != [MANIFEST] or entries[0].size_bytes > _MAX_MANIFEST_BYTES:
+        found = (
+            f"a zip that does not begin with a {MANIFEST} of at most {_MAX_MANIFEST_BYTES} bytes"
+        )
+        _refuse(found)
+    return entries
+
+
+def _check_entry(entry: _stored_zip.Entry, *, is_duplicate: bool) -> None:
+    problem = _name_problem(entry.name)
+    if not problem and is_duplicate:
+        problem = "a duplicate"
+    if not problem and not entry.is_regular:
+        problem = "a link or another special file"
+    if not problem and not entry.is_stored:
+        problem = "compressed or encrypted"
+    if problem:
+        found = f"member {_short(entry.name)}, which is {problem}"
+        _refuse(found)
+
+
+def _name_problem(name: str) -> str:
+    """Say why a member name is refused, or return an empty string."""
+    if name.startswith("/"):
+        return "an absolute path"
+    if "\\" in name:
+        return "a path with a backslash"
+    if name[1:2] == ":":
+        return "a path with a drive letter"
+    if ".." in name.split("/"):
+        return "a path with '..'"
+    if len(name) > _MAX_NAME_CHARS or not _NAME.fullmatch(name) or "." in name.split("/"):
+        return f"not a name of plain ASCII characters and at most {_MAX_NAME_CHARS} of them"
+    return ""
+
+
+def _next_member(file: BinaryIO, entry: _stored_zip.Entry) -> tuple[bytes, bool]:
+    """Read the member at the file's position, and whether its header is as this SDK writes it."""
+    header = file.read(len(_stored_zip.local_header(entry.name, b"")))
+    data = file.read(entry.size_bytes)
+    return data, header == _stored_zip.local_header(entry.name, data)
+
+
+def _parse(manifest: bytes) -> dict[str, Any]:
+    try:
+        header = json.loads(manifest, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        header = None
+    if not isinstance(header, dict):
+        _damaged(f"{MANIFEST} is not a JSON object")
+    return header
+
+
+def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    unique = dict(pairs)
+    if len(unique) != len(pairs):
+        msg = "a key twice"
+        raise ValueError(msg)
+    return unique
+
+
+def _no_constant(text: str) -> NoReturn:
+    msg = f"{text} is not JSON"
+    raise ValueError(msg)
+
+
+def _check_format(header: Mapping[str, Any], format_name: str, version: int) -> None:
+    found = header.get("format")
+    if found != format_name:
+        ours = {"petsgan-checkpoint": "a petsgan checkpoint", "petsgan-bundle": "a petsgan bundle"}
+        hints = {
+            "petsgan-checkpoint": "petsgan-sdk export makes a bundle of it",
+            "petsgan-bundle": "give the checkpoint that petsgan-sdk train wrote",
+        }
+        known = found if isinstance(found, str) else ""
+        _refuse(ours.get(known, f"format {_short(found)}"), hint=hints.get(known, ""))
+    found = header.get("format_version")
+    if type(found) is not int or found != version:
+        is_newer = isinstance(found, int) and found > version
+        hint = "update petsgan-sdk" if is_newer else "create the file again with this petsgan-sdk"
+        _refuse(f"format version {_short(found)} where {version} is read", hint=hint)
+
+
+def _member_table(
+    header: Mapping[str, Any], entries: Sequence[_stored_zip.Entry]
+) -> dict[str, object]:
+    table = header.get("members")
+    if not isinstance(table, dict):
+        _damaged(f"{MANIFEST} has no table of members")
+    found = {entry.name for entry in entries[1:]}
+    if found != set(table):
+        missing, extra = sorted(set(table) - found), sorted(found - set(table))
+        _damaged(f"members missing: {_short(missing)}, not in the manifest: {_short(extra)}")
+    return table
+
+
+def _refuse_head(head: bytes, problem: str) -> NoReturn:
+    """Say what a file is that no zip directory could be read from."""
+    if not head:
+        _refuse("an empty file")
+    if head == _LEGACY_TORCH_HEAD:
+        _refuse(_TORCH)
+    if head.startswith(_PICKLE_HEADS):
+        _refuse("a pickle, which could run code and is never loaded")
+    if not b"PK\x03\x04".startswith(head[:4]):
+        _refuse("a file that is not a zip")
+    _refuse(problem, hint=_COPY_AGAIN)
+
+
+def _refuse(found: str, *, hint: str = "") -> NoReturn:
+    raise _RefusedError(found, hint=hint)
+
+
+def _damaged(found: str) -> NoReturn:
+    _refuse(f"a damaged one: {found}", hint=_COPY_AGAIN)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= _MAX_NAME_CHARS else text[:_MAX_NAME_CHARS] + "..."
+
+
+def _kind(format_name: str) -> str:
+    return format_name.removeprefix("petsgan-")
+
+
+def _comment(manifest: bytes) -> bytes:
+    return f"sha256:{_sha256(manifest)}".encode()
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
