@@ -77,9 +77,9 @@ def unpack_array(
     """
     header_bytes, shape, found = _parse_header(data)
     problem = "" if header_bytes else "bytes that are not"
+    size = math.prod(shape) * found.itemsize
     if not size and math.prod(max(side, 1) for side in shape) > _MAX_EMPTY:
         problem = f"an empty shape {shape}"  # numpy has a limit here too, and an error of its own
-    size = math.prod(shape) * found.itemsize
     if not problem and len(data) != header_bytes + size:
         problem = f"{len(data) - header_bytes} bytes for shape {shape} of {found}"
     if problem:
