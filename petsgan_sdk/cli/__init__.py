@@ -1,0 +1,68 @@
+"""The command line. Neither importing it nor `--help` imports numpy or anything that computes."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from petsgan_sdk.cli._group import ErrorGroup
+from petsgan_sdk.cli.bench import bench_command
+from petsgan_sdk.cli.doctor import doctor_command
+from petsgan_sdk.cli.export import export_command
+from petsgan_sdk.cli.generate import generate_command
+from petsgan_sdk.cli.info import info_command
+from petsgan_sdk.cli.train import train_command
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="petsgan-sdk",
+    cls=ErrorGroup,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    no_args_is_help=True,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms, wanted rarely
+
+        sys.stdout.write(f"petsgan-sdk {version('petsgan-sdk')}\n")
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Print the traceback of an error.")
+    ] = False,
+) -> None:
+    """Learn a generator from one image, then make any number of images of any size from it."""
+
+
+app.command("train")(train_command)
+app.command("export")(export_command)
+app.command("generate")(generate_command)
+app.command("bench")(bench_command)
+app.command("info")(info_command)
+app.command("doctor")(doctor_command)
+
+
+def main() -> None:
+    """Entry point of the `petsgan-sdk` program."""
+    try:
+        app(prog_name="petsgan-sdk")
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(130)

@@ -1,0 +1,78 @@
+"""Types and helpers that several commands share. Imports nothing heavy."""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from importlib import import_module
+from types import ModuleType
+from typing import Any
+
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+
+__all__ = ["Provider", "import_extra", "note", "parse_size", "print_json", "print_line"]
+
+_SIZE = re.compile(r"([0-9]{1,12})[xX]([0-9]{1,12})")
+
+
+class Provider(StrEnum):
+    """Where the graphs of a bundle run."""
+
+    auto = "auto"
+    cpu = "cpu"
+    cuda = "cuda"
+
+
+def parse_size(text: str) -> tuple[int, int]:
+    """Read `WIDTHxHEIGHT`.
+
+    Returns:
+        `(width, height)` in pixels, not yet checked against limits.
+
+    Raises:
+        ConfigError: The text has another form.
+    """
+    match = _SIZE.fullmatch(text.strip())
+    if match is None:
+        msg = f"--size must be WIDTHxHEIGHT in pixels such as 640x480, got {text!r}"
+        raise ConfigError(msg)
+    return int(match[1]), int(match[2])
+
+
+def print_json(result: Mapping[str, Any]) -> None:
+    """Print one JSON object to stdout."""
+    sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def print_line(line: str) -> None:
+    """Print one line of the result to stdout."""
+    sys.stdout.write(line + "\n")
+
+
+def note(line: str) -> None:
+    """Print one line that is not a result to stderr."""
+    sys.stderr.write(line + "\n")
+
+
+def import_extra(module: str, *, extra: str, task: str) -> ModuleType:
+    """Import a part of the SDK that needs an optional package.
+
+    Args:
+        module: Its full name.
+        extra: The extra that brings the package.
+        task: What the user wants to do, for the message.
+
+    Raises:
+        BackendUnavailableError: A package of the extra is not installed.
+    """
+    try:
+        return import_module(module)
+    except ModuleNotFoundError as exc:
+        missing = exc.name or "a package"
+        if missing.partition(".")[0] == "petsgan_sdk":
+            raise
+        msg = f"{task} needs the package {missing!r}, which is not installed"
+        raise BackendUnavailableError(msg, hint=f'pip install "petsgan-sdk[{extra}]"') from exc

@@ -1,0 +1,40 @@
+"""`petsgan-sdk doctor`: what works here and what is missing."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import typer
+
+from petsgan_sdk.cli._options import print_json, print_line
+from petsgan_sdk.errors import BackendUnavailableError
+
+__all__ = ["doctor_command"]
+
+
+def doctor_command(
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Try every part; exit 0 when bundles can be sampled here, else 3."""
+    from petsgan_sdk.runtime.doctor import diagnose  # noqa: PLC0415 - heavy
+
+    diagnosis = diagnose()
+    if as_json:
+        print_json(diagnosis)
+    else:
+        _print_table(diagnosis)
+    if not diagnosis["ok"]:
+        raise typer.Exit(BackendUnavailableError.exit_code)
+
+
+def _print_table(diagnosis: dict[str, Any]) -> None:
+    for name, version in diagnosis["versions"].items():
+        print_line(f"{name:<18}{version or 'not installed'}")
+    for name, entry in diagnosis["providers"].items():
+        print_line(f"provider {name:<9}{'ok' if entry['ok'] else 'no'}: {entry['detail']}")
+    print_line(f"kernels           {', '.join(diagnosis['kernels'])}")
+    for entry in diagnosis["missing"]:
+        print_line(f"missing: {entry['what']}: {entry['detail']}")
+        print_line(f"    {entry['install']}")
+    print_line("ready to sample" if diagnosis["ok"] else "not ready to sample")

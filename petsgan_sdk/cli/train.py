@@ -1,0 +1,85 @@
+"""`petsgan-sdk train`: a photo to a checkpoint."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from petsgan_sdk.cli._options import import_extra, print_json, print_line
+from petsgan_sdk.cli.progress import ProgressBar, format_seconds
+
+__all__ = ["train_command"]
+
+
+class Preset(StrEnum):
+    """The recipes that come with the SDK."""
+
+    fast = "fast"
+    paper = "paper"
+
+
+def train_command(
+    image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any photo that Pillow reads.")],
+    *,
+    output: Annotated[
+        Path, typer.Option("-o", "--output", metavar="MODEL.pt", help="The checkpoint.")
+    ],
+    preset: Annotated[Preset, typer.Option(help="fast: minutes on a CPU.")] = Preset.fast,
+    max_size: Annotated[int, typer.Option(help="Longer side for training, in pixels.")] = 256,
+    steps: Annotated[
+        int | None, typer.Option(help="Training steps.  [default: the preset's]")
+    ] = None,
+    prior: Annotated[str, typer.Option(help="Where layouts come from.")] = "internal",
+    features: Annotated[
+        str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
+    ] = "auto",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    seed: Annotated[int, typer.Option(help="0 to 2**64-1.")] = 0,
+    flip: Annotated[
+        bool, typer.Option("--flip/--no-flip", help="Also learn from the mirrored photo.")
+    ] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Overwrite an existing checkpoint.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Learn a generator from one image. Ctrl-C saves; --resume continues."""
+    training = import_extra("petsgan_sdk.training", extra="train", task="training")
+    with ProgressBar("training", unit="step") as bar:
+
+        def show(progress: Any) -> None:
+            bar.update(progress.step, progress.steps, numbers=progress.losses, phase=progress.phase)
+
+        result = training.train(
+            image,
+            output,
+            preset=preset.value,
+            max_size_px=max_size,
+            steps=steps,
+            prior=prior,
+            features=features,
+            device=device,
+            seed=seed,
+            resume=resume,
+            overwrite=force,
+            flip=flip,
+            progress=show,
+            note=bar.note,
+        )
+    width, height = result.size_px
+    if as_json:
+        print_json(
+            {
+                "checkpoint": str(result.checkpoint),
+                "steps": result.steps,
+                "seconds": result.seconds,
+                "size": [width, height],
+            }
+        )
+        return
+    took = format_seconds(result.seconds)
+    print_line(f"{result.checkpoint} ({result.steps} steps at {width}x{height} in {took})")

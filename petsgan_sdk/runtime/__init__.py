@@ -1,0 +1,7 @@
+"""Sampling a bundle: numpy and ONNX Runtime, never torch."""
+
+from __future__ import annotations
+
+from petsgan_sdk.runtime.sampler import ImageArray, Sampler, load
+
+__all__ = ["ImageArray", "Sampler", "load"]

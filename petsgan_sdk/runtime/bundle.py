@@ -1,0 +1,174 @@
+"""Open a `.petsgan` file and check that its steps fit together, before anything runs.
+
+The container has already checked every byte against its digest; here the question is whether the
+list of steps makes sense: each member that a step names is there, each tensor it reads was made by
+an earlier step, no tensor is made twice. Never imports torch or onnx.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petsgan_sdk.container import read_container, unpack_array
+from petsgan_sdk.errors import BundleError
+from petsgan_sdk.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    BundleManifest,
+    GraphStep,
+    NoiseStep,
+    PatchTransferStep,
+    PositionStep,
+    Step,
+    TextureTransferStep,
+    parse,
+)
+
+__all__ = ["Bundle", "open_bundle", "step_reads", "step_writes"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """The contents of one bundle, checked. Short-lived: sessions and kernels keep what they use."""
+
+    path: Path
+    """The file it came from."""
+    manifest: BundleManifest
+    """The typed header."""
+    digest: str
+    """sha256 of the manifest, hex; it names every member's digest, so it names the model."""
+    size_bytes: int
+    """Size of the file."""
+    graphs: dict[str, bytes]
+    """Serialised ONNX models by member name."""
+    arrays: dict[str, Array]
+    """Constants by member name."""
+    member_sizes_bytes: dict[str, int]
+    """Size of every member by name."""
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read and check a bundle.
+
+    Args:
+        path: A `.petsgan` file.
+
+    Raises:
+        BundleError: The file is damaged, unsafe, of another kind or version, or its steps do not
+            fit together; the message says which.
+    """
+    container = read_container(
+        path, format=FORMAT, format_version=FORMAT_VERSION, error=BundleError
+    )
+    manifest = parse(container.header)
+    _check_tensors(manifest)
+    graphs: dict[str, bytes] = {}
+    arrays: dict[str, Array] = {}
+    for step in manifest.steps:
+        for name in _graph_members(step):
+            graphs[name] = _member(container.members, name, step)
+        for name in _array_members(step):
+            if name not in arrays:
+                raw = _member(container.members, name, step)
+                arrays[name] = unpack_array(raw, name, dtype="float32", ndim=3)
+        _check_arrays(step, arrays, manifest.factor)
+    return Bundle(
+        path=path,
+        manifest=manifest,
+        digest=container.digest,
+        size_bytes=path.stat().st_size,
+        graphs=graphs,
+        arrays=arrays,
+        member_sizes_bytes={name: len(raw) for name, raw in container.members.items()},
+    )
+
+
+def step_reads(step: Step) -> tuple[str, ...]:
+    """The tensors that a step needs from earlier steps."""
+    match step:
+        case NoiseStep() | PositionStep():
+            return ()
+        case GraphStep():
+            return tuple(step.inputs.values())
+        case PatchTransferStep():
+            return (step.query,)
+        case TextureTransferStep():
+            return (step.index,)
+
+
+def step_writes(step: Step) -> tuple[str, ...]:
+    """The tensors that a step makes."""
+    match step:
+        case NoiseStep() | PositionStep() | TextureTransferStep():
+            return (step.output,)
+        case GraphStep():
+            return tuple(step.outputs.values())
+        case PatchTransferStep():
+            return (step.output,) if step.index_output is None else (step.output, step.index_output)
+
+
+def _graph_members(step: Step) -> tuple[str, ...]:
+    return (step.member,) if isinstance(step, GraphStep) else ()
+
+
+def _array_members(step: Step) -> tuple[str, ...]:
+    match step:
+        case PatchTransferStep():
+            return (step.reference, step.values)
+        case TextureTransferStep():
+            return (step.texture,)
+        case _:
+            return ()
+
+
+def _check_tensors(manifest: BundleManifest) -> None:
+    made: set[str] = set()
+    for number, step in enumerate(manifest.steps):
+        where = f"manifest: steps[{number}] ({step.kind})"
+        for name in step_reads(step):
+            if name not in made:
+                known = ", ".join(sorted(made)) or "none"
+                msg = f"{where} must read a tensor made before it ({known}), got {name!r}"
+                raise BundleError(msg)
+        for name in step_writes(step):
+            if name in made:
+                msg = f"{where} must make a new tensor, got {name!r}, which an earlier step makes"
+                raise BundleError(msg)
+            made.add(name)
+    if manifest.output not in made:
+        msg = f"manifest: output must be a tensor that a step makes, got {manifest.output!r}"
+        raise BundleError(msg)
+
+
+def _member(members: dict[str, bytes], name: str, step: Step) -> bytes:
+    if name not in members:
+        msg = f"manifest: a {step.kind} step must name a member of the bundle, got {name!r}"
+        raise BundleError(msg)
+    return members[name]
+
+
+def _check_arrays(step: Step, arrays: dict[str, Array], factor: int) -> None:
+    """The sizes of a step's constants must match, so that no kernel fails later."""
+    for name in _array_members(step):
+        if arrays[name].size == 0:
+            msg = f"{name!r} must be [C, H, W] with no empty axis, got {arrays[name].shape}"
+            raise BundleError(msg)
+    if isinstance(step, PatchTransferStep):
+        reference, values = arrays[step.reference], arrays[step.values]
+        if reference.shape[1:] != values.shape[1:]:
+            msg = (
+                f"{step.values!r} must be as high and wide as {step.reference!r}, "
+                f"{reference.shape[1:]}, got {values.shape[1:]}"
+            )
+            raise BundleError(msg)
+    if isinstance(step, TextureTransferStep):
+        _, height, width = arrays[step.texture].shape
+        if height % factor or width % factor:
+            msg = f"{step.texture!r} must have sides that {factor} divides, got {height}x{width}"
+            raise BundleError(msg)

@@ -1,0 +1,133 @@
+"""What a caller may ask of a sampler: sizes, counts, seeds, threads. Standard library only."""
+
+from __future__ import annotations
+
+import operator
+import os
+
+from petsgan_sdk.errors import ConfigError
+
+__all__ = [
+    "MAX_PIXELS",
+    "MAX_SIDE_PX",
+    "MIN_SIDE_PX",
+    "check_int",
+    "check_range",
+    "check_seed",
+    "check_size",
+    "default_threads",
+]
+
+MIN_SIDE_PX = 16
+"""Smallest side of an image."""
+
+MAX_SIDE_PX = 16_000
+"""Largest side of an image: below the limit of WebP (16383) and of JPEG (65535)."""
+
+MAX_PIXELS = 16_777_216
+"""Largest image, 4096 x 4096: it keeps the tensors of one run around 1 GB."""
+
+MAX_RESULT_BYTES = 4 << 30
+"""Largest array that one call returns."""
+
+_MAX_THREADS = 256
+_MAX_IMAGE_INDEX = 2**32
+_DEFAULT_MAX_THREADS = 4
+
+
+def check_int(value: object, name: str, *, low: int, high: int) -> int:
+    """Return `value` as an int within `low..high`; numpy integers are welcome, bools are not.
+
+    Raises:
+        ConfigError: It is no integer or out of range; the message says which.
+    """
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        number = None
+    if number is None or not low <= number <= high:
+        msg = f"{name} must be an integer from {low} to {high}, got {value!r}"
+        raise ConfigError(msg)
+    return number
+
+
+def check_size(height: object, width: object) -> tuple[int, int]:
+    """Check the size of an image.
+
+    Args:
+        height: In pixels.
+        width: In pixels.
+
+    Returns:
+        `(height, width)` as ints.
+
+    Raises:
+        ConfigError: A side is below 16 px or above 16000 px, or the image has too many pixels.
+    """
+    high = check_int(height, "height", low=MIN_SIDE_PX, high=MAX_SIDE_PX)
+    wide = check_int(width, "width", low=MIN_SIDE_PX, high=MAX_SIDE_PX)
+    if high * wide > MAX_PIXELS:
+        msg = (
+            f"size must be at most {MAX_PIXELS} pixels (4096x4096), "
+            f"got {wide}x{high} = {high * wide}; ask for a smaller size"
+        )
+        raise ConfigError(msg)
+    return high, wide
+
+
+def check_seed(seed: object, name: str = "seed") -> int:
+    """Return a seed as an int from 0 to 2**64 - 1.
+
+    Raises:
+        ConfigError: It is no integer or out of range.
+    """
+    return check_int(seed, name, low=0, high=2**64 - 1)
+
+
+def check_range(n: object, start: object, *, image_bytes: int) -> tuple[int, int]:
+    """Check how many images are asked for, and from which one on.
+
+    Args:
+        n: Number of images, at least 1.
+        start: Index of the first image in the seed's stream.
+        image_bytes: Size of one image in the result.
+
+    Returns:
+        `(n, start)` as ints.
+
+    Raises:
+        ConfigError: Out of range, or the result would be too large for one array.
+    """
+    first = check_int(start, "start", low=0, high=_MAX_IMAGE_INDEX - 1)
+    count = check_int(n, "n", low=1, high=_MAX_IMAGE_INDEX - first)
+    if count * image_bytes > MAX_RESULT_BYTES:
+        msg = (
+            f"n must be at most {max(1, MAX_RESULT_BYTES // image_bytes)} images of this size in "
+            f"one call, got {count}; ask for fewer at a time, with start="
+        )
+        raise ConfigError(msg)
+    return count, first
+
+
+def default_threads(threads: int | None = None) -> int:
+    """How many threads to use: the argument, else `PETSGAN_NUM_THREADS`, else up to 4 cores.
+
+    Raises:
+        ConfigError: A number that is not from 1 to 256.
+    """
+    if threads is not None:
+        return check_int(threads, "threads", low=1, high=_MAX_THREADS)
+    named = os.environ.get("PETSGAN_NUM_THREADS", "").strip()
+    if named:
+        if not named.isdecimal():
+            msg = f"PETSGAN_NUM_THREADS must be an integer from 1 to {_MAX_THREADS}, got {named!r}"
+            raise ConfigError(msg)
+        return check_int(int(named), "PETSGAN_NUM_THREADS", low=1, high=_MAX_THREADS)
+    return min(_DEFAULT_MAX_THREADS, _usable_cores())
+
+
+def _usable_cores() -> int:
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        return os.cpu_count() or 1

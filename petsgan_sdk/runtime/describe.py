@@ -1,0 +1,131 @@
+"""Say what a file is: a bundle, a checkpoint, or something else. Never imports torch or onnx."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from petsgan_sdk.container import MANIFEST, read_container
+from petsgan_sdk.errors import CheckpointError, InputError
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+
+__all__ = ["CHECKPOINT_FORMAT", "describe_bundle", "describe_file"]
+
+CHECKPOINT_FORMAT = "petsgan-checkpoint"
+CHECKPOINT_VERSION = 1
+
+_MAX_PEEK_BYTES = 4 << 20
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
+    (b"\xff\xd8\xff", "a JPEG image"),
+    (b"GIF8", "a GIF image"),
+    (b"II*\x00", "a TIFF image"),
+    (b"MM\x00*", "a TIFF image"),
+    (b"BM", "a BMP image"),
+    (b"\x1f\x8b", "a gzip file"),
+    (b"%PDF", "a PDF document"),
+    (b"\x7fELF", "a program or shared library"),
+    (b"\x93NUMPY", "a numpy array"),
+    (b"\x80\x02", "a pickle"),
+    (b"\x80\x03", "a pickle"),
+    (b"\x80\x04", "a pickle"),
+    (b"\x80\x05", "a pickle"),
+)
+
+
+def describe_file(path: Path) -> dict[str, Any]:
+    """Describe a checkpoint or a bundle after checking every byte of it.
+
+    Args:
+        path: Any file.
+
+    Returns:
+        JSON types; `kind` is `bundle` or `checkpoint`.
+
+    Raises:
+        InputError: The file is something else; the message says what it looks like.
+        BundleError: It is a damaged bundle.
+        CheckpointError: It is a damaged checkpoint.
+    """
+    kind = _peek(path)
+    if kind == CHECKPOINT_FORMAT:
+        return _describe_checkpoint(path)
+    return describe_bundle(open_bundle(path))
+
+
+def describe_bundle(bundle: Bundle) -> dict[str, Any]:
+    """Describe an open bundle in JSON types."""
+    manifest = bundle.manifest
+    height, width = manifest.image_size_px
+    return {
+        "kind": "bundle",
+        "path": str(bundle.path),
+        "bytes": bundle.size_bytes,
+        "digest": bundle.digest,
+        "family": manifest.family,
+        "preset": manifest.preset,
+        "size": [width, height],
+        "factor": manifest.factor,
+        "min_canvas_px": manifest.min_canvas_px,
+        "steps": [asdict(step) for step in manifest.steps],
+        "members": dict(bundle.member_sizes_bytes),
+        "provenance": dict(manifest.provenance),
+        "config": dict(manifest.config),
+    }
+
+
+def _describe_checkpoint(path: Path) -> dict[str, Any]:
+    container = read_container(
+        path, format=CHECKPOINT_FORMAT, format_version=CHECKPOINT_VERSION, error=CheckpointError
+    )
+    hidden = ("format", "format_version", "members")
+    header = {key: value for key, value in container.header.items() if key not in hidden}
+    return {
+        "kind": "checkpoint",
+        "path": str(path),
+        "bytes": path.stat().st_size,
+        "digest": container.digest,
+        "members": {name: len(raw) for name, raw in container.members.items()},
+        **header,
+    }
+
+
+def _peek(path: Path) -> str:
+    """The format that a file claims; reads no more than its manifest, checks nothing."""
+    if path.is_dir():
+        msg = f"{str(path)!r} must be a checkpoint or a bundle, got a folder"
+        raise InputError(msg)
+    try:
+        with path.open("rb") as file:
+            head = file.read(512)
+    except (OSError, ValueError) as exc:
+        reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+        msg = f"{str(path)!r} must be a checkpoint or a bundle, but cannot be read: {reason}"
+        raise InputError(msg) from exc
+    if not head.startswith(b"PK"):
+        msg = f"{str(path)!r} must be a checkpoint or a bundle, got {_guess(head)}"
+        raise InputError(msg)
+    try:
+        with zipfile.ZipFile(path) as archive, archive.open(MANIFEST) as member:
+            manifest = json.loads(member.read(_MAX_PEEK_BYTES))
+    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
+        return ""  # the full reader says what is wrong
+    return str(manifest.get("format", "")) if isinstance(manifest, dict) else ""
+
+
+def _guess(head: bytes) -> str:
+    if not head:
+        return "an empty file"
+    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
+        return "a WebP image"
+    for signature, name in _SIGNATURES:
+        if head.startswith(signature):
+            return name
+    try:
+        text = head.decode("utf-8", errors="strict" if len(head) < 512 else "ignore")
+    except UnicodeDecodeError:
+        return "a binary file of another kind"
+    return "a text file" if text.isprintable() or "\n" in text else "a binary file of another kind"

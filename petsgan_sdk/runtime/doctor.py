@@ -1,0 +1,133 @@
+"""What works on this machine, what is missing, and the command that installs it.
+
+A provider counts only when it has really run a 32x32 convolution and the numbers are right: the
+list that ONNX Runtime gives proves nothing. Never imports torch; versions come from the metadata
+of installed packages.
+"""
+
+from __future__ import annotations
+
+import struct
+from typing import Any
+
+import numpy as np
+
+from petsgan_sdk import kernels
+from petsgan_sdk.errors import BackendUnavailableError, PetsganError
+from petsgan_sdk.runtime.host import installed_version, versions
+from petsgan_sdk.runtime.providers import (
+    INSTALL_CPU,
+    INSTALL_GPU,
+    ORT_NAMES,
+    available_providers,
+    conflicting_wheels,
+)
+from petsgan_sdk.runtime.session import FloatArray, GraphSession
+from petsgan_sdk.runtime.wire import bytes_field, varint_field
+
+__all__ = ["diagnose", "probe_model", "probe_provider"]
+
+_FLOAT = 1
+_IR_VERSION, _OPSET = 8, 13
+_SIDE_PX = 32
+_KERNEL: FloatArray = (np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3) - 4) / 8
+_TOLERANCE = 1e-4
+_EXTRAS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
+    ("training", "train", ("torch",)),
+    ("exporting", "export", ("torch", "onnx", "onnxscript")),
+)
+
+
+def probe_model() -> bytes:
+    """A model of one 3x3 convolution, `x -> y`, `[1, 1, 32, 32]` float32, in ONNX's own format."""
+
+    def tensor_type(name: str, height: int, width: int) -> bytes:
+        sizes = b"".join(bytes_field(1, varint_field(1, k)) for k in (1, 1, height, width))
+        tensor = varint_field(1, _FLOAT) + bytes_field(2, sizes)
+        return bytes_field(1, name) + bytes_field(2, bytes_field(1, tensor))
+
+    shape = b"".join(varint_field(1, k) for k in _KERNEL.shape)
+    raw = struct.pack("<9f", *_KERNEL.ravel().tolist())
+    weights = shape + varint_field(2, _FLOAT) + bytes_field(8, "w") + bytes_field(9, raw)
+    node = bytes_field(1, "x") + bytes_field(1, "w") + bytes_field(2, "y") + bytes_field(4, "Conv")
+    graph = (
+        bytes_field(1, node)
+        + bytes_field(2, "probe")
+        + bytes_field(5, weights)
+        + bytes_field(11, tensor_type("x", _SIDE_PX + 2, _SIDE_PX + 2))
+        + bytes_field(12, tensor_type("y", _SIDE_PX, _SIDE_PX))
+    )
+    opset = bytes_field(8, varint_field(2, _OPSET))
+    return varint_field(1, _IR_VERSION) + bytes_field(7, graph) + opset
+
+
+def probe_provider(provider: str) -> str | None:
+    """Run one 32x32 convolution on a provider.
+
+    Returns:
+        None when the numbers are right, else what went wrong.
+    """
+    side = _SIDE_PX + 2
+    image = np.sin(np.arange(side * side, dtype=np.float32)).reshape(1, 1, side, side)
+    try:
+        session = GraphSession(probe_model(), "probe", provider=provider, threads=1)
+        result = session.run({"x": image})["y"]
+    except PetsganError as exc:
+        return str(exc)
+    windows = np.lib.stride_tricks.sliding_window_view(image[0, 0], (3, 3))
+    expected = np.einsum("hwij,ij->hw", windows, _KERNEL[0, 0])
+    difference = float(np.max(np.abs(result[0, 0] - expected)))
+    if not difference <= _TOLERANCE:
+        return f"wrong numbers: off by {difference:.2g} from numpy"
+    return None
+
+
+def diagnose() -> dict[str, Any]:
+    """Try every part.
+
+    Returns:
+        JSON types: `ok` (a bundle can be sampled here), `versions`, `providers` (each with `ok` and
+        `detail`), `kernels`, and `missing`: a list of `{"what", "detail", "install"}`.
+    """
+    missing: list[dict[str, str]] = []
+    providers = _try_providers(missing)
+    wheels = conflicting_wheels()
+    if wheels:
+        detail = f"{' and '.join(wheels)} are both installed and overwrite each other"
+        command = f"pip uninstall -y onnxruntime onnxruntime-gpu && {INSTALL_CPU}"
+        missing.append({"what": "one onnxruntime", "detail": detail, "install": command})
+    backends = kernels.available_backends()
+    if "cpu" not in backends:
+        detail = "the compiled kernels are not built: numpy is used, which is much slower"
+        command = "pip install --force-reinstall --no-deps petsgan-sdk"
+        missing.append({"what": "compiled kernels", "detail": detail, "install": command})
+    for task, extra, packages in _EXTRAS:
+        absent = [package for package in packages if installed_version(package) is None]
+        if absent:
+            detail = f"{task} needs {', '.join(absent)}"
+            command = f'pip install "petsgan-sdk[{extra}]"'
+            missing.append({"what": task, "detail": detail, "install": command})
+    return {
+        "ok": any(entry["ok"] for entry in providers.values()) and not wheels,
+        "versions": {**versions(), **versions(("torch", "onnx", "onnxscript"))},
+        "providers": providers,
+        "kernels": list(backends),
+        "missing": missing,
+    }
+
+
+def _try_providers(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    try:
+        listed = available_providers()
+    except BackendUnavailableError as exc:
+        missing.append({"what": "onnxruntime", "detail": str(exc), "install": exc.hint or ""})
+        return {name: {"ok": False, "detail": "onnxruntime is missing"} for name in ORT_NAMES}
+    providers: dict[str, dict[str, Any]] = {}
+    for name in ORT_NAMES:
+        problem = probe_provider(name) if name in listed else "not in this onnxruntime"
+        answered = "answered a 32x32 inference"
+        providers[name] = {"ok": problem is None, "detail": problem or answered}
+        if problem is not None:
+            command = INSTALL_GPU if name == "cuda" else INSTALL_CPU
+            missing.append({"what": f"provider {name}", "detail": problem, "install": command})
+    return providers

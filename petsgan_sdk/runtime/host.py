@@ -1,0 +1,69 @@
+"""Facts about this process and machine for `bench` and `doctor`; standard library only."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import sys
+from pathlib import Path
+
+__all__ = ["installed_version", "load_average", "peak_rss_mb", "reset_peak_rss", "versions"]
+
+_STATUS = Path("/proc/self/status")
+_CLEAR_REFS = Path("/proc/self/clear_refs")
+_PACKAGES = ("petsgan-sdk", "numpy", "pillow", "typer", "onnxruntime", "onnxruntime-gpu")
+
+
+def installed_version(package: str) -> str | None:
+    """The version of an installed distribution, without importing it; None if it is not there."""
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str | None]:
+    """Versions of Python, the platform and the packages that the runtime uses."""
+    return {
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        **{package: installed_version(package) for package in packages},
+    }
+
+
+def load_average() -> list[float] | None:
+    """Load of the last 1, 5 and 15 minutes, where the system tells."""
+    try:
+        return [round(load, 2) for load in os.getloadavg()]
+    except (AttributeError, OSError):
+        return None
+
+
+def reset_peak_rss() -> bool:
+    """Start a new measurement of the peak; False where the system only counts since the start."""
+    try:
+        _CLEAR_REFS.write_text("5", encoding="ascii")
+    except OSError:
+        return False
+    return True
+
+
+def peak_rss_mb() -> float | None:
+    """Largest resident size of this process since the start or the last reset, in MB (10**6)."""
+    try:
+        for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024 / 1e6
+    except OSError:
+        pass
+    return _rusage_peak_mb()
+
+
+def _rusage_peak_mb() -> float | None:
+    try:
+        import resource  # noqa: PLC0415 - not on Windows
+    except ImportError:
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

@@ -1,0 +1,290 @@
+"""Images of any size from a bundle: the one class that a user of the runtime needs.
+
+Each image is made alone, from noise that is a function of (seed, image, place), so that image k of
+a seed is the same bytes whatever else is asked for in the same call. Never imports torch or onnx.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from petsgan_sdk import kernels
+from petsgan_sdk.errors import BackendUnavailableError, BundleError
+from petsgan_sdk.manifest import BundleManifest
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.checks import (
+    check_int,
+    check_range,
+    check_seed,
+    check_size,
+    default_threads,
+)
+from petsgan_sdk.runtime.describe import describe_bundle
+from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
+from petsgan_sdk.runtime.session import FloatArray
+from petsgan_sdk.runtime.steps import (
+    Canvas,
+    NoiseSource,
+    Observer,
+    Pipeline,
+    build_pipeline,
+)
+
+__all__ = ["ImageArray", "Sampler", "load"]
+
+ImageArray = np.ndarray[Any, np.dtype[np.uint8]]
+
+_log = logging.getLogger(__name__)
+
+
+def load(path: str | Path, *, provider: str = "auto", threads: int | None = None) -> Sampler:
+    """Open a bundle and make it ready to sample.
+
+    Args:
+        path: A `.petsgan` file.
+        provider: `auto` (CUDA if this onnxruntime has it and it starts, else CPU, and
+            `Sampler.provider_note` says why), `cpu` or `cuda`.
+        threads: Threads for one image, 1 to 256. Default: `PETSGAN_NUM_THREADS`, else the usable
+            cores but at most 4.
+
+    Raises:
+        BundleError: The file is missing, damaged, unsafe, of another kind or version.
+        BackendUnavailableError: The named provider, or onnxruntime, is not there.
+        ConfigError: An unknown provider or an impossible number of threads.
+    """
+    check_provider_name(provider)
+    threads = default_threads(threads)
+    bundle = open_bundle(Path(path))
+    note: str | None = None
+    for candidate in candidate_providers(provider):
+        try:
+            pipeline = build_pipeline(bundle, provider=candidate.name, threads=threads)
+        except BackendUnavailableError as exc:
+            if candidate.required:
+                raise
+            note = f"fell back from {candidate.name}: {exc}"
+            _log.warning("%s", note)
+            continue
+        return Sampler(bundle, pipeline, provider=candidate.name, threads=threads, note=note)
+    msg = "onnxruntime offers none of the providers that petsgan-sdk knows"
+    raise BackendUnavailableError(msg, hint="petsgan-sdk doctor")
+
+
+class Sampler:
+    """Draws images from one trained model. Made by `load`; threads may share it.
+
+    Args:
+        bundle: The open bundle. It is not kept: only its manifest and description are.
+        pipeline: Its steps, ready to run.
+        provider: The provider that the graphs really run on.
+        threads: Threads for one image.
+        note: Why `auto` did not choose a better provider.
+    """
+
+    def __init__(
+        self, bundle: Bundle, pipeline: Pipeline, *, provider: str, threads: int, note: str | None
+    ) -> None:
+        """Keep what sampling needs."""
+        self._pipeline = pipeline
+        self._description = describe_bundle(bundle)
+        self.manifest: BundleManifest = bundle.manifest
+        """What the bundle says of itself."""
+        self.provider: str = provider
+        """The provider that the graphs run on: `cpu` or `cuda`."""
+        self.provider_note: str | None = note
+        """Why `auto` fell back, or None."""
+        self.threads: int = threads
+        """Threads for one image."""
+
+    def sample(
+        self,
+        n: int = 1,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        seed: int = 0,
+        start: int = 0,
+    ) -> ImageArray:
+        """Draw images `start` to `start + n - 1` of a seed's stream.
+
+        Args:
+            n: Number of images, at least 1.
+            height: In pixels, 16 to 16000, any number. Default: as the training image.
+            width: As height; the image may have at most 4096 x 4096 pixels.
+            seed: 0 to 2**64 - 1.
+            start: Index of the first image, 0 to 2**32 - 1.
+
+        Returns:
+            `[n, height, width, 3]` uint8, RGB.
+
+        Raises:
+            ConfigError: A size, count or seed is out of range.
+
+        Note:
+            The same bundle, seed, index and size give the same bytes on the same provider, for
+            any `n` and from any thread.
+        """
+        height, width = self._size(height, width)
+        n, start = check_range(n, start, image_bytes=height * width * 3)
+        images = np.empty((n, height, width, 3), dtype=np.uint8)
+        stream = self.stream(n, height=height, width=width, seed=seed, start=start)
+        for slot, image in zip(images, stream, strict=True):
+            slot[...] = image
+        return images
+
+    def stream(
+        self,
+        n: int,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        seed: int = 0,
+        start: int = 0,
+        observer: Observer | None = None,
+    ) -> Iterator[ImageArray]:
+        """As `sample`, one image `[height, width, 3]` at a time, so that memory holds only one.
+
+        Args:
+            n: Number of images, at least 1.
+            height: As in `sample`.
+            width: As in `sample`.
+            seed: As in `sample`.
+            start: As in `sample`.
+            observer: Called with the name and seconds of every step.
+
+        Raises:
+            ConfigError: A size, count or seed is out of range; raised at the call.
+        """
+        height, width = self._size(height, width)
+        n, start = check_range(n, start, image_bytes=1)
+        seed = check_seed(seed)
+        return (
+            self._render(_stream_noise(seed, index), height=height, width=width, observer=observer)
+            for index in range(start, start + n)
+        )
+
+    def interpolate(
+        self,
+        seed_a: int,
+        seed_b: int,
+        *,
+        steps: int = 8,
+        height: int | None = None,
+        width: int | None = None,
+    ) -> ImageArray:
+        """Go from the first image of one seed to the first image of another.
+
+        The noise moves along the great circle between the two, so that it stays normal.
+
+        Args:
+            seed_a: Where to start; the first image is `sample(seed=seed_a)`.
+            seed_b: Where to end; the last image is `sample(seed=seed_b)`.
+            steps: Number of images, at least 2.
+            height: As in `sample`.
+            width: As in `sample`.
+
+        Returns:
+            `[steps, height, width, 3]` uint8, RGB.
+
+        Raises:
+            ConfigError: A size, count or seed is out of range.
+        """
+        seed_a, seed_b = check_seed(seed_a, "seed_a"), check_seed(seed_b, "seed_b")
+        height, width = self._size(height, width)
+        steps = check_int(steps, "steps", low=2, high=2**32)
+        check_range(steps, 0, image_bytes=height * width * 3)
+        images = np.empty((steps, height, width, 3), dtype=np.uint8)
+        for number, slot in enumerate(images):
+            source = _between(seed_a, seed_b, number / (steps - 1))
+            slot[...] = self._render(source, height=height, width=width)
+        return images
+
+    def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:
+        """Run once at each size and discard the image, so that the first real call is fast.
+
+        Args:
+            sizes: `(height, width)` pairs in pixels. Default: the size of the training image.
+
+        Raises:
+            ConfigError: A size is out of range.
+        """
+        for height, width in [self._size(None, None)] if sizes is None else sizes:
+            self.sample(height=height, width=width)
+
+    def info(self) -> dict[str, Any]:
+        """What this sampler is, as JSON types: the bundle's description, provider and threads."""
+        return {
+            **self._description,
+            "provider": self.provider,
+            "provider_note": self.provider_note,
+            "threads": self.threads,
+        }
+
+    def _size(self, height: int | None, width: int | None) -> tuple[int, int]:
+        trained_height, trained_width = self.manifest.image_size_px
+        return check_size(
+            trained_height if height is None else height,
+            trained_width if width is None else width,
+        )
+
+    def _render(
+        self, source: NoiseSource, *, height: int, width: int, observer: Observer | None = None
+    ) -> ImageArray:
+        """One image: run the steps on the next larger canvas, then crop."""
+        factor, least = self.manifest.factor, self.manifest.min_canvas_px
+        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
+        result = self._pipeline.run(Canvas(rows, columns, source), observer=observer)
+        expected = (1, 3, rows * factor, columns * factor)
+        if result.shape != expected:
+            name = self.manifest.output
+            msg = f"tensor {name!r} must be {expected}, got {result.shape}; export the model again"
+            raise BundleError(msg)
+        started = time.perf_counter()
+        image = _to_image(result[0, :, :height, :width])
+        if observer is not None:
+            observer("to_uint8", time.perf_counter() - started)
+        return image
+
+
+def _stream_noise(seed: int, index: int) -> NoiseSource:
+    def draw(shape: tuple[int, int, int, int], stage: int) -> FloatArray:
+        return kernels.normal_noise(shape, seed=seed, stage=stage, first_image=index)
+
+    return draw
+
+
+def _between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
+    """Noise at `position` (0..1) on the great circle between the first images of two seeds."""
+    draw_a, draw_b = _stream_noise(seed_a, 0), _stream_noise(seed_b, 0)
+
+    def draw(shape: tuple[int, int, int, int], stage: int) -> FloatArray:
+        a, b = draw_a(shape, stage), draw_b(shape, stage)
+        lengths = np.linalg.norm(a.astype(np.float64)) * np.linalg.norm(b.astype(np.float64))
+        cosine = float(np.vdot(a.astype(np.float64), b.astype(np.float64)) / max(lengths, 1e-30))
+        angle = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
+        if np.sin(angle) < 1e-6:
+            weight_a, weight_b = 1.0 - position, position
+        else:
+            weight_a = float(np.sin((1.0 - position) * angle) / np.sin(angle))
+            weight_b = float(np.sin(position * angle) / np.sin(angle))
+        return (np.float32(weight_a) * a + np.float32(weight_b) * b).astype(np.float32)
+
+    return draw
+
+
+def _to_image(signed: np.ndarray[Any, np.dtype[Any]]) -> ImageArray:
+    """`[3, H, W]` in [-1, 1] to `[H, W, 3]` uint8, halves rounded up."""
+    scaled = signed.transpose(1, 2, 0) * np.float32(127.5)
+    scaled += np.float32(128.0)
+    if not np.isfinite(scaled.sum()):
+        msg = "the model made values that are not finite; export or train it again"
+        raise BundleError(msg)
+    np.clip(scaled, 0.0, 255.0, out=scaled)
+    # Positive values: truncation is the floor.
+    return scaled.astype(np.uint8, order="C")

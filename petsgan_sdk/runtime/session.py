@@ -1,0 +1,120 @@
+"""One ONNX graph of a bundle, ready to run: an ONNX Runtime session made from bytes.
+
+Everything that ONNX Runtime does silently is made loud here: a session that fell back to another
+provider, a graph whose weights lie in other files, a graph whose tensors are not the ones that the
+manifest names. Imports onnxruntime at use only.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from petsgan_sdk.errors import BackendUnavailableError, BundleError
+from petsgan_sdk.runtime.providers import INSTALL_GPU, ORT_NAMES, import_onnxruntime
+from petsgan_sdk.runtime.wire import refuse_external_data
+
+__all__ = ["FloatArray", "GraphSession"]
+
+FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+
+_QUIET = 4
+"""ONNX Runtime's log level `fatal`: what goes wrong arrives as an exception instead."""
+
+_PROVIDER_OPTIONS: dict[str, dict[str, str]] = {
+    "cpu": {},
+    # TF32 would change results in the third digit; the heuristic search is repeatable.
+    "cuda": {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"},
+}
+
+
+@cache
+def _ort_errors() -> tuple[type[Exception], ...]:
+    """Every exception that ONNX Runtime defines; they have no base class of their own."""
+    state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
+    own = inspect.getmembers(state, lambda x: inspect.isclass(x) and issubclass(x, Exception))
+    return (*(kind for _, kind in own), RuntimeError, ValueError)
+
+
+def _first_line(exc: BaseException) -> str:
+    return next((line.strip() for line in str(exc).splitlines() if line.strip()), repr(exc))
+
+
+def _session_options(threads: int) -> Any:
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+    options.use_deterministic_compute = True
+    options.log_severity_level = _QUIET
+    # Our kernels run between two graphs: threads that spin would take their cores.
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+class GraphSession:
+    """A graph that maps named float32 arrays to named float32 arrays; safe to share by threads.
+
+    The CUDA provider is plain ONNX Runtime: each graph copies its inputs to the GPU and its outputs
+    back, and our CPU kernels run between them. It has not been run on a GPU yet.
+
+    Args:
+        graph: A serialised ONNX model that holds its own weights.
+        name: What to call it in messages: its member name in the bundle.
+        provider: `cpu` or `cuda`; the session runs there or is refused.
+        threads: Threads of ONNX Runtime's own pool, at least 1.
+
+    Raises:
+        BundleError: The graph is damaged, or its weights lie in other files.
+        BackendUnavailableError: The provider did not start.
+    """
+
+    def __init__(self, graph: bytes, name: str, *, provider: str, threads: int) -> None:
+        """Create the session and check where it really runs."""
+        refuse_external_data(graph, name)
+        ort = import_onnxruntime()
+        wanted = ORT_NAMES[provider]
+        if provider == "cuda" and hasattr(ort, "preload_dlls"):
+            ort.preload_dlls()
+        try:
+            self._session = ort.InferenceSession(
+                graph,
+                sess_options=_session_options(threads),
+                providers=[(wanted, _PROVIDER_OPTIONS[provider])],
+            )
+        except _ort_errors() as exc:
+            msg = f"{name!r} must be a graph that ONNX Runtime {ort.__version__} can load: "
+            raise BundleError(msg + _first_line(exc)) from exc
+        started = self._session.get_providers()
+        if started[0] != wanted:
+            msg = f"provider {provider!r} did not start: asked for {wanted}, got {started[0]}"
+            raise BackendUnavailableError(msg, hint=INSTALL_GPU)
+        self.name = name
+        self.inputs: tuple[str, ...] = tuple(i.name for i in self._session.get_inputs())
+        self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
+
+    def run(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+        """Run the graph once.
+
+        Args:
+            feeds: An array `[1, C, H, W]` for every input.
+
+        Returns:
+            An array for every output.
+
+        Raises:
+            BundleError: The graph refuses what the step before it made.
+        """
+        try:
+            results = self._session.run(self.outputs, dict(feeds))
+        except _ort_errors() as exc:
+            shapes = {key: value.shape for key, value in feeds.items()}
+            msg = f"{self.name!r} failed on {shapes}: {_first_line(exc)}"
+            raise BundleError(msg) from exc
+        return dict(zip(self.outputs, results, strict=True))

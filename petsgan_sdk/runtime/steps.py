@@ -1,0 +1,266 @@
+"""The steps of a bundle, ready to run: one small class for each kind, and the list of them.
+
+A step reads named tensors, makes named tensors, and knows nothing of a model family. All its state
+is made once and never written again, so that threads may share it. Never imports torch or onnx.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any, Protocol
+
+import numpy as np
+
+from petsgan_sdk import kernels, noise
+from petsgan_sdk.errors import BundleError
+from petsgan_sdk.manifest import (
+    GraphStep,
+    NoiseStep,
+    PatchTransferStep,
+    PositionStep,
+    Step,
+    TextureTransferStep,
+)
+from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
+from petsgan_sdk.runtime.session import FloatArray, GraphSession
+
+__all__ = ["Canvas", "NoiseSource", "Observer", "Pipeline", "build_pipeline"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Tensors = dict[str, Array]
+
+NoiseSource = Callable[[tuple[int, int, int, int], int], FloatArray]
+"""`(shape [1, C, h, w], stage) -> normals`: where a run takes its randomness from."""
+
+Observer = Callable[[str, float], None]
+"""`(stage, seconds)`, called after every step of a run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """What a run is given: the size of the low-resolution grid, and the noise."""
+
+    height: int
+    """h: canvas height divided by the bundle's factor."""
+    width: int
+    """w: canvas width divided by the bundle's factor."""
+    noise: NoiseSource
+
+
+class Runnable(Protocol):
+    """A step that can be run."""
+
+    label: str
+    """Its name in timings."""
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+        """Read from `tensors` and add to them."""
+
+
+class RunNoise:
+    """Normals of the run's own stream, `[1, C, h, w]`."""
+
+    def __init__(self, step: NoiseStep) -> None:
+        """Keep the step."""
+        self.label = step.output
+        self._step = step
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+        """Draw the noise."""
+        shape = (1, self._step.channels, canvas.height, canvas.width)
+        tensors[self._step.output] = canvas.noise(shape, self._step.stage)
+
+
+class RunPosition:
+    """Sine and cosine of the coordinates, `[1, 4F, h, w]`; the last size is kept."""
+
+    def __init__(self, step: PositionStep) -> None:
+        """Keep the step."""
+        self.label = step.output
+        self._step = step
+        self._last: FloatArray | None = None
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+        """Encode the positions, or reuse those of the run before."""
+        # One reference, read once and written once: safe between threads without a lock.
+        encoded = self._last
+        if encoded is None or encoded.shape[2:] != (canvas.height, canvas.width):
+            encoded = noise.positional_encoding(
+                canvas.height,
+                canvas.width,
+                frequencies=self._step.frequencies,
+                extent=self._step.extent,
+            )
+            encoded.setflags(write=False)
+            self._last = encoded
+        tensors[self._step.output] = encoded
+
+
+class RunGraph:
+    """One ONNX graph."""
+
+    def __init__(self, step: GraphStep, session: GraphSession) -> None:
+        """Check that the graph has the inputs and outputs that the manifest names."""
+        self.label = PurePosixPath(step.member).stem
+        self._step = step
+        self._session = session
+        if set(step.inputs) != set(session.inputs) or not set(step.outputs) <= set(session.outputs):
+            msg = (
+                f"{step.member!r} must have inputs {sorted(step.inputs)} and outputs "
+                f"{sorted(step.outputs)}, got {sorted(session.inputs)} and "
+                f"{sorted(session.outputs)}; export the model again"
+            )
+            raise BundleError(msg)
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+        """Feed the graph and name its results."""
+        results = self._session.run({key: tensors[t] for key, t in self._step.inputs.items()})
+        for key, tensor in self._step.outputs.items():
+            tensors[tensor] = results[key]
+
+
+class RunPatchTransfer:
+    """The most similar reference patch for each patch of the query, and its values."""
+
+    def __init__(self, step: PatchTransferStep, arrays: dict[str, Array], *, threads: int) -> None:
+        """Pack the reference once."""
+        self.label = "patch_transfer"
+        self._step = step
+        self._threads = threads
+        self._channels = arrays[step.reference].shape[0]
+        self._reference = kernels.PatchReference(
+            arrays[step.reference], arrays[step.values], window=step.window
+        )
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+        """Match and gather."""
+        query = tensors[self._step.query]
+        if query.ndim != 4 or query.shape[1] != self._channels:
+            msg = (
+                f"tensor {self._step.query!r} must be [N, {self._channels}, h, w] to match "
+                f"{self._step.reference!r}, got {query.shape}; export the model again"
+            )
+            raise BundleError(msg)
+        result = kernels.patch_transfer(
+            np.ascontiguousarray(query, dtype=np.float32),
+            self._reference,
+            temperature=self._step.temperature,
+            threads=self._threads,
+        )
+        tensors[self._step.output] = result.values
+        if self._step.index_output is not None:
+            tensors[self._step.index_output] = result.index
+
+
+class RunTextureTransfer:
+    """Full-resolution texture along the correspondences of patch transfer, `[1, 3, H, W]`."""
+
+    def __init__(
+        self, step: TextureTransferStep, arrays: dict[str, Array], *, factor: int, threads: int
+    ) -> None:
+        """Keep the texture."""
+        self.label = "texture_transfer"
+        self._step = step
+        self._texture = arrays[step.texture]
+        self._factor = factor
+        self._threads = threads
+
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+        """Copy the texture."""
+        tensors[self._step.output] = kernels.texture_transfer(
+            tensors[self._step.index], self._texture, factor=self._factor, threads=self._threads
+        )
+
+
+class Pipeline:
+    """The steps of one bundle in order; each tensor is dropped after its last reader.
+
+    Args:
+        steps: The runnable steps.
+        dead_after: For each step, the tensors that no later step reads.
+        output: The tensor that is the result.
+    """
+
+    def __init__(
+        self, steps: Sequence[Runnable], dead_after: Sequence[frozenset[str]], *, output: str
+    ) -> None:
+        """Keep the list."""
+        self._steps = tuple(zip(steps, dead_after, strict=True))
+        self._output = output
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The stages that an observer hears of, in order."""
+        return tuple(step.label for step, _ in self._steps)
+
+    def run(self, canvas: Canvas, *, observer: Observer | None = None) -> Array:
+        """Run every step for one image.
+
+        Args:
+            canvas: The grid's size and the noise.
+            observer: Called with the name and seconds of each step.
+
+        Returns:
+            The final tensor.
+        """
+        tensors: Tensors = {}
+        for step, dead in self._steps:
+            started = time.perf_counter()
+            step.run(tensors, canvas)
+            if observer is not None:
+                observer(step.label, time.perf_counter() - started)
+            for name in dead:
+                del tensors[name]
+        return tensors[self._output]
+
+
+def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
+    """Make every step of a bundle ready to run.
+
+    Args:
+        bundle: An open bundle; nothing but what the steps use is kept of it.
+        provider: `cpu` or `cuda`, for the graphs. Our kernels run on the CPU.
+        threads: Threads for each graph and kernel.
+
+    Raises:
+        BundleError: A graph is damaged or is not the one that the manifest describes.
+        BackendUnavailableError: The provider did not start.
+    """
+    sessions: dict[str, GraphSession] = {}
+
+    def make(step: Step) -> Runnable:
+        match step:
+            case NoiseStep():
+                return RunNoise(step)
+            case PositionStep():
+                return RunPosition(step)
+            case GraphStep():
+                name = step.member
+                if name not in sessions:
+                    sessions[name] = GraphSession(
+                        bundle.graphs[name], name, provider=provider, threads=threads
+                    )
+                return RunGraph(step, sessions[name])
+            case PatchTransferStep():
+                return RunPatchTransfer(step, bundle.arrays, threads=threads)
+            case TextureTransferStep():
+                factor = bundle.manifest.factor
+                return RunTextureTransfer(step, bundle.arrays, factor=factor, threads=threads)
+
+    manifest = bundle.manifest
+    runnables = [make(step) for step in manifest.steps]
+    return Pipeline(runnables, _last_uses(manifest.steps, manifest.output), output=manifest.output)
+
+
+def _last_uses(steps: Sequence[Step], output: str) -> list[frozenset[str]]:
+    """For each step, the tensors that are needed by no later one."""
+    needed = {output}
+    dead: list[frozenset[str]] = []
+    for step in reversed(steps):
+        touched = {*step_reads(step), *step_writes(step)}
+        dead.append(frozenset(touched - needed))
+        needed |= touched
+    return dead[::-1]
