@@ -1,0 +1,210 @@
+"""The manifest of a bundle, typed: what training and runtime agree on, and nothing else.
+
+A bundle is a list of steps over named tensors. Export writes it, the runtime runs it, and neither
+knows the other. Never imports torch or onnx.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+from petsgan_sdk._typed import from_dict, require, to_dict
+from petsgan_sdk.errors import BundleError
+
+__all__ = [
+    "FORMAT",
+    "FORMAT_VERSION",
+    "PREVIEW",
+    "BundleManifest",
+    "GraphStep",
+    "NoiseStep",
+    "PatchTransferStep",
+    "PositionStep",
+    "Step",
+    "TextureTransferStep",
+    "parse",
+    "to_header",
+]
+
+FORMAT = "petsgan-bundle"
+FORMAT_VERSION = 1
+PREVIEW = "preview.png"
+"""Name of the member that shows a sample."""
+
+_MAX_SIDE_PX = 1 << 20
+_CONTAINER_KEYS = ("format", "format_version", "members")
+
+
+@dataclass(frozen=True, slots=True)
+class NoiseStep:
+    """Make normal noise `[N, channels, h, w]` float32 at 1/factor of the canvas."""
+
+    output: str
+    """Name of the tensor."""
+    channels: int
+    """Number of channels."""
+    stage: int = 0
+    """Which independent noise, 0 to 65535."""
+    kind: Literal["noise"] = "noise"
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _require_name(self, "output")
+        require(self, "channels", 1 <= self.channels <= 4096, expected="from 1 to 4096")
+        require(self, "stage", 0 <= self.stage < 1 << 16, expected="from 0 to 65535")
+
+
+@dataclass(frozen=True, slots=True)
+class PositionStep:
+    """Make the positional encoding `[1, 4 * len(frequencies), h, w]` float32."""
+
+    output: str
+    """Name of the tensor."""
+    frequencies: tuple[float, ...]
+    """Angular frequencies in radians per low-resolution pixel."""
+    extent: tuple[int, int] | None = None
+    """`(h, w)` of training that every canvas is stretched over; None counts plain pixels."""
+    kind: Literal["position"] = "position"
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        _require_name(self, "output")
+        require(self, "frequencies", 1 <= len(self.frequencies) <= 64, expected="1 to 64 numbers")
+        is_sized = self.extent is None or all(1 <= side <= _MAX_SIDE_PX for side in self.extent)
+        require(self, "extent", is_sized, expected=f"null or sides from 1 to {_MAX_SIDE_PX}")
+
+
+@dataclass(frozen=True, slots=True)
+class GraphStep:
+    """Run an ONNX graph."""
+
+    member: str
+    """Name of the member with the serialised model."""
+    inputs: dict[str, str]
+    """Tensor name by graph input name."""
+    outputs: dict[str, str]
+    """Tensor name by graph output name."""
+    kind: Literal["graph"] = "graph"
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        _require_name(self, "member")
+        require(self, "inputs", all(self.inputs.values()), expected="names that are not empty")
+        is_named = bool(self.outputs) and all(self.outputs.values())
+        require(self, "outputs", is_named, expected="at least one name, none empty")
+
+
+@dataclass(frozen=True, slots=True)
+class PatchTransferStep:
+    """Replace every patch of a feature map by the value patch of its most similar reference."""
+
+    query: str
+    """Tensor `[N, C, h, w]` float32."""
+    reference: str
+    """Member with the reference features `[C, h0, w0]` float32."""
+    values: str
+    """Member with the values `[V, h0, w0]` float32."""
+    window: int
+    """Side of a patch in low-resolution pixels, odd."""
+    temperature: float
+    """Temperature of the softmax over similarities; 0 takes the best patch with weight 1."""
+    output: str
+    """Name of the tensor `[N, V, h, w]` float32."""
+    index_output: str | None = None
+    """Name of the tensor `[N, h, w]` int32 of best matches, or None to drop them."""
+    kind: Literal["patch_transfer"] = "patch_transfer"
+
+    def __post_init__(self) -> None:
+        """Check the names and ranges."""
+        for name in ("query", "reference", "values", "output"):
+            _require_name(self, name)
+        require(self, "index_output", self.index_output != "", expected="null or a name")
+        is_odd = self.window % 2 == 1 and 1 <= self.window <= 63
+        require(self, "window", is_odd, expected="odd and from 1 to 63")
+        is_finite = math.isfinite(self.temperature) and self.temperature >= 0
+        require(self, "temperature", is_finite, expected="0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class TextureTransferStep:
+    """Carry matches up to full resolution: a tensor `[N, 3, H, W]` float32 of real texture."""
+
+    index: str
+    """Tensor `[N, h, w]` int32 of matches."""
+    texture: str
+    """Member with the source image `[3, h0 * factor, w0 * factor]` float32 in [-1, 1]."""
+    output: str
+    """Name of the tensor."""
+    kind: Literal["texture_transfer"] = "texture_transfer"
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in ("index", "texture", "output"):
+            _require_name(self, name)
+
+
+Step: TypeAlias = NoiseStep | PositionStep | GraphStep | PatchTransferStep | TextureTransferStep
+
+
+@dataclass(frozen=True, slots=True)
+class BundleManifest:
+    """How to make an image from a seed, and where the model comes from."""
+
+    family: str
+    """Model family, such as `"petsgan"`."""
+    preset: str
+    """Preset it was trained with."""
+    factor: int
+    """Canvas sides are multiples of it; noise lives at 1/factor of the canvas."""
+    image_size_px: tuple[int, int]
+    """`(H, W)` of training, the default size of a sample."""
+    min_canvas_px: int
+    """Least side of a canvas; smaller images are cut from one."""
+    steps: tuple[Step, ...]
+    """What to run, in order."""
+    output: str
+    """Name of the final tensor, `[N, 3, H, W]` float32 in [-1, 1]."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """Where the model comes from: versions, digests, date; for people."""
+    config: dict[str, Any] = field(default_factory=dict)
+    """The resolved configuration of training; for people."""
+
+    def __post_init__(self) -> None:
+        """Check the names and ranges."""
+        for name in ("family", "output"):
+            _require_name(self, name)
+        require(self, "factor", 1 <= self.factor <= 256, expected="from 1 to 256")
+        is_sized = all(1 <= side <= _MAX_SIDE_PX for side in self.image_size_px)
+        require(self, "image_size_px", is_sized, expected=f"sides from 1 to {_MAX_SIDE_PX}")
+        is_canvas = 1 <= self.min_canvas_px <= _MAX_SIDE_PX
+        require(self, "min_canvas_px", is_canvas, expected=f"from 1 to {_MAX_SIDE_PX}")
+        require(self, "steps", 1 <= len(self.steps) <= 256, expected="1 to 256 steps")
+
+
+def parse(header: Mapping[str, Any]) -> BundleManifest:
+    """Read the header of a bundle's container.
+
+    Args:
+        header: The manifest as JSON data; the container's own keys may be present.
+
+    Returns:
+        The typed manifest. That tensors are made before they are used is the runtime's check.
+
+    Raises:
+        BundleError: A key is missing, unknown, of the wrong type or out of range; the message
+            gives its full path.
+    """
+    own = {key: value for key, value in header.items() if key not in _CONTAINER_KEYS}
+    return from_dict(BundleManifest, own, error=BundleError, label="manifest")
+
+
+def to_header(manifest: BundleManifest) -> dict[str, Any]:
+    """Return the manifest as JSON data for `container.write_container`, the inverse of `parse`."""
+    return to_dict(manifest)
+
+
+def _require_name(owner: object, name: str) -> None:
+    require(owner, name, bool(getattr(owner, name)), expected="a name")
