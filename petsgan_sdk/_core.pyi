@@ -13,3 +13,16 @@ def normal_noise(
     top: int,
     left: int,
 ) -> NDArray[np.float32]: ...
+
+class PatchReference:
+    def __init__(
+        self, features: NDArray[np.float32], values: NDArray[np.float32], *, window: int
+    ) -> None: ...
+    def transfer(
+        self,
+        query: NDArray[np.float32],
+        *,
+        temperature: float,
+        normalize: bool,
+        threads: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]: ...

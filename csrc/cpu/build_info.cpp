@@ -2,6 +2,8 @@
 
 #include <thread>
 
+#include "cpu/simd.h"
+
 namespace petsgan {
 
 BuildInfo build_info() {
@@ -12,7 +14,7 @@ BuildInfo build_info() {
 #else
   info.compiler = "gcc " __VERSION__;
 #endif
-  info.simd = "portable";
+  info.simd = simd_name(simd_level());
   const unsigned threads = std::thread::hardware_concurrency();
   info.threads = threads == 0 ? 1 : static_cast<int>(threads);
   return info;

@@ -49,4 +49,5 @@ PYBIND11_MODULE(_core, module) {
   py::register_local_exception_translator(translate);
   module.def("build_info", &build_info);
   petsgan::python::register_noise(module);
+  petsgan::python::register_patch_transfer(module);
 }

@@ -71,7 +71,7 @@ class PatchReference:
         set_once("values", values)
         set_once("window", window)
         core = _backend.core()
-        packed: Any = None if not hasattr(core, "PatchReference") else core.PatchReference(features, values, window=window)
+        packed: Any = None if core is None else core.PatchReference(features, values, window=window)
         set_once("_packed", packed)
 
     def __setattr__(self, name: str, value: object) -> None:

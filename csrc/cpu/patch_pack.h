@@ -1,0 +1,33 @@
+// Feature maps in the layouts that the similarity kernels read, and the norms of their patches.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace petsgan {
+
+// A map [channels, height, width] of float32.
+struct FeatureMap {
+  std::int64_t channels, height, width;
+  const float* features;
+};
+
+// The power of two that brings the largest magnitude of the map into [1, 2) (1 for a map of zeros).
+// Cosines do not change, and no product of features can overflow. Throws InputError that starts
+// with `name` and gives the first index where a feature is not finite; `image` leads that index
+// where it is not negative.
+float normalizing_scale(const FeatureMap& map, const std::string& name, std::int64_t image);
+
+// For every pixel 1 / max(norm of its patch, 1e-12), for features multiplied by `scale`; the bound
+// is in units of the features as they came.
+std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radius, float scale);
+
+// To [height][padded_width / lanes][channels][lanes], zeros in the padding, one row at a time.
+void pack_query_row(const FeatureMap& map, float scale, std::int64_t row, std::int64_t lanes,
+                    std::int64_t padded_width, float* packed);
+
+// To [height], then tiles of at most `max_tile` columns as [channels][tile].
+void pack_keys(const FeatureMap& map, float scale, std::int64_t max_tile, float* packed);
+
+}  // namespace petsgan

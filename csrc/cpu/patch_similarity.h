@@ -1,0 +1,66 @@
+// The inner kernel of patch transfer: streams all similarities of a range of diagonals and keeps,
+// for every query, the best score, its index, and the sum of exponentials. One build of it for each
+// instruction set.
+#pragma once
+
+#include <cstdint>
+
+namespace petsgan {
+
+// For every query pixel, rows of `padded_width`. A score is the cosine times the query's own norm,
+// so that the best score is the best cosine and the query norm enters only in `steepness`.
+struct MatchState {
+  float* best;
+  float* sum;           // of exp2((score - best) * steepness)
+  std::int32_t* index;  // y * key_width + x
+};
+
+struct SimilarityTask {
+  std::int64_t channels;
+  std::int64_t query_height, query_width, padded_width;  // padded to a multiple of `lanes`
+  std::int64_t key_height, key_width;
+  std::int64_t radius;            // window = 2 * radius + 1
+  const float* query;             // [query_height][padded_width / lanes][channels][lanes]
+  const float* keys;              // [key_height], then tiles of columns as [channels][tile]
+  const float* key_scale;         // [key_height][key_width], 1 / patch norm
+  const float* steepness;         // [query_height][padded_width], log2(e) / temperature / norm
+  const float* cutoff;            // same shape: scores this far below the best are not summed
+  bool soft;                      // false: only best and index are wanted
+  std::int64_t first_diagonal;    // key row - query row
+  std::int64_t last_diagonal;     // exclusive
+  MatchState state;
+  float* scratch;                 // scratch_size() floats, 64-byte aligned, zero at first use
+  const float** planes;           // 2 * radius + 4 pointers of scratch
+};
+
+struct SimilarityKernel {
+  std::int64_t lanes;     // queries that one vector holds
+  std::int64_t max_tile;  // most key columns in one register tile
+  std::int64_t (*scratch_size)(const SimilarityTask& task);
+  void (*run)(const SimilarityTask& task);
+  // into += from, for `count` queries (a multiple of `lanes`).
+  void (*merge)(const MatchState& into, const MatchState& from, const float* steepness,
+                std::int64_t count);
+};
+
+// Score of a query that no key has been compared with. Far below any score, yet differences to it
+// stay finite.
+constexpr float kNoScore = -1e30F;
+
+// Columns [start, start + size) of a key row, split evenly so that no tile is small.
+struct KeyTile {
+  std::int64_t start, size;
+};
+inline KeyTile key_tile(std::int64_t tile, std::int64_t num_tiles, std::int64_t width) {
+  const std::int64_t size = width / num_tiles;
+  const std::int64_t larger = width % num_tiles;
+  return {tile * size + (tile < larger ? tile : larger), size + (tile < larger ? 1 : 0)};
+}
+
+extern const SimilarityKernel kSimilarityPortable;
+#ifdef PETSGAN_X86_KERNELS
+extern const SimilarityKernel kSimilarityAvx2;
+extern const SimilarityKernel kSimilarityAvx512;
+#endif
+
+}  // namespace petsgan

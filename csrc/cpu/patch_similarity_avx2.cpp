@@ -1,0 +1,5 @@
+// Compiled with -mavx2 -mfma; runs only after a check of the processor.
+#define PETSGAN_LANES 8
+#define PETSGAN_MAX_TILE 6
+#define PETSGAN_KERNEL kSimilarityAvx2
+#include "cpu/patch_similarity_impl.h"

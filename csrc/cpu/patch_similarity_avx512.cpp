@@ -1,0 +1,5 @@
+// Compiled with -mavx512f and relatives; runs only after a check of the processor.
+#define PETSGAN_LANES 16
+#define PETSGAN_MAX_TILE 12
+#define PETSGAN_KERNEL kSimilarityAvx512
+#include "cpu/patch_similarity_impl.h"
