@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, BundleManifest, parse
 

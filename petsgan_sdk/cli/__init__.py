@@ -29,9 +29,14 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        from importlib.metadata import version  # noqa: PLC0415 - costs 20 ms, wanted rarely
+        # Imported here: it costs 20 ms and is wanted rarely.
+        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
 
-        sys.stdout.write(f"petsgan-sdk {version('petsgan-sdk')}\n")
+        try:
+            found = version("petsgan-sdk")
+        except PackageNotFoundError:
+            found = "unknown (runs from a folder, not installed)"
+        sys.stdout.write(f"petsgan-sdk {found}\n")
         raise typer.Exit
 
 

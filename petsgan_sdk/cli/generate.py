@@ -57,7 +57,10 @@ def generate_command(
 
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import check_size  # noqa: PLC0415 - heavy
 
+    if asked is not None:
+        check_size(asked[1], asked[0])
     sampler = load(bundle, provider=provider.value, threads=threads)
     if sampler.provider_note:
         note(f"note: {sampler.provider_note}")

@@ -52,7 +52,8 @@ def benchmark(
         BackendUnavailableError: No provider answers.
     """
     iterations = check_int(iterations, "iterations", low=1, high=1_000_000)
-    sizes = [check_size(height, width)[::-1] for width, height in sizes_px]
+    wanted: list[tuple[int, int] | None] = [check_size(h, w)[::-1] for w, h in sizes_px]
+    wanted = wanted or [None]
     threads = default_threads(threads)
     load_before = load_average()
     started = time.perf_counter()
@@ -61,7 +62,7 @@ def benchmark(
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, str] = {}
     for name in names:
-        for size in sizes or [None]:
+        for size in wanted:
             try:
                 rows.append(_row(path, name, size=size, iterations=iterations, threads=threads))
             except BackendUnavailableError as exc:

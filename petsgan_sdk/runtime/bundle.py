@@ -32,6 +32,9 @@ __all__ = ["Bundle", "open_bundle", "step_reads", "step_writes"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
+_MAX_CANVAS_PX = 4096
+"""Every image costs at least this canvas: more would be a bundle that eats the memory."""
+
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
@@ -68,6 +71,12 @@ def open_bundle(path: Path) -> Bundle:
     )
     manifest = parse(container.header)
     _check_tensors(manifest)
+    if manifest.min_canvas_px > _MAX_CANVAS_PX:
+        msg = (
+            f"manifest: min_canvas_px must be at most {_MAX_CANVAS_PX}, "
+            f"got {manifest.min_canvas_px}"
+        )
+        raise BundleError(msg)
     graphs: dict[str, bytes] = {}
     arrays: dict[str, Array] = {}
     for step in manifest.steps:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import zipfile
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from petsgan_sdk.container import MANIFEST, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
+from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 
 __all__ = ["CHECKPOINT_FORMAT", "describe_bundle", "describe_file"]
@@ -70,7 +70,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "size": [width, height],
         "factor": manifest.factor,
         "min_canvas_px": manifest.min_canvas_px,
-        "steps": [asdict(step) for step in manifest.steps],
+        "steps": to_header(manifest)["steps"],
         "members": dict(bundle.member_sizes_bytes),
         "provenance": dict(manifest.provenance),
         "config": dict(manifest.config),

@@ -30,7 +30,7 @@ __all__ = ["diagnose", "probe_model", "probe_provider"]
 _FLOAT = 1
 _IR_VERSION, _OPSET = 8, 13
 _SIDE_PX = 32
-_KERNEL: FloatArray = (np.arange(9, dtype=np.float32).reshape(1, 1, 3, 3) - 4) / 8
+_KERNEL: FloatArray = np.linspace(-0.5, 0.5, 9, dtype=np.float32).reshape(1, 1, 3, 3)
 _TOLERANCE = 1e-4
 _EXTRAS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("training", "train", ("torch",)),

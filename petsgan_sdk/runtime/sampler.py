@@ -7,6 +7,7 @@ a seed is the same bytes whatever else is asked for in the same call. Never impo
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -265,15 +266,13 @@ def _between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
 
     def draw(shape: tuple[int, int, int, int], stage: int) -> FloatArray:
         a, b = draw_a(shape, stage), draw_b(shape, stage)
-        lengths = np.linalg.norm(a.astype(np.float64)) * np.linalg.norm(b.astype(np.float64))
-        cosine = float(np.vdot(a.astype(np.float64), b.astype(np.float64)) / max(lengths, 1e-30))
-        angle = float(np.arccos(np.clip(cosine, -1.0, 1.0)))
-        if np.sin(angle) < 1e-6:
-            weight_a, weight_b = 1.0 - position, position
-        else:
-            weight_a = float(np.sin((1.0 - position) * angle) / np.sin(angle))
-            weight_b = float(np.sin(position * angle) / np.sin(angle))
-        return (np.float32(weight_a) * a + np.float32(weight_b) * b).astype(np.float32)
+        lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
+        angle = math.acos(max(-1.0, min(1.0, float(np.vdot(a, b)) / max(lengths, 1e-30))))
+        weight_a, weight_b = 1.0 - position, position
+        if math.sin(angle) > 1e-6:
+            weight_a = math.sin(weight_a * angle) / math.sin(angle)
+            weight_b = math.sin(weight_b * angle) / math.sin(angle)
+        return a * np.float32(weight_a) + b * np.float32(weight_b)
 
     return draw
 

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import importlib
+import importlib.metadata
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.runtime import load, providers, sampler, session
+from petsgan_sdk.runtime.doctor import probe_model
+from petsgan_sdk.runtime.session import GraphSession
+
+pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
+
+
+@pytest.fixture
+def fresh_import() -> Iterator[None]:
+    providers.import_onnxruntime.cache_clear()
+    yield
+    providers.import_onnxruntime.cache_clear()
+
+
+def listing(*names: str) -> Any:
+    return lambda: names
+
+
+def test_unknown_name_lists_the_names() -> None:
+    with pytest.raises(ConfigError, match="one of auto, cpu, cuda, got 'tensorrt'"):
+        providers.candidate_providers("tensorrt")
+
+
+def test_a_named_provider_that_is_absent_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "available_providers", listing("cpu"))
+    with pytest.raises(BackendUnavailableError, match="which offers: cpu") as caught:
+        providers.candidate_providers("cuda")
+    assert caught.value.exit_code == 3
+    assert 'pip install "petsgan-sdk[gpu]"' in str(caught.value)
+
+
+def test_auto_tries_the_best_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "available_providers", listing("cuda", "cpu"))
+    tried = [(c.name, c.required) for c in providers.candidate_providers("auto")]
+    assert tried == [("cuda", False), ("cpu", True)]
+    (named,) = providers.candidate_providers("cuda")
+    assert named.required
+
+
+class FellBack:
+    """ONNX Runtime when CUDA does not start: it says so on stderr and carries on with the CPU."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        pass
+
+    def get_providers(self) -> list[str]:
+        return ["CPUExecutionProvider"]
+
+
+def test_a_silent_fallback_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    ort = providers.import_onnxruntime()
+    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    monkeypatch.setattr(ort, "InferenceSession", FellBack)
+    with pytest.raises(BackendUnavailableError, match="asked for CUDAExecutionProvider, got CPU"):
+        GraphSession(probe_model(), "probe", provider="cuda", threads=1)
+
+
+def test_auto_falls_back_and_says_so(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = GraphSession
+
+    def only_cpu(graph: bytes, name: str, *, provider: str, threads: int) -> GraphSession:
+        if provider == "cuda":
+            msg = "no GPU here"
+            raise BackendUnavailableError(msg)
+        return real(graph, name, provider=provider, threads=threads)
+
+    monkeypatch.setattr(providers, "available_providers", listing("cuda", "cpu"))
+    monkeypatch.setattr("petsgan_sdk.runtime.steps.GraphSession", only_cpu)
+    with caplog.at_level(logging.WARNING, logger="petsgan_sdk"):
+        loaded = load(bundle, threads=1)
+    assert loaded.provider == "cpu"
+    assert loaded.provider_note == "fell back from cuda: no GPU here"
+    assert "fell back from cuda" in caplog.text
+    with pytest.raises(BackendUnavailableError, match="no GPU here"):
+        load(bundle, provider="cuda")
+
+
+def test_auto_on_a_cpu_says_nothing(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(providers, "available_providers", listing("cpu"))
+    loaded = load(bundle, threads=1)
+    assert (loaded.provider, loaded.provider_note) == ("cpu", None)
+
+
+@pytest.mark.usefixtures("fresh_import")
+def test_no_onnxruntime_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    with pytest.raises(BackendUnavailableError, match="generating needs onnxruntime") as caught:
+        providers.available_providers()
+    assert caught.value.hint == 'pip install "petsgan-sdk[cpu]"'
+
+
+@pytest.mark.usefixtures("fresh_import")
+def test_both_wheels_are_noticed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(importlib.metadata, "distribution", lambda name: name)
+    assert providers.conflicting_wheels() == ("onnxruntime", "onnxruntime-gpu")
+    with caplog.at_level(logging.WARNING, logger="petsgan_sdk"):
+        providers.import_onnxruntime()
+    assert "installed together" in caplog.text
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu" in caplog.text
+
+
+def test_nothing_imports_onnxruntime_before_it_is_used() -> None:
+    for module in (providers, session, sampler):
+        assert "onnxruntime" not in vars(importlib.import_module(module.__name__))
