@@ -79,6 +79,7 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(msg)
     graphs: dict[str, bytes] = {}
     arrays: dict[str, Array] = {}
+    grids: dict[str, tuple[int, ...]] = {}  # (h, w) of what an index tensor points into
     for step in manifest.steps:
         for name in _graph_members(step):
             graphs[name] = _member(container.members, name, step)
@@ -86,7 +87,7 @@ def open_bundle(path: Path) -> Bundle:
             if name not in arrays:
                 raw = _member(container.members, name, step)
                 arrays[name] = unpack_array(raw, name, dtype="float32", ndim=3)
-        _check_arrays(step, arrays, manifest.factor)
+        _check_arrays(step, arrays, grids, factor=manifest.factor)
     return Bundle(
         path=path,
         manifest=manifest,
@@ -162,22 +163,28 @@ def _member(members: dict[str, bytes], name: str, step: Step) -> bytes:
     return members[name]
 
 
-def _check_arrays(step: Step, arrays: dict[str, Array], factor: int) -> None:
+def _check_arrays(
+    step: Step, arrays: dict[str, Array], grids: dict[str, tuple[int, ...]], *, factor: int
+) -> None:
     """The sizes of a step's constants must match, so that no kernel fails later."""
     for name in _array_members(step):
         if arrays[name].size == 0:
             msg = f"{name!r} must be [C, H, W] with no empty axis, got {arrays[name].shape}"
             raise BundleError(msg)
     if isinstance(step, PatchTransferStep):
-        reference, values = arrays[step.reference], arrays[step.values]
-        if reference.shape[1:] != values.shape[1:]:
-            msg = (
-                f"{step.values!r} must be as high and wide as {step.reference!r}, "
-                f"{reference.shape[1:]}, got {values.shape[1:]}"
-            )
-            raise BundleError(msg)
+        grid = arrays[step.reference].shape[1:]
+        _check_shape(step.values, arrays, (arrays[step.values].shape[0], *grid))
+        if step.index_output is not None:
+            grids[step.index_output] = grid
     if isinstance(step, TextureTransferStep):
-        _, height, width = arrays[step.texture].shape
-        if height % factor or width % factor:
-            msg = f"{step.texture!r} must have sides that {factor} divides, got {height}x{width}"
+        if step.index not in grids:
+            msg = f"manifest: a texture_transfer step must read matches, got {step.index!r}"
             raise BundleError(msg)
+        rows, columns = grids[step.index]
+        _check_shape(step.texture, arrays, (3, rows * factor, columns * factor))
+
+
+def _check_shape(name: str, arrays: dict[str, Array], expected: tuple[int, ...]) -> None:
+    if arrays[name].shape != expected:
+        msg = f"{name!r} must be {expected}, got {arrays[name].shape}; export the model again"
+        raise BundleError(msg)

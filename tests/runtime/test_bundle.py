@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from petsgan_sdk.container import pack_array
+from petsgan_sdk.errors import BundleError
+from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.doctor import probe_model
+
+
+@pytest.fixture
+def factory() -> Any:
+    import bundle_factory  # noqa: PLC0415 - skips where onnx is absent
+
+    return bundle_factory
+
+
+def test_a_good_bundle_is_unpacked_once(bundle: Path) -> None:
+    opened = open_bundle(bundle)
+    assert sorted(opened.graphs) == [
+        "graphs/depnet.onnx",
+        "graphs/features.onnx",
+        "graphs/restoration.onnx",
+    ]
+    assert opened.arrays["arrays/texture.npy"].shape == (3, 48, 64)
+    assert opened.size_bytes == bundle.stat().st_size
+    assert len(opened.digest) == 64
+
+
+@pytest.mark.parametrize(
+    ("member", "kind"),
+    [
+        ("graphs/depnet.onnx", "graph"),
+        ("arrays/reference_values.npy", "patch_transfer"),
+        ("arrays/texture.npy", "texture_transfer"),
+    ],
+)
+def test_a_step_names_a_member_that_is_not_there(
+    factory: Any, tmp_path: Path, member: str, kind: str
+) -> None:
+    path = factory.write_bundle(tmp_path / "b.petsgan", replaced={member: None})
+    with pytest.raises(BundleError, match=f"a {kind} step must name a member .*, got '{member}'"):
+        open_bundle(path)
+
+
+def changed_steps(factory: Any, number: int, **changes: Any) -> dict[str, Any]:
+    steps = factory.header()["steps"]
+    steps[number].update(changes)
+    return {"steps": steps}
+
+
+@pytest.mark.parametrize(
+    ("number", "changes", "message"),
+    [
+        (3, {"inputs": {"image": "nothing"}}, r"steps\[3\] \(graph\) must read .*, got 'nothing'"),
+        (4, {"query": "image"}, r"steps\[4\] \(patch_transfer\) must read .*, got 'image'"),
+        (1, {"output": "noise"}, r"steps\[1\] \(position\) must make a new tensor, got 'noise'"),
+        (4, {"index_output": None}, r"steps\[5\] \(texture_transfer\) must read"),
+        (6, {"outputs": {"image": "other"}}, "output must be a tensor .*, got 'image'"),
+        (4, {"index_output": "transferred"}, "must make a new tensor, got 'transferred'"),
+    ],
+)
+def test_steps_that_do_not_fit(
+    factory: Any, tmp_path: Path, number: int, changes: dict[str, Any], message: str
+) -> None:
+    steps = changed_steps(factory, number, **changes)
+    path = factory.write_bundle(tmp_path / "b.petsgan", changes=steps)
+    with pytest.raises(BundleError, match=message):
+        open_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("member", "shape", "message"),
+    [
+        ("arrays/reference_values.npy", (3, 5, 8), r"must be \(3, 6, 8\), got \(3, 5, 8\)"),
+        ("arrays/reference_values.npy", (6, 8), "must be float32 with 3 axes"),
+        ("arrays/texture.npy", (3, 47, 64), r"must be \(3, 48, 64\)"),
+        ("arrays/texture.npy", (1, 48, 64), r"must be \(3, 48, 64\)"),
+        ("arrays/texture.npy", (3, 40, 64), r"must be \(3, 48, 64\)"),
+    ],
+)
+def test_arrays_that_do_not_fit(
+    factory: Any, tmp_path: Path, member: str, shape: tuple[int, ...], message: str
+) -> None:
+    replaced = {member: pack_array(np.zeros(shape, dtype=np.float32))}
+    path = factory.write_bundle(tmp_path / "b.petsgan", replaced=replaced)
+    with pytest.raises(BundleError, match=message):
+        open_bundle(path)
+
+
+def test_a_canvas_that_would_eat_the_memory(factory: Any, tmp_path: Path) -> None:
+    path = factory.write_bundle(tmp_path / "b.petsgan", changes={"min_canvas_px": 1 << 20})
+    with pytest.raises(BundleError, match="min_canvas_px must be at most 4096, got 1048576"):
+        open_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("graph", "message"),
+    [
+        (probe_model(), r"must have inputs \['image'\] and outputs \['features'\], got \['x'\]"),
+        (b"no model at all", "must be an ONNX model"),
+        (b"", "that ONNX Runtime .* can load"),
+    ],
+    ids=["another", "text", "empty"],
+)
+def test_graphs_that_do_not_fit(factory: Any, tmp_path: Path, graph: bytes, message: str) -> None:
+    pytest.importorskip("onnxruntime", reason="it loads the graphs")
+    replaced = {"graphs/features.onnx": graph}
+    path = factory.write_bundle(tmp_path / "b.petsgan", replaced=replaced)
+    with pytest.raises(BundleError, match=message):
+        load(path, provider="cpu")
+
+
+def test_external_weights_are_refused(factory: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it loads the graphs")
+    import onnx  # noqa: PLC0415
+    from onnx.external_data_helper import set_external_data  # noqa: PLC0415
+
+    model = onnx.load_from_string(factory.members()["graphs/features.onnx"])
+    set_external_data(model.graph.initializer[0], "/etc/hostname")
+    replaced = {"graphs/features.onnx": model.SerializeToString()}
+    path = factory.write_bundle(tmp_path / "b.petsgan", replaced=replaced)
+    with pytest.raises(BundleError, match="a tensor points at another file"):
+        load(path, provider="cpu")
+
+
+def test_a_query_with_other_channels_is_an_error_of_the_bundle(
+    factory: Any, tmp_path: Path
+) -> None:
+    pytest.importorskip("onnxruntime", reason="it runs the graphs")
+    grid = np.ones((4, 6, 8), dtype=np.float32)
+    replaced = {"arrays/reference_features.npy": pack_array(grid)}
+    path = factory.write_bundle(tmp_path / "b.petsgan", replaced=replaced)
+    with pytest.raises(BundleError, match=r"'features' must be \[N, 4, h, w\]"):
+        load(path, provider="cpu").sample()
+
+
+def test_a_result_of_the_wrong_size_is_an_error_of_the_bundle(factory: Any, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it runs the graphs")
+    path = factory.write_bundle(tmp_path / "b.petsgan", changes={"output": "transferred"})
+    with pytest.raises(BundleError, match=r"'transferred' must be \(1, 3, 48, 64\), got"):
+        load(path, provider="cpu").sample()
