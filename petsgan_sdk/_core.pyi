@@ -13,6 +13,13 @@ def normal_noise(
     top: int,
     left: int,
 ) -> NDArray[np.float32]: ...
+def texture_transfer(
+    index: NDArray[np.int32],
+    texture: NDArray[np.float32],
+    *,
+    factor: int,
+    threads: int,
+) -> NDArray[np.float32]: ...
 
 class PatchReference:
     def __init__(

@@ -50,4 +50,5 @@ PYBIND11_MODULE(_core, module) {
   module.def("build_info", &build_info);
   petsgan::python::register_noise(module);
   petsgan::python::register_patch_transfer(module);
+  petsgan::python::register_texture_transfer(module);
 }

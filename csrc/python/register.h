@@ -7,5 +7,6 @@ namespace petsgan::python {
 
 void register_noise(pybind11::module_& module);
 void register_patch_transfer(pybind11::module_& module);
+void register_texture_transfer(pybind11::module_& module);
 
 }  // namespace petsgan::python

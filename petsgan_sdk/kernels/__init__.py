@@ -7,6 +7,7 @@ from petsgan_sdk.kernels._build import build_info
 from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
+from petsgan_sdk.kernels._texture_transfer import texture_transfer
 
 __all__ = [
     "Backend",
@@ -16,4 +17,5 @@ __all__ = [
     "build_info",
     "normal_noise",
     "patch_transfer",
+    "texture_transfer",
 ]
