@@ -83,10 +83,11 @@ def test_the_kernel_agrees_with_its_twin(batch, size, source_size, half, threads
 
 
 @needs_cpu
-def test_the_kernel_agrees_with_its_twin_on_a_large_image():
-    index, texture = _case(1, (90, 110), (33, 35), factor=8)
-    twin = kernels.texture_transfer(index, texture, factor=8, backend="numpy")
-    out = kernels.texture_transfer(index, texture, factor=8, threads=2, backend="cpu")
+@pytest.mark.parametrize(("size", "factor"), [((90, 110), 8), ((70_001, 1), 2), ((1, 70_001), 2)])
+def test_the_kernel_agrees_with_its_twin_on_a_large_image(size, factor):
+    index, texture = _case(1, size, (33, 35), factor=factor)
+    twin = kernels.texture_transfer(index, texture, factor=factor, backend="numpy")
+    out = kernels.texture_transfer(index, texture, factor=factor, threads=2, backend="cpu")
     np.testing.assert_allclose(out, twin, rtol=0, atol=TOLERANCE)
 
 
