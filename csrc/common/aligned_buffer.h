@@ -25,9 +25,7 @@ class AlignedBuffer {
  private:
   static constexpr std::size_t kAlignment = 64;
   struct Free {
-    void operator()(T* pointer) const {
-      ::operator delete(pointer, std::align_val_t{kAlignment});
-    }
+    void operator()(T* pointer) const { ::operator delete(pointer, std::align_val_t{kAlignment}); }
   };
   std::unique_ptr<T, Free> data_;
 };

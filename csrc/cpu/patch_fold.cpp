@@ -19,8 +19,7 @@ void add_patch(const FoldTask& task, std::int64_t y, std::int64_t x, std::int64_
       std::min({task.radius, task.width - 1 - x, task.ref_width - 1 - match_x});
   const std::int64_t count = (right - left + 1) * stride;
   for (std::int64_t dy = top; dy <= bottom; ++dy) {
-    const float* from =
-        task.values + ((match_y + dy) * task.ref_width + match_x + left) * stride;
+    const float* from = task.values + ((match_y + dy) * task.ref_width + match_x + left) * stride;
     float* to = sums + ((y + dy - first) * task.width + x + left) * stride;
     for (std::int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
   }
@@ -44,10 +43,9 @@ void fold_rows(const FoldTask& task, std::int64_t first, std::int64_t last, floa
   for (std::int64_t y = first; y < last; ++y) {
     for (std::int64_t x = 0; x < task.width; ++x) {
       const float* sums = scratch + ((y - first) * task.width + x) * stride;
-      const float votes = task.normalize
-                              ? sums[task.channels]
-                              : static_cast<float>(cover(y, task.height, task.radius) *
-                                                   cover(x, task.width, task.radius));
+      const float votes = task.normalize ? sums[task.channels]
+                                         : static_cast<float>(cover(y, task.height, task.radius) *
+                                                              cover(x, task.width, task.radius));
       for (std::int64_t c = 0; c < task.channels; ++c) {
         task.out[(c * task.height + y) * task.width + x] = sums[c] / votes;
       }

@@ -19,18 +19,18 @@ struct SimilarityTask {
   std::int64_t channels;
   std::int64_t query_height, query_width, padded_width;  // padded to a multiple of `lanes`
   std::int64_t key_height, key_width;
-  std::int64_t radius;            // window = 2 * radius + 1
-  const float* query;             // [query_height][padded_width / lanes][channels][lanes]
-  const float* keys;              // [key_height], then tiles of columns as [channels][tile]
-  const float* key_scale;         // [key_height][key_width], 1 / patch norm
-  const float* steepness;         // [query_height][padded_width], log2(e) / temperature / norm
-  const float* cutoff;            // same shape: scores this far below the best are not summed
-  bool soft;                      // false: only best and index are wanted
-  std::int64_t first_diagonal;    // key row - query row
-  std::int64_t last_diagonal;     // exclusive
+  std::int64_t radius;          // window = 2 * radius + 1
+  const float* query;           // [query_height][padded_width / lanes][channels][lanes]
+  const float* keys;            // [key_height], then tiles of columns as [channels][tile]
+  const float* key_scale;       // [key_height][key_width], 1 / patch norm
+  const float* steepness;       // [query_height][padded_width], log2(e) / temperature / norm
+  const float* cutoff;          // same shape: scores this far below the best are not summed
+  bool soft;                    // false: only best and index are wanted
+  std::int64_t first_diagonal;  // key row - query row
+  std::int64_t last_diagonal;   // exclusive
   MatchState state;
-  float* scratch;                 // scratch_size() floats, 64-byte aligned, zero at first use
-  const float** planes;           // 2 * radius + 4 pointers of scratch
+  float* scratch;        // scratch_size() floats, 64-byte aligned, zero at first use
+  const float** planes;  // 2 * radius + 4 pointers of scratch
 };
 
 struct SimilarityKernel {

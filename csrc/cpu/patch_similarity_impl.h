@@ -1,14 +1,14 @@
 // The body of every patch_similarity_<instruction set>.cpp, which defines PETSGAN_LANES,
 // PETSGAN_MAX_TILE and PETSGAN_KERNEL first. Everything has internal linkage (see simd_vector.h).
 //
-// Lanes are neighbouring queries of one row; the loops run over keys, so that maximum, sum and index
-// are plain vector operations. For one diagonal (key row - query row is fixed) the row pairs are
-// visited in order. A pair gives a plane of pixel products [key column][query column] (a small GEMM
-// over the channels). Its rows are `step - 1` floats apart, so that one step along the diagonal of
-// the plane (key column + 1, query column + 1) is a jump of `step` floats, a multiple of the vector
-// size: the diagonal sum is a strided filter over a flat array. Zeros between and around the rows
-// stand for pixels outside the map. The last planes are kept in a ring, four rows of patch products
-// come from window + 3 of them, and go at once into the running maximum and sum.
+// Lanes are neighbouring queries of one row; the loops run over keys, so that maximum, sum and
+// index are plain vector operations. For one diagonal (key row - query row is fixed) the row pairs
+// are visited in order. A pair gives a plane of pixel products [key column][query column] (a small
+// GEMM over the channels). Its rows are `step - 1` floats apart, so that one step along the
+// diagonal of the plane (key column + 1, query column + 1) is a jump of `step` floats, a multiple
+// of the vector size: the diagonal sum is a strided filter over a flat array. Zeros between and
+// around the rows stand for pixels outside the map. The last planes are kept in a ring, four rows
+// of patch products come from window + 3 of them, and go at once into the running maximum and sum.
 #include "cpu/patch_similarity.h"
 #include "cpu/simd_vector.h"
 
@@ -27,8 +27,7 @@ struct Layout {
 
   explicit Layout(const SimilarityTask& task) {
     const std::int64_t with_zeros = task.query_width + task.radius;
-    const std::int64_t columns =
-        task.padded_width > with_zeros ? task.padded_width : with_zeros;
+    const std::int64_t columns = task.padded_width > with_zeros ? task.padded_width : with_zeros;
     step = (columns + 1 + kLanes - 1) / kLanes * kLanes;
     row_stride = step - 1;
     plane = task.key_width * step;
@@ -84,10 +83,10 @@ using MultiplyTile = void (*)(const float*, const float*, std::int64_t, float*, 
 template <int Vectors>
 MultiplyTile multiply_for(std::int64_t tile) {
   static constexpr MultiplyTile kTable[] = {
-      multiply_tile<1, Vectors>, multiply_tile<2, Vectors>, multiply_tile<3, Vectors>,
-      multiply_tile<4, Vectors>, multiply_tile<5, Vectors>, multiply_tile<6, Vectors>,
+      multiply_tile<1, Vectors>,  multiply_tile<2, Vectors>,  multiply_tile<3, Vectors>,
+      multiply_tile<4, Vectors>,  multiply_tile<5, Vectors>,  multiply_tile<6, Vectors>,
 #if PETSGAN_MAX_TILE > 6
-      multiply_tile<7, Vectors>, multiply_tile<8, Vectors>, multiply_tile<9, Vectors>,
+      multiply_tile<7, Vectors>,  multiply_tile<8, Vectors>,  multiply_tile<9, Vectors>,
       multiply_tile<10, Vectors>, multiply_tile<11, Vectors>, multiply_tile<12, Vectors>,
 #endif
   };
@@ -255,8 +254,8 @@ void run_diagonal(const SimilarityTask& task, const Layout& layout, const Scratc
       score_rows(task, layout, VerticalSum7{planes}, query_row, query_row + delta, rows,
                  scratch.strip);
     } else {
-      score_rows(task, layout, VerticalSumAny{planes, 2 * radius + 1}, query_row,
-                 query_row + delta, rows, scratch.strip);
+      score_rows(task, layout, VerticalSumAny{planes, 2 * radius + 1}, query_row, query_row + delta,
+                 rows, scratch.strip);
     }
   }
 }

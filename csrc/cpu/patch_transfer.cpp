@@ -19,6 +19,7 @@ namespace {
 constexpr std::int64_t kPairsPerChunk = std::int64_t{1} << 17;
 constexpr std::int64_t kMaxChunks = 32;
 constexpr std::int64_t kFoldRows = 16;
+constexpr int kMaxThreads = 256;  // more would only cost memory
 
 void check(const PatchQuery& query, const PatchTransferOptions& options) {
   if (query.batch < 0 || query.height < 1 || query.width < 1) {
@@ -50,8 +51,8 @@ std::vector<std::int64_t> chunk_diagonals(const SimilarityTask& task) {
         delta > starts.back()) {
       starts.push_back(delta);
     }
-    done += std::min({task.query_height, task.key_height - delta, task.query_height + delta,
-                      task.key_height});
+    done += std::min(
+        {task.query_height, task.key_height - delta, task.query_height + delta, task.key_height});
   }
   starts.push_back(end);
   return starts;
@@ -61,8 +62,8 @@ std::vector<std::int64_t> chunk_diagonals(const SimilarityTask& task) {
 class ImageMatcher {
  public:
   ImageMatcher(const PatchQuery& query, const PackedReference& reference,
-               const PatchTransferOptions& options)
-      : kernel_(*reference.kernel), options_(options) {
+               const PatchTransferOptions& options, int threads)
+      : kernel_(*reference.kernel), temperature_(options.temperature), threads_(threads) {
     const std::int64_t lanes = kernel_.lanes;
     task_.channels = reference.shape.channels;
     task_.query_height = query.height;
@@ -71,10 +72,9 @@ class ImageMatcher {
     task_.key_height = reference.shape.height;
     task_.key_width = reference.shape.width;
     // A larger shift pairs no pixel of one map with a pixel of the other.
-    task_.radius = std::min(reference.radius,
-                            std::max(std::min(query.height, task_.key_height),
-                                     std::min(query.width, task_.key_width)) -
-                                1);
+    task_.radius = std::min(reference.radius, std::max(std::min(query.height, task_.key_height),
+                                                       std::min(query.width, task_.key_width)) -
+                                                  1);
     task_.keys = reference.keys.data();
     task_.key_scale = reference.key_scale.data();
     task_.soft = options.temperature > 0.0;
@@ -85,14 +85,14 @@ class ImageMatcher {
     cutoff_ = AlignedBuffer<float>(size_);
     states_ = AlignedBuffer<float>(2 * size_ * num_chunks());
     indices_ = AlignedBuffer<std::int32_t>(size_ * num_chunks());
-    scratch_.resize(static_cast<std::size_t>(options.threads));
-    planes_.resize(static_cast<std::size_t>(options.threads));
+    scratch_.resize(static_cast<std::size_t>(threads));
+    planes_.resize(static_cast<std::size_t>(threads));
   }
 
   void match(const FeatureMap& map, std::int64_t image, std::int64_t window_radius,
              std::int32_t* index, float* weight) {
     prepare(map, image, window_radius);
-    parallel_for(num_chunks(), options_.threads,
+    parallel_for(num_chunks(), threads_,
                  [this](std::int64_t chunk, int slot) { run_chunk(chunk, slot); });
     for (std::int64_t chunk = 1; chunk < num_chunks(); ++chunk) {
       kernel_.merge(state(0), state(chunk), steepness_.data(), size_);
@@ -125,12 +125,11 @@ class ImageMatcher {
       pack_query_row(map, scale, y, kernel_.lanes, task_.padded_width,
                      packed_query_.data() + y * task_.padded_width * task_.channels);
       for (std::int64_t x = 0; x < map.width; ++x) {
-        const double inverse = static_cast<double>(
-            inverse_norms[static_cast<std::size_t>(y * map.width + x)]);
-        const double per_score = task_.soft ? inverse / options_.temperature : 0.0;
+        const double inverse =
+            static_cast<double>(inverse_norms[static_cast<std::size_t>(y * map.width + x)]);
+        const double per_score = task_.soft ? inverse / temperature_ : 0.0;
         const std::int64_t at = y * task_.padded_width + x;
-        steepness_.data()[at] =
-            static_cast<float>(std::min(per_score * 1.4426950408889634, 1e30));
+        steepness_.data()[at] = static_cast<float>(std::min(per_score * 1.4426950408889634, 1e30));
         cutoff_.data()[at] =
             task_.soft ? static_cast<float>(std::min(nats / per_score, 1e30)) : 0.0F;
       }
@@ -169,7 +168,8 @@ class ImageMatcher {
   }
 
   const SimilarityKernel& kernel_;
-  const PatchTransferOptions& options_;
+  const double temperature_;
+  const int threads_;
   SimilarityTask task_{};
   std::int64_t size_ = 0;  // queries, padding included
   std::vector<std::int64_t> starts_;
@@ -200,17 +200,18 @@ void patch_transfer(const PatchQuery& query, const PatchReference& reference,
   const PackedReference& packed = reference.packed();
   const PatchReference::Shape& shape = packed.shape;
   const std::int64_t plane = query.height * query.width;
-  ImageMatcher matcher(query, packed, options);
+  const int threads = std::min(options.threads, kMaxThreads);
+  ImageMatcher matcher(query, packed, options, threads);
   for (std::int64_t n = 0; n < query.batch; ++n) {
     const FeatureMap map{shape.channels, query.height, query.width,
                          query.features + n * shape.channels * plane};
     std::int32_t* index = output.index + n * plane;
     float* weight = output.weight + n * plane;
     matcher.match(map, n, packed.radius, index, weight);
-    fold({query.height, query.width, shape.height, shape.width, shape.value_channels,
-          packed.radius, options.normalize, packed.values.data(), index, weight,
+    fold({query.height, query.width, shape.height, shape.width, shape.value_channels, packed.radius,
+          options.normalize, packed.values.data(), index, weight,
           output.values + n * shape.value_channels * plane},
-         options.threads);
+         threads);
   }
 }
 

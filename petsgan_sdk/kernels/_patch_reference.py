@@ -36,6 +36,7 @@ class PatchReference:
     features: NDArray[np.float32]
     values: NDArray[np.float32]
     window: int
+    _packed: Any
 
     def __init__(
         self, features: NDArray[np.float32], values: NDArray[np.float32], *, window: int = 7

@@ -6,7 +6,7 @@ PetsGAN eq. 7, streamed over the diagonals of the similarity tensor and never un
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,11 @@ from petsgan_sdk.kernels._patch_reference import PatchReference
 
 __all__ = ["PatchTransfer", "patch_transfer"]
 
+_MAX_THREADS = 256
 
-class PatchTransfer(NamedTuple):
+
+@dataclass(frozen=True, slots=True)
+class PatchTransfer:
     """What `patch_transfer` returns."""
 
     values: NDArray[np.float32]
@@ -79,8 +82,8 @@ def patch_transfer(
     if not (math.isfinite(temperature) and temperature >= 0):
         message = f"patch_transfer: temperature must be finite and >= 0, got {temperature!r}"
         raise ConfigError(message)
-    if threads < 1:
-        message = f"patch_transfer: threads must be at least 1, got {threads!r}"
+    if not isinstance(threads, int) or threads < 1:
+        message = f"patch_transfer: threads must be an integer of at least 1, got {threads!r}"
         raise ConfigError(message)
     if _backend.resolve(backend) == "numpy":
         check_finite(query, name=name)
@@ -94,7 +97,9 @@ def patch_transfer(
                 normalize=normalize,
             )
         )
-    packed = reference._packed  # noqa: SLF001 - one module in two files
+    packed = reference._packed
     return PatchTransfer(
-        *packed.transfer(query, temperature=temperature, normalize=normalize, threads=threads)
+        *packed.transfer(
+            query, temperature=temperature, normalize=normalize, threads=min(threads, _MAX_THREADS)
+        )
     )

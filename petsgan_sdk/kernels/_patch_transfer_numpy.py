@@ -74,7 +74,9 @@ def _match(
         cosine = _box_sum(_diagonal_sum(products, window), window, axis=0)
         cosine *= feature_scale[ref_rows][:, :, None] * query_scale[rows][:, None, :]
         top = cosine.max(axis=1)
-        columns = cosine.argmax(axis=1) + np.arange(first + delta, last + delta)[:, None] * ref_width
+        columns = (
+            cosine.argmax(axis=1) + np.arange(first + delta, last + delta)[:, None] * ref_width
+        )
         index[rows] = np.where(top > best[rows], columns, index[rows])
         new_best = np.maximum(best[rows], top)
         if temperature > 0:
