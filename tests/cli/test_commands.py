@@ -1,0 +1,228 @@
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from petsgan_sdk.cli import app
+from petsgan_sdk.errors import ParityError
+from petsgan_sdk.runtime import doctor
+
+runner = CliRunner()
+
+
+@dataclass
+class Recorder:
+    """Stands in for training or export: remembers its call and returns what it is told."""
+
+    result: Any = None
+    error: BaseException | None = None
+    calls: list[tuple[tuple[Any, ...], dict[str, Any]]] = field(default_factory=list)
+    before: Callable[..., None] = lambda **_: None
+
+    def __call__(self, *words: Any, **settings: Any) -> Any:
+        self.calls.append((words, settings))
+        self.before(**settings)
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+
+@dataclass
+class TrainResult:
+    checkpoint: Path = Path("m.pt")
+    steps: int = 40
+    seconds: float = 1.5
+    size_px: tuple[int, int] = (256, 171)
+
+
+@dataclass
+class Progress:
+    step: int = 1
+    steps: int = 40
+    losses: dict[str, float] = field(default_factory=dict)
+    phase: str = "joint"
+
+
+@dataclass
+class ExportResult:
+    bundle: Path
+    size_bytes: int = 1234
+    max_abs_diff: float | None = 1e-6
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, function: str, recorder: Any) -> None:
+    fake = ModuleType(module)
+    setattr(fake, function, recorder)
+    monkeypatch.setitem(sys.modules, module, fake)
+
+
+def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    def report(**settings: Any) -> None:
+        settings["note"]("training at 256x171 (input 1160x784)")
+        settings["progress"](Progress())
+
+    train = Recorder(result=TrainResult(), before=report)
+    stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
+    words = ["train", "a.jpg", "-o", "m.pt", "--preset", "paper", "--max-size", "128"]
+    words += ["--steps", "40", "--features", "filters", "--seed", "7", "--flip", "--force"]
+    result = runner.invoke(app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {
+        "checkpoint": "m.pt",
+        "steps": 40,
+        "seconds": 1.5,
+        "size": [256, 171],
+    }
+    assert result.stderr == "training at 256x171 (input 1160x784)\n"
+    ((image, output), settings) = train.calls[0]
+    assert (image, output) == (Path("a.jpg"), Path("m.pt"))
+    settings.pop("progress")
+    settings.pop("note")
+    assert settings == {
+        "preset": "paper",
+        "max_size_px": 128,
+        "steps": 40,
+        "prior": "internal",
+        "features": "filters",
+        "device": "auto",
+        "seed": 7,
+        "resume": False,
+        "overwrite": True,
+        "flip": True,
+    }
+
+
+def test_train_defaults_and_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    train = Recorder(error=KeyboardInterrupt())
+    stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
+    result = runner.invoke(app, ["train", "a.jpg", "-o", "m.pt", "--resume"])
+    assert result.exit_code == 130
+    assert result.stderr == "error: interrupted\n"
+    settings = train.calls[0][1]
+    assert settings["preset"] == "fast"
+    assert settings["steps"] is None
+    assert settings["resume"]
+
+
+def test_export(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "m.pt"
+    checkpoint.write_bytes(b"x")
+    export = Recorder(result=ExportResult(tmp_path / "m.petsgan"))
+    stand_in(monkeypatch, "petsgan_sdk.export", "export_bundle", export)
+    result = runner.invoke(app, ["export", str(checkpoint), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {
+        "bundle": str(tmp_path / "m.petsgan"),
+        "bytes": 1234,
+        "max_abs_diff": 1e-6,
+    }
+    words, settings = export.calls[0]
+    assert words == (checkpoint, tmp_path / "m.petsgan")
+    assert settings.pop("note")
+    assert settings == {"verify": True, "overwrite": False}
+    shown = runner.invoke(
+        app, ["export", str(checkpoint), "--no-verify", "-o", str(tmp_path / "o")]
+    )
+    assert "largest difference 1e-06" in shown.stdout
+    assert not export.calls[1][1]["verify"]
+
+
+def test_export_that_differs(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "m.pt"
+    checkpoint.write_bytes(b"x")
+    stand_in(
+        monkeypatch, "petsgan_sdk.export", "export_bundle", Recorder(error=ParityError("off by 1"))
+    )
+    result = runner.invoke(app, ["export", str(checkpoint)])
+    assert result.exit_code == 4
+    assert result.stderr == "error: off by 1\n"
+
+
+def test_export_refuses_its_output_first(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    export = Recorder()
+    stand_in(monkeypatch, "petsgan_sdk.export", "export_bundle", export)
+    checkpoint, bundle = tmp_path / "m.pt", tmp_path / "m.petsgan"
+    checkpoint.write_bytes(b"x")
+    bundle.write_bytes(b"mine")
+    for words in (
+        [str(checkpoint)],
+        [str(checkpoint), "-o", str(checkpoint), "--force"],
+        [str(checkpoint), "-o", str(tmp_path / "none" / "m.petsgan")],
+        [str(checkpoint), "-o", str(tmp_path), "--force"],
+        [str(tmp_path / "m.petsgan"), "--force"],
+    ):
+        result = runner.invoke(app, ["export", *words])
+        assert result.exit_code == 2, result.output
+        assert result.stderr.count("\n") == 1
+    assert bundle.read_bytes() == b"mine"
+    assert export.calls == []
+
+
+@pytest.mark.parametrize("command", ["train", "export"])
+def test_no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
+    class NoTorch:
+        def find_spec(self, name: str, *_: Any) -> None:
+            if name in ("petsgan_sdk.training", "petsgan_sdk.export"):
+                msg = "No module named 'torch'"
+                raise ModuleNotFoundError(msg, name="torch")
+
+    for module in ("petsgan_sdk.training", "petsgan_sdk.export"):
+        monkeypatch.delitem(sys.modules, module, raising=False)
+    monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
+    (tmp_path / "a").write_bytes(b"x")
+    result = runner.invoke(app, [command, str(tmp_path / "a"), "-o", str(tmp_path / "out")])
+    assert result.exit_code == 3
+    extra = {"train": "train", "export": "export"}[command]
+    assert f'pip install "petsgan-sdk[{extra}]"' in result.stderr
+
+
+def test_info(bundle: Path) -> None:
+    result = runner.invoke(app, ["info", str(bundle), "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["kind"] == "bundle"
+    shown = runner.invoke(app, ["info", str(bundle)])
+    assert "kind: bundle\n" in shown.stdout
+    assert "steps: noise > position > graph > graph > patch_transfer" in shown.stdout
+    assert shown.stderr == ""
+
+
+def test_bench(bundle: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
+    words = ["bench", str(bundle), "--size", "40x24", "--size", "64x64", "--iterations", "2"]
+    result = runner.invoke(app, [*words, "--json"])
+    assert result.exit_code == 0, result.output
+    assert [row["size"] for row in json.loads(result.stdout)["rows"]] == [[40, 24], [64, 64]]
+    shown = runner.invoke(app, words)
+    assert shown.exit_code == 0
+    assert "p99" in shown.stdout
+    assert "stages, ms: noise" in shown.stdout
+
+
+@pytest.mark.parametrize("words", [["--size", "8x8"], ["--size", "a"], ["--iterations", "0"]])
+def test_bench_refuses(bundle: Path, words: list[str]) -> None:
+    result = runner.invoke(app, ["bench", str(bundle), *words])
+    assert result.exit_code == 2
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_doctor(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
+    result = runner.invoke(app, ["doctor", "--json"])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)["providers"]["cpu"]["ok"]
+    shown = runner.invoke(app, ["doctor"])
+    assert "ready to sample\n" in shown.stdout
+    monkeypatch.setattr(doctor, "probe_provider", lambda _: "it does not answer")
+    broken = runner.invoke(app, ["doctor"])
+    assert broken.exit_code == 3
+    assert "it does not answer" in broken.stdout
+    assert "not ready to sample" in broken.stdout

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.runtime import benchmark as benchmark_module
+from petsgan_sdk.runtime import doctor, host
+from petsgan_sdk.runtime.benchmark import benchmark
+
+pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
+
+
+def test_the_cpu_answers() -> None:
+    assert doctor.probe_provider("cpu") is None
+
+
+def test_wrong_numbers_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = doctor.probe_model()
+    monkeypatch.setattr(doctor, "probe_model", lambda: model)
+    monkeypatch.setattr(doctor, "_KERNEL", doctor._KERNEL + np.float32(0.1))
+    assert "wrong numbers" in str(doctor.probe_provider("cpu"))
+
+
+def test_diagnosis() -> None:
+    found = doctor.diagnose()
+    json.dumps(found, allow_nan=False)
+    assert found["providers"]["cpu"] == {"ok": True, "detail": "answered a 32x32 inference"}
+    assert found["versions"]["numpy"] == np.__version__
+    for entry in found["missing"]:
+        assert set(entry) == {"what", "detail", "install"}
+
+
+def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "available_providers", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(doctor, "probe_provider", lambda name: "no GPU" if name == "cuda" else None)
+    found = doctor.diagnose()
+    assert found["providers"]["cuda"] == {"ok": False, "detail": "no GPU"}
+    assert found["providers"]["cpu"]["ok"]
+
+
+def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent() -> tuple[str, ...]:
+        msg = "generating needs onnxruntime"
+        raise BackendUnavailableError(msg, hint="pip install it")
+
+    monkeypatch.setattr(doctor, "available_providers", absent)
+    found = doctor.diagnose()
+    assert not found["ok"]
+    assert found["missing"][0]["install"] == "pip install it"
+
+
+def test_both_wheels(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ("onnxruntime", "onnxruntime-gpu")
+    monkeypatch.setattr(doctor, "conflicting_wheels", lambda: both)
+    found = doctor.diagnose()
+    assert not found["ok"]
+    assert any("both installed" in entry["detail"] for entry in found["missing"])
+
+
+def test_missing_extras_name_their_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "installed_version", lambda _: None)
+    commands = [entry["install"] for entry in doctor.diagnose()["missing"]]
+    assert 'pip install "petsgan-sdk[train]"' in commands
+    assert 'pip install "petsgan-sdk[export]"' in commands
+
+
+def test_benchmark_rows(bundle: Path) -> None:
+    found = benchmark(bundle, sizes_px=[(40, 24), (64, 64)], iterations=3, providers=["cpu"])
+    json.dumps(found, allow_nan=False)
+    assert [row["size"] for row in found["rows"]] == [[40, 24], [64, 64]]
+    for row in found["rows"]:
+        warm = row["warm_ms"]
+        assert set(warm) == {"min", "mean", "p50", "p90", "p95", "p99"}
+        assert 0 < warm["min"] <= warm["p50"] <= warm["p90"] <= warm["p95"] <= warm["p99"]
+        assert row["images_per_s"] == pytest.approx(1000 / warm["mean"])
+        assert row["load_ms"] > 0
+        assert row["first_ms"] > 0
+        assert row["batch"] == 1
+        assert set(row["stages_ms"]) >= {"noise", "depnet", "patch_transfer", "to_uint8"}
+
+
+def test_benchmark_defaults_to_the_photo(bundle: Path) -> None:
+    (row,) = benchmark(bundle, iterations=1, providers=["cpu"])["rows"]
+    assert row["size"] == [64, 48]
+
+
+def test_benchmark_leaves_out_what_does_not_answer(
+    bundle: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = benchmark_module.load
+
+    def only_cpu(path: Path, *, provider: str, **rest: Any) -> Any:
+        if provider == "cuda":
+            msg = "no GPU"
+            raise BackendUnavailableError(msg)
+        return real(path, provider=provider, **rest)
+
+    monkeypatch.setattr(benchmark_module, "load", only_cpu)
+    found = benchmark(bundle, iterations=1, providers=["cuda", "cpu"])
+    assert found["unavailable"] == {"cuda": "no GPU"}
+    assert len(found["rows"]) == 1
+    with pytest.raises(BackendUnavailableError, match="no provider answers"):
+        benchmark(bundle, iterations=1, providers=["cuda"])
+
+
+@pytest.mark.parametrize("asked", [{"iterations": 0}, {"sizes_px": [(8, 8)]}])
+def test_benchmark_refuses(bundle: Path, asked: dict[str, Any]) -> None:
+    with pytest.raises(ConfigError):
+        benchmark(bundle, **asked)
+
+
+def test_host_facts() -> None:
+    host.reset_peak_rss()
+    assert host.peak_rss_mb() > 10
+    assert host.installed_version("no-such-distribution") is None
+    assert host.versions()["python"].startswith("3.")
