@@ -115,7 +115,7 @@ class _Builder:
 
     def fail(self, path: str, problem: str) -> NoReturn:
         msg = f"{self.label}: {path or 'the whole'} {problem}"
-        raise self.error(msg)
+        raise self.error(" ".join(msg.split()))  # a key from a file may hold line breaks
 
     def expect(self, path: str, expected: str, value: object) -> NoReturn:
         text = repr(value)

@@ -1,0 +1,191 @@
+"""Settings of a model: frozen dataclasses by concern, presets in TOML, strict overrides.
+
+Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, the
+overrides. To add a setting, add a field here; presets and overrides know it at once. This module
+imports the standard library and the errors only.
+"""
+
+from __future__ import annotations
+
+import copy
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, TypeVar, overload
+
+from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
+from petsgan_sdk.errors import ConfigError
+
+__all__ = [
+    "FieldError",
+    "ImageConfig",
+    "ModelConfig",
+    "TrainingConfig",
+    "from_dict",
+    "load_preset",
+    "parse_overrides",
+    "preset_names",
+    "require",
+    "to_dict",
+]
+
+ConfigT = TypeVar("ConfigT")
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """How the training image is prepared."""
+
+    max_size_px: int = 256
+    """Longest side at which the image is learned."""
+    factor: int = 8
+    """Ratio of full to low resolution; both sides become multiples of it."""
+    flip: bool = False
+    """Whether mirrored layouts count as plausible."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "factor", 1 <= self.factor <= 64, expected="from 1 to 64")
+        is_large = 4 * self.factor <= self.max_size_px <= 8192
+        require(self, "max_size_px", is_large, expected=f"from {4 * self.factor} to 8192")
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """How long and from which random numbers a model is trained."""
+
+    steps: int
+    """Number of optimizer steps, at least 1."""
+    seed: int = 0
+    """Seed of every random choice, 0 to 2^64 - 1."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "steps", self.steps >= 1, expected="at least 1")
+        require(self, "seed", 0 <= self.seed < 1 << 64, expected="from 0 to 2^64 - 1")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that decides what a model becomes; saved in checkpoints and bundles."""
+
+    family: Literal["petsgan"]
+    """Model family."""
+    preset: str
+    """Name of the preset it came from, for people."""
+    training: TrainingConfig
+    """Schedule of training."""
+    image: ImageConfig = field(default_factory=ImageConfig)
+    """Preparation of the image."""
+
+    def __post_init__(self) -> None:
+        """Check the name."""
+        require(self, "preset", bool(self.preset), expected="a name")
+
+
+def preset_names() -> tuple[str, ...]:
+    """Return the names of the presets in the package, sorted."""
+    return tuple(sorted(_preset_texts()))
+
+
+@overload
+def load_preset(
+    name_or_path: str | Path, *, overrides: Mapping[str, object] | None = None
+) -> ModelConfig: ...
+@overload
+def load_preset(
+    name_or_path: str | Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    cls: type[ConfigT],
+) -> ConfigT: ...
+def load_preset(
+    name_or_path: str | Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    cls: type[Any] = ModelConfig,
+) -> Any:
+    """Read a preset and apply overrides.
+
+    Args:
+        name_or_path: A name from `preset_names`, or the path of a TOML file, which is a `Path`,
+            ends in `.toml`, or has a folder.
+        overrides: Values by dotted path, such as `{"training.steps": 200}`.
+        cls: The dataclass to build.
+
+    Returns:
+        The checked configuration.
+
+    Raises:
+        ConfigError: No such preset or file, not TOML, or a setting that is unknown, missing, of
+            the wrong type or out of range; the message gives its full path.
+    """
+    settings = _read_toml(name_or_path)
+    for path, value in (overrides or {}).items():
+        _put(settings, path, value)
+    return from_dict(cls, settings)
+
+
+def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
+    """Return overrides from texts such as `training.steps=200`, the later of two winning.
+
+    A value is read as TOML (`200`, `0.1`, `true`, `[1, 2]`, `"text"`); what is not TOML is taken
+    as a string.
+
+    Raises:
+        ConfigError: A text is not of this form.
+    """
+    overrides: dict[str, object] = {}
+    for text in texts:
+        path, separator, value = text.partition("=")
+        if not separator or not all(part.strip() for part in path.split(".")):
+            msg = f"config: override must be of the form path.to.setting=value, got {text!r}"
+            raise ConfigError(msg)
+        try:
+            parsed = tomllib.loads(f"value = {value.strip()}")
+        except tomllib.TOMLDecodeError:
+            parsed = {"value": value.strip()}
+        # A line break could smuggle in further keys.
+        overrides[path.strip()] = parsed["value"] if len(parsed) == 1 else value.strip()
+    return overrides
+
+
+def _preset_texts() -> dict[str, str]:
+    folder = resources.files("petsgan_sdk").joinpath("presets")
+    return {
+        entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
+        for entry in folder.iterdir()
+        if entry.name.endswith(".toml")
+    }
+
+
+def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
+    presets = _preset_texts()
+    if isinstance(name_or_path, str) and name_or_path in presets:
+        return tomllib.loads(presets[name_or_path])
+    path = Path(name_or_path)
+    if isinstance(name_or_path, str) and path.suffix != ".toml" and path.name == name_or_path:
+        names = ", ".join(sorted(presets))
+        close = nearest(name_or_path, presets)
+        msg = f"config: preset must be one of {names} or a .toml file, got {name_or_path!r}{close}"
+        raise ConfigError(msg)
+    try:
+        return tomllib.loads(path.read_bytes().decode())
+    except (OSError, ValueError) as exc:  # ValueError: not UTF-8, not TOML, a NUL in the name
+        reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+        msg = f"config: preset {str(path)!r} must be a TOML file, got {' '.join(reason.split())!r}"
+        raise ConfigError(msg) from exc
+
+
+def _put(settings: dict[str, Any], path: str, value: object) -> None:
+    *tables, name = path.split(".")
+    for depth, table in enumerate(tables):
+        inner: object = settings.setdefault(table, {})
+        if not isinstance(inner, dict):
+            found = ".".join(tables[: depth + 1])
+            msg = f"config: {found} must be a table to hold {path}, got {inner!r}"
+            raise ConfigError(msg)
+        settings = inner
+    settings[name] = copy.deepcopy(value)
