@@ -54,5 +54,15 @@ format: venv
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 
+# Installs an instrumented build for these tests; the stamp goes first, so that the next command
+# puts the ordinary build back.
+KERNEL_TESTS = $(wildcard tests/*/test_noise.py tests/*/test_patch_transfer.py tests/*/test_texture_transfer.py)
+sanitize: venv
+	rm -f $(STAMP)
+	$(BIN)/python -m pip install --quiet --no-deps -e . \
+	  -C cmake.define.PETSGAN_SANITIZE=ON -C build-dir=build/sanitize
+	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
+	  ASAN_OPTIONS=detect_leaks=0 $(BIN)/pytest $(KERNEL_TESTS)
+
 clean:
 	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -1,0 +1,82 @@
+"""The arrows of the architecture, checked from outside."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
+HEAVY = ["torch", "onnx", "onnxscript", "onnxruntime", "tensorrt"]
+
+
+def run_python(code, tmp_path):
+    # From an empty folder, so that no script beside the package can be found by accident.
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize("module", TORCH_FREE)
+def test_imports_where_nothing_optional_is_installed(module, tmp_path):
+    poison = "; ".join(f"sys.modules[{name!r}] = None" for name in HEAVY)
+    done = run_python(f"import sys; {poison}; import petsgan_sdk{module}", tmp_path)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_package_itself_imports_almost_nothing(tmp_path):
+    code = (
+        "import sys, petsgan_sdk; petsgan_sdk.ConfigError;"
+        f"print([name for name in {[*HEAVY, 'numpy', 'PIL', 'rich']} if name in sys.modules])"
+    )
+    done = run_python(code, tmp_path)
+    assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_unknown_name_of_the_package():
+    import petsgan_sdk  # noqa: PLC0415
+
+    assert "load" in dir(petsgan_sdk)
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = petsgan_sdk.nothing
+
+
+def test_import_contracts():
+    done = subprocess.run(
+        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("folder", "forbidden"),
+    [
+        ("csrc/include", r'#include ["<](pybind11|Python|common|cpu|python|cuda)'),
+        ("csrc/common", r'#include ["<](pybind11|Python|cpu|python|cuda)'),
+        ("csrc/cpu", r'#include ["<](pybind11|Python|python|cuda)'),
+        ("csrc/python", r'#include ["<](common|cpu|cuda)'),
+    ],
+)
+def test_includes_follow_the_layers(folder, forbidden):
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".h", ".cpp"}]
+    assert files
+    wrong = [
+        f"{path.relative_to(ROOT)}: {line}"
+        for path in files
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if re.match(forbidden, line)
+    ]
+    assert not wrong
+
+
+def test_public_headers_have_no_build_flags():
+    for path in (ROOT / "csrc/include").rglob("*.h"):
+        assert "#if" not in path.read_text(encoding="utf-8"), path

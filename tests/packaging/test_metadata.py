@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import petsgan_sdk
+from petsgan_sdk import kernels
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_one_version():
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        version = tomllib.load(file)["project"]["version"]
+    assert petsgan_sdk.__version__ == version
+    assert kernels.build_info()["version"] == version
+
+
+def test_the_stub_describes_the_compiled_module():
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy.stubtest", "petsgan_sdk._core"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.slow
+def test_wheel_holds_the_package_and_nothing_else(tmp_path):
+    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"petsgan_sdk"}
+    assert any(name.startswith("petsgan_sdk/_core.") and name.endswith(".so") for name in names)
+    assert {"petsgan_sdk/py.typed", "petsgan_sdk/_core.pyi"} <= set(names)
+    assert not [name for name in names if name.endswith((".a", ".h", ".cpp"))]
