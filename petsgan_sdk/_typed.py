@@ -118,8 +118,7 @@ class _Builder:
         raise self.error(" ".join(msg.split()))  # a key from a file may hold line breaks
 
     def expect(self, path: str, expected: str, value: object) -> NoReturn:
-        text = repr(value)
-        self.fail(path, f"must be {expected}, got {text if len(text) < 80 else text[:80] + '...'}")
+        self.fail(path, f"must be {expected}, got {_short(value)}")
 
     def table(self, cls: type, data: object, path: str) -> Any:
         if not isinstance(data, Mapping):
@@ -153,7 +152,7 @@ class _Builder:
             if not any(type(value) is type(choice) and value == choice for choice in choices):
                 shown = " or ".join(map(repr, choices))
                 close = nearest(value, map(str, choices)) if isinstance(value, str) else ""
-                self.fail(path, f"must be {shown}, got {str(value)[:80]!r}{close}")
+                self.fail(path, f"must be {shown}, got {_short(value)}{close}")
             return value
         if origin is tuple:
             return self.sequence(get_args(hint), value, path)
@@ -204,6 +203,11 @@ class _Builder:
         if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
             self.expect(path, "a table", value)
         return {key: self.value(hint, item, _join(path, key)) for key, item in value.items()}
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) < 80 else text[:80] + "..."
 
 
 def _join(path: str, name: str) -> str:

@@ -1,8 +1,8 @@
-"""Settings of a model: frozen dataclasses by concern, presets in TOML, strict overrides.
+"""Presets in TOML and strict overrides; the settings themselves are in `settings`.
 
 Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, the
-overrides. To add a setting, add a field here; presets and overrides know it at once. This module
-imports the standard library and the errors only.
+overrides. To add a setting, add a field in `settings`; presets and overrides know it at once. This
+module imports the standard library, the settings and the errors only.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from __future__ import annotations
 import copy
 import tomllib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar, overload
 
 from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings import ModelConfig
 
 __all__ = [
     "FieldError",
-    "ImageConfig",
     "ModelConfig",
-    "TrainingConfig",
     "from_dict",
     "load_preset",
     "parse_overrides",
@@ -32,57 +30,6 @@ __all__ = [
 ]
 
 ConfigT = TypeVar("ConfigT")
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """How the training image is prepared."""
-
-    max_size_px: int = 256
-    """Longest side at which the image is learned."""
-    factor: int = 8
-    """Ratio of full to low resolution; both sides become multiples of it."""
-    flip: bool = False
-    """Whether mirrored layouts count as plausible."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        require(self, "factor", 1 <= self.factor <= 64, expected="from 1 to 64")
-        is_large = 4 * self.factor <= self.max_size_px <= 8192
-        require(self, "max_size_px", is_large, expected=f"from {4 * self.factor} to 8192")
-
-
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
-    """How long and from which random numbers a model is trained."""
-
-    steps: int
-    """Number of optimizer steps, at least 1."""
-    seed: int = 0
-    """Seed of every random choice, 0 to 2^64 - 1."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        require(self, "steps", self.steps >= 1, expected="at least 1")
-        require(self, "seed", 0 <= self.seed < 1 << 64, expected="from 0 to 2^64 - 1")
-
-
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """Everything that decides what a model becomes; saved in checkpoints and bundles."""
-
-    family: Literal["petsgan"]
-    """Model family."""
-    preset: str
-    """Name of the preset it came from, for people."""
-    training: TrainingConfig
-    """Schedule of training."""
-    image: ImageConfig = field(default_factory=ImageConfig)
-    """Preparation of the image."""
-
-    def __post_init__(self) -> None:
-        """Check the name."""
-        require(self, "preset", bool(self.preset), expected="a name")
 
 
 def preset_names() -> tuple[str, ...]:
