@@ -17,7 +17,7 @@ TOLERANCES = {
 
 
 def assert_close(actual, expected, *, tolerance="float32", what="value"):
-    """Check |actual - expected| <= t + t |expected|; say where it is worst and how often it fails."""
+    """Check |actual - expected| <= t + t |expected|; a failure says how many and where worst."""
     actual, expected = np.asarray(actual), np.asarray(expected)
     assert actual.shape == expected.shape, f"{what}: shape {actual.shape}, want {expected.shape}"
     limit = TOLERANCES[tolerance]

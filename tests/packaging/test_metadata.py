@@ -21,9 +21,12 @@ def test_one_version():
     assert kernels.build_info()["version"] == version
 
 
-def test_the_stub_describes_the_compiled_module():
+def test_the_stub_describes_the_compiled_module(tmp_path):
+    # The class itself differs in its metaclass, pybind11's own; its members are still compared.
+    allowed = tmp_path / "allowlist"
+    allowed.write_text("petsgan_sdk._core.PatchReference\n", encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "mypy.stubtest", "petsgan_sdk._core"],
+        [sys.executable, "-m", "mypy.stubtest", "petsgan_sdk._core", "--allowlist", str(allowed)],
         cwd=ROOT,
         capture_output=True,
         text=True,

@@ -36,7 +36,7 @@ def random_reference(*, channels=3, window=7, size=(5, 6)):
 
 @backends
 def test_one_pixel_window_by_hand(backend):
-    # Two-channel features at 0, 90 and 45 degrees; a query at 0 degrees has cosines 1, 0, sqrt(1/2).
+    # Features at 0, 90 and 45 degrees; a query at 0 degrees has cosines 1, 0 and sqrt(1/2).
     features = np.array([[[2, 0, 1]], [[0, 3, 1]]], dtype=np.float32)
     result = kernels.patch_transfer(
         np.array([[[[5.0]], [[0.0]]]], dtype=np.float32),
