@@ -28,7 +28,16 @@ inline IntVec load(const std::int32_t* from) {
 }
 inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 inline void store(std::int32_t* to, IntVec v) { std::memcpy(to, &v, sizeof v); }
-inline Vec splat(float x) { return Vec{} + x; }
+// Not `Vec{} + x`: for floats that is an addition (-0 + 0 is 0) and not a broadcast.
+inline Vec splat(float x) {
+#if PETSGAN_LANES == 16
+  return Vec{x, x, x, x, x, x, x, x, x, x, x, x, x, x, x, x};
+#elif PETSGAN_LANES == 8
+  return Vec{x, x, x, x, x, x, x, x};
+#else
+  return Vec{x, x, x, x};
+#endif
+}
 inline IntVec splat_int(std::int32_t x) { return IntVec{} + x; }
 inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
 
