@@ -1,0 +1,263 @@
+"""Every setting of a PetsGAN model, by concern; `config` loads and overrides them.
+
+A preset must name each setting that decides the method; only settings that mean "leave it as it is"
+have defaults. This module imports the standard library only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from petsgan_sdk._typed import require
+
+__all__ = [
+    "DepnetConfig",
+    "ImageConfig",
+    "LossConfig",
+    "ModelConfig",
+    "OptimizerConfig",
+    "PriorConfig",
+    "RestorationConfig",
+    "TrainingConfig",
+    "TransferConfig",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """How the training image is prepared."""
+
+    max_size_px: int = 256
+    """Longest side at which the image is learned."""
+    factor: Literal[2, 4, 8, 16] = 8
+    """Ratio of full to low resolution; both sides become multiples of it."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        is_large = 4 * self.factor <= self.max_size_px <= 8192
+        require(self, "max_size_px", is_large, expected=f"from {4 * self.factor} to 8192")
+
+
+@dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """Where DEPNet's training layouts come from."""
+
+    displacement: float
+    """Strength of the layouts' smooth displacement, above 0 to 2; 1 folds objects."""
+    name: str = "internal"
+    """Which prior."""
+    flip: bool = False
+    """Whether mirrored layouts count as plausible; text and faces say no."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "displacement", 0 < self.displacement <= 2, expected="above 0 and up to 2")
+
+
+@dataclass(frozen=True, slots=True)
+class DepnetConfig:
+    """DEPNet, noise and positions to a layout."""
+
+    width: int
+    """Channels of the wide layers."""
+    norm: bool
+    """Instance norm in the middle layers, frozen at the end of training."""
+    displacement: float
+    """Strength of the field by which noise moves positions; 0 concatenates noise instead."""
+    positions: Literal["absolute", "relative"]
+    """`absolute`: pixels count on beyond the trained size, frequencies in radians per pixel.
+    `relative`: any canvas spans the trained positions, frequencies in half turns per longer side."""
+    frequencies: tuple[float, ...]
+    """Frequencies of the positional encoding."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "width", 2 <= self.width <= 1024, expected="from 2 to 1024")
+        require(self, "displacement", 0 <= self.displacement <= 2, expected="from 0 to 2")
+        is_some = 1 <= len(self.frequencies) <= 32 and min(self.frequencies) > 0
+        require(self, "frequencies", is_some, expected="1 to 32 positive numbers")
+
+
+@dataclass(frozen=True, slots=True)
+class TransferConfig:
+    """Patch transfer."""
+
+    temperature: float
+    """Of the softmax over cosines, above 0."""
+    passes: int
+    """How often patch transfer is applied, each time to its own result."""
+    carry_texture: bool
+    """Carry the correspondences up to full resolution and hand the texture to IR."""
+    train_features: bool
+    """Train the feature network together with IR."""
+    window: int = 7
+    """Side of a patch in low-resolution pixels, odd."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "temperature", 0 < self.temperature <= 10, expected="above 0 and up to 10")
+        require(self, "passes", 1 <= self.passes <= 10, expected="from 1 to 10")
+        is_odd = self.window % 2 == 1 and 1 <= self.window <= 31
+        require(self, "window", is_odd, expected="odd and from 1 to 31")
+
+
+@dataclass(frozen=True, slots=True)
+class RestorationConfig:
+    """IR, the transferred code to the image. `mending` needs carried texture."""
+
+    network: Literal["restoration", "mending"]
+    """`restoration`: the paper's. `mending`: closes the seams of carried texture."""
+    width: int
+    """Channels."""
+    num_blocks: int = 2
+    """Residual blocks of `mending`."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "width", 2 <= self.width <= 1024, expected="from 2 to 1024")
+        require(self, "num_blocks", 0 <= self.num_blocks <= 64, expected="from 0 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class LossConfig:
+    """Weights of the loss terms; 0 leaves a term, and its critic, out."""
+
+    paired: float
+    """DEPNet: L1 to the prior's layout of the same displacement."""
+    layout_gan: float
+    """DEPNet: non-saturating GAN on layouts, eq. 6."""
+    collapse: float
+    """DEPNet: collapse penalty -|D_G(G(z1)) - D_G(G(z2))|, eq. 6."""
+    layout_gradient_penalty: float
+    """D_G: R1 penalty on real layouts; the paper names none and diverges without."""
+    adversarial: float
+    """DIPNet: patch GAN on the image, eq. 5."""
+    reconstruction: float
+    """DIPNet: L1 of F(c_I + noise) to I, eq. 8."""
+    sparsity: float
+    """DIPNet: 1 - mean squared weight of the best match, eq. 8."""
+    consistency: float = 0.0
+    """DIPNet: L1 of the image, reduced, to the transferred code."""
+    texture: float = 0.0
+    """DIPNet: L1 of the image to the carried texture."""
+    reconstruction_noise: float = 0.15
+    """Standard deviation of the noise on c_I for reconstruction, where [-1, 1] is the range."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in self.__slots__:
+            require(self, name, getattr(self, name) >= 0, expected="0 or more")
+
+
+@dataclass(frozen=True, slots=True)
+class OptimizerConfig:
+    """Adam; every rate warms up over `warmup` and then falls along a cosine to `final`."""
+
+    depnet: float
+    """Learning rate of DEPNet."""
+    layout_critic: float
+    """Learning rate of D_G."""
+    restoration: float
+    """Learning rate of IR."""
+    features: float
+    """Learning rate of the feature network, if it is trained."""
+    patch_critic: float
+    """Learning rate of D."""
+    betas: tuple[float, float] = (0.9, 0.999)
+    """Adam's decay rates."""
+    warmup: float = 0.0
+    """Share of a network's own steps over which its rate rises from 0."""
+    final: float = 1.0
+    """The last rate as a share of the full one."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingConfig:
+    """Schedule. Moments are shares of `steps`, so that `--steps` stretches all of it."""
+
+    steps: int
+    """Number of optimizer steps, at least 1."""
+    depnet_until: float
+    """DEPNet is trained from the start to here."""
+    restoration_from: float
+    """DIPNet is trained from here to the end."""
+    adversarial_from: float
+    """The patch GAN joins in here."""
+    freeze_norm_from: float
+    """Norm statistics are frozen here, and training goes on with what is deployed."""
+    end_to_end: bool
+    """The patch GAN's gradient reaches DEPNet through patch transfer."""
+    patch_critic: Literal["multi_dilation", "strided"]
+    """D: the paper's at full resolution, or a cheap one of like receptive field."""
+    layout_batch: int
+    """Layouts per DEPNet step."""
+    image_batch: int
+    """Images, or crops of them, per patch GAN step."""
+    crop_px: int
+    """Side of the crops that IR and D see; 0 takes whole images."""
+    pool_size: int
+    """Transferred layouts kept to train IR on when not end to end."""
+    seed: int = 0
+    """Seed of every random choice, 0 to 2^63 - 1."""
+    ema_decay: float = 0.99
+    """Decay of the averaged weights that are exported."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
+        require(self, "seed", 0 <= self.seed < 1 << 63, expected="from 0 to 2^63 - 1")
+        for name in ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from"):
+            require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
+        for name in ("layout_batch", "image_batch", "pool_size"):
+            require(self, name, 1 <= getattr(self, name) <= 4096, expected="from 1 to 4096")
+        require(self, "crop_px", self.crop_px == 0 or self.crop_px >= 32, expected="0 or 32 up")
+        require(self, "ema_decay", 0 <= self.ema_decay < 1, expected="from 0 to below 1")
+        if not self.end_to_end:
+            # IR learns on a pool made by a finished DEPNet.
+            is_after = self.depnet_until <= self.restoration_from
+            require(self, "restoration_from", is_after, expected="at or after depnet_until")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelConfig:
+    """Everything that decides what a model becomes; saved in checkpoints and bundles."""
+
+    family: Literal["petsgan"]
+    """Model family."""
+    preset: str
+    """Name of the preset it came from, for people."""
+    prior: PriorConfig
+    """Training layouts."""
+    depnet: DepnetConfig
+    """DEPNet."""
+    transfer: TransferConfig
+    """Patch transfer."""
+    restoration: RestorationConfig
+    """IR."""
+    losses: LossConfig
+    """Loss terms."""
+    optimizer: OptimizerConfig
+    """Learning rates."""
+    training: TrainingConfig
+    """Schedule of training."""
+    image: ImageConfig = field(default_factory=ImageConfig)
+    """Preparation of the image."""
+
+    def __post_init__(self) -> None:
+        """Check what no part can check alone."""
+        require(self, "preset", bool(self.preset), expected="a name")
+        is_mending = self.restoration.network == "mending"
+        is_fed = is_mending == self.transfer.carry_texture
+        require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")
+        is_cut = not (self.training.end_to_end and self.transfer.carry_texture)
+        require(self, "training", is_cut, expected="end_to_end only without carry_texture")
+        has_signal = self.losses.layout_gan > 0 or (
+            self.losses.paired > 0 and self.depnet.displacement > 0 and not self.prior.flip
+        )
+        require(
+            self,
+            "losses",
+            has_signal,
+            expected="layout_gan above 0, or paired above 0 with a displaced DEPNet and no flip",
+        )
