@@ -25,7 +25,7 @@ MAX_SIDE_PX = 16_000
 """Largest side of an image: below the limit of WebP (16383) and of JPEG (65535)."""
 
 MAX_PIXELS = 16_777_216
-"""Largest image, 4096 x 4096: it keeps the tensors of one run around 1 GB."""
+"""Largest image, 4096 x 4096: one run of it takes a few GB of memory."""
 
 MAX_RESULT_BYTES = 4 << 30
 """Largest array that one call returns."""

@@ -52,6 +52,9 @@ def _session_options(threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
     options.use_deterministic_compute = True
+    # Planned memory saves no time here and costs two thirds more of it at the peak (measured at
+    # 1024x1024 and 2048x2048, same speed).
+    options.enable_mem_pattern = False
     options.log_severity_level = _QUIET
     # Our kernels run between two graphs: threads that spin would take their cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -96,14 +99,17 @@ class GraphSession:
             msg = f"provider {provider!r} did not start: asked for {wanted}, got {started[0]}"
             raise BackendUnavailableError(msg, hint=INSTALL_GPU)
         self.name = name
+        self._arena = "cpu:0" if provider == "cpu" else "cpu:0;gpu:0"
         self.inputs: tuple[str, ...] = tuple(i.name for i in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
 
-    def run(self, feeds: Mapping[str, FloatArray]) -> dict[str, FloatArray]:
+    def run(self, feeds: Mapping[str, FloatArray], *, release: bool = False) -> dict[str, Any]:
         """Run the graph once.
 
         Args:
             feeds: An array `[1, C, H, W]` for every input.
+            release: Give scratch memory back to the system afterwards, instead of keeping it for
+                the next run.
 
         Returns:
             An array for every output.
@@ -112,9 +118,15 @@ class GraphSession:
             BundleError: The graph refuses what the step before it made.
         """
         try:
-            results = self._session.run(self.outputs, dict(feeds))
+            options = self._releasing() if release else None
+            results = self._session.run(self.outputs, dict(feeds), options)
         except _ort_errors() as exc:
             shapes = {key: value.shape for key, value in feeds.items()}
             msg = f"{self.name!r} failed on {shapes}: {_first_line(exc)}"
             raise BundleError(msg) from exc
         return dict(zip(self.outputs, results, strict=True))
+
+    def _releasing(self) -> Any:
+        options = import_onnxruntime().RunOptions()
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", self._arena)
+        return options

@@ -48,6 +48,8 @@ class Canvas:
     width: int
     """w: canvas width divided by the bundle's factor."""
     noise: NoiseSource
+    release: bool = False
+    """Whether the graphs give their scratch memory back: for canvases that are rarely so large."""
 
 
 class Runnable(Protocol):
@@ -115,9 +117,10 @@ class RunGraph:
             )
             raise BundleError(msg)
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+    def run(self, tensors: Tensors, canvas: Canvas) -> None:
         """Feed the graph and name its results."""
-        results = self._session.run({key: tensors[t] for key, t in self._step.inputs.items()})
+        feeds = {key: tensors[t] for key, t in self._step.inputs.items()}
+        results = self._session.run(feeds, release=canvas.release)
         for key, tensor in self._step.outputs.items():
             tensors[tensor] = results[key]
 
