@@ -17,7 +17,7 @@ namespace petsgan {
 namespace {
 
 constexpr std::int64_t kPairsPerChunk = std::int64_t{1} << 17;
-constexpr std::int64_t kMaxChunks = 32;
+constexpr std::int64_t kMaxChunks = 16;  // each holds 12 bytes per query
 constexpr std::int64_t kFoldRows = 16;
 constexpr int kMaxThreads = 256;  // more would only cost memory
 
