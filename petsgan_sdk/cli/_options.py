@@ -44,12 +44,14 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout."""
-    sys.stdout.write(json.dumps(result, ensure_ascii=False, allow_nan=False) + "\n")
+    # Plain ASCII: a path may hold what the terminal cannot show.
+    sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
 
 
 def print_line(line: str) -> None:
     """Print one line of the result to stdout."""
-    sys.stdout.write(line + "\n")
+    encoding = sys.stdout.encoding or "utf-8"
+    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
 
 
 def note(line: str) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import sys
 from collections.abc import Mapping
+from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
@@ -84,14 +86,20 @@ class GraphSession:
         ort = import_onnxruntime()
         wanted = ORT_NAMES[provider]
         if provider == "cuda" and hasattr(ort, "preload_dlls"):
-            ort.preload_dlls()
+            with redirect_stdout(sys.stderr):  # it prints what it cannot find
+                ort.preload_dlls()
         try:
             self._session = ort.InferenceSession(
                 graph,
                 sess_options=_session_options(threads),
                 providers=[(wanted, _PROVIDER_OPTIONS[provider])],
+                # Else it would print and carry on with the CPU, here and in later runs.
+                enable_fallback=0,
             )
         except _ort_errors() as exc:
+            if provider != "cpu":
+                msg = f"provider {provider!r} did not start: {_first_line(exc)}"
+                raise BackendUnavailableError(msg, hint=INSTALL_GPU) from exc
             msg = f"{name!r} must be a graph that ONNX Runtime {ort.__version__} can load: "
             raise BundleError(msg + _first_line(exc)) from exc
         started = self._session.get_providers()

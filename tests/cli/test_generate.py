@@ -206,6 +206,38 @@ def test_info_of_bad_bundles(bundle: Path, tmp_path: Path) -> None:
         refused(runner.invoke(app, ["info", str(path), "--json"]))
 
 
+POISONED = """
+import sys
+for name in ("torch", "onnx", "onnxscript", "rich"):
+    sys.modules[name] = None
+sys.path.insert(0, sys.argv.pop(1))
+from petsgan_sdk.cli import main
+main()
+"""
+
+
+def test_sampling_needs_no_torch(bundle: Path, tmp_path: Path) -> None:
+    command = [sys.executable, "-I", "-c", POISONED, str(ROOT), "generate", str(bundle), "--json"]
+    done = subprocess.run(
+        [*command, "-n", "1"], capture_output=True, text=True, timeout=60, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["files"] == ["samples/tiny_00000_0000_64x48.png"]
+    assert done.stderr == ""
+
+
+def test_json_survives_a_name_that_is_no_text(bundle: Path, tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"\xff.petsgan")
+    try:
+        shutil.copy(bundle, odd)
+    except OSError:
+        pytest.skip("this file system takes only text")
+    result = generate(odd, "-n", 1, "-o", tmp_path / "out", "--json")
+    assert result.exit_code == 0, result.output
+    assert Path(json.loads(result.stdout)["files"][0]).exists()
+    assert generate(odd, "-n", 1, "-o", odd.with_suffix(""), "--name", "a").exit_code == 0
+
+
 LIMITED = """
 import resource, sys
 resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv.pop(1)),) * 2)

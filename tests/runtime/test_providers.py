@@ -68,6 +68,19 @@ def test_a_silent_fallback_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
         GraphSession(probe_model(), "probe", provider="cuda", threads=1)
 
 
+def test_a_provider_that_raises_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **settings: Any) -> None:
+        assert settings["enable_fallback"] == 0
+        msg = "CUDA failure 35: driver is too old\nmore lines"
+        raise RuntimeError(msg)
+
+    ort = providers.import_onnxruntime()
+    monkeypatch.setattr(ort, "preload_dlls", lambda: print("lost"), raising=False)  # noqa: T201
+    monkeypatch.setattr(ort, "InferenceSession", refuse)
+    with pytest.raises(BackendUnavailableError, match="did not start: CUDA failure 35: driver is"):
+        GraphSession(probe_model(), "probe", provider="cuda", threads=1)
+
+
 def test_auto_falls_back_and_says_so(
     bundle: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import petsgan_sdk
 from petsgan_sdk import kernels, noise
 from petsgan_sdk.container import unpack_array
 from petsgan_sdk.errors import BundleError, ConfigError
@@ -60,6 +61,12 @@ def test_image_is_what_the_steps_say(
     assert image.std() > 5
 
 
+def test_the_package_offers_load(bundle: Path) -> None:
+    assert petsgan_sdk.load is load
+    assert petsgan_sdk.Sampler is Sampler
+    assert isinstance(petsgan_sdk.load(str(bundle)), Sampler)
+
+
 def test_default_size_is_that_of_the_photo(sampler: Sampler) -> None:
     images = sampler.sample(2)
     assert images.shape == (2, 48, 64, 3)
@@ -107,6 +114,14 @@ def test_threads_share_a_sampler(sampler: Sampler) -> None:
         ]
         for key, job in jobs:
             np.testing.assert_array_equal(job.result(), wanted[key])
+
+
+def test_a_large_canvas_gives_its_memory_back_and_is_the_same(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = sampler.sample(height=64, width=64, seed=6)
+    monkeypatch.setattr(sampler_module, "_KEPT_PIXELS", 100)
+    np.testing.assert_array_equal(sampler.sample(height=64, width=64, seed=6), kept)
 
 
 def test_stream_is_lazy_and_the_same(sampler: Sampler) -> None:
