@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from petsgan_sdk.cli._group import ErrorGroup
+from petsgan_sdk.cli._options import show_warnings
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.doctor import doctor_command
 from petsgan_sdk.cli.export import export_command
@@ -43,17 +44,18 @@ def _print_version(wanted: bool) -> None:
 @app.callback()
 def root(
     *,
-    version: Annotated[
+    version: Annotated[  # noqa: ARG001 - its callback prints it
         bool,
         typer.Option(
             "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
-    debug: Annotated[
+    debug: Annotated[  # noqa: ARG001 - read by ErrorGroup
         bool, typer.Option("--debug", help="Print the traceback of an error.")
     ] = False,
 ) -> None:
     """Learn a generator from one image, then make any number of images of any size from it."""
+    show_warnings()
 
 
 app.command("train")(train_command)

@@ -13,7 +13,15 @@ from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
-__all__ = ["Provider", "import_extra", "note", "parse_size", "print_json", "print_line"]
+__all__ = [
+    "Provider",
+    "import_extra",
+    "note",
+    "parse_size",
+    "print_json",
+    "print_line",
+    "show_warnings",
+]
 
 _SIZE = re.compile(r"([0-9]{1,12})[xX]([0-9]{1,12})")
 
@@ -57,6 +65,21 @@ def print_line(line: str) -> None:
 def note(line: str) -> None:
     """Print one line that is not a result to stderr."""
     sys.stderr.write(line + "\n")
+
+
+def show_warnings() -> None:
+    """Print what the SDK logs as a warning, such as a fallback to another provider, to stderr."""
+    import logging  # noqa: PLC0415 - `--help` does not need it
+
+    class Notes(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            note(f"note: {record.getMessage()}")
+
+    logger = logging.getLogger("petsgan_sdk")
+    if not any(handler.name == "cli" for handler in logger.handlers):
+        notes = Notes(logging.WARNING)
+        notes.name = "cli"
+        logger.addHandler(notes)
 
 
 def import_extra(module: str, *, extra: str, task: str) -> ModuleType:

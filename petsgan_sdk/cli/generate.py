@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from petsgan_sdk.cli._options import Provider, note, parse_size, print_json, print_line
+from petsgan_sdk.cli._options import Provider, parse_size, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
 
 __all__ = ["generate_command"]
@@ -62,8 +62,6 @@ def generate_command(
     if asked is not None:
         check_size(asked[1], asked[0])
     sampler = load(bundle, provider=provider.value, threads=threads)
-    if sampler.provider_note:
-        note(f"note: {sampler.provider_note}")
     height, width = sampler.manifest.image_size_px
     plan = plan_batch(
         bundle,

@@ -72,6 +72,8 @@ def probe_provider(provider: str) -> str | None:
     try:
         session = GraphSession(probe_model(), "probe", provider=provider, threads=1)
         result = session.run({"x": image})["y"]
+    except BackendUnavailableError as exc:
+        return str(exc).removesuffix(f"; hint: {exc.hint}")
     except PetsganError as exc:
         return str(exc)
     windows = np.lib.stride_tricks.sliding_window_view(image[0, 0], (3, 3))

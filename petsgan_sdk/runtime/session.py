@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import importlib
 import inspect
-import sys
+import io
+import logging
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from functools import cache
@@ -25,8 +26,10 @@ __all__ = ["FloatArray", "GraphSession"]
 
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 
-_QUIET = 4
-"""ONNX Runtime's log level `fatal`: what goes wrong arrives as an exception instead."""
+_QUIET, _WARNINGS = 4, 2
+"""Log levels of ONNX Runtime: `fatal`, since errors arrive as exceptions, and its default."""
+
+_log = logging.getLogger(__name__)
 
 _PROVIDER_OPTIONS: dict[str, dict[str, str]] = {
     "cpu": {},
@@ -63,6 +66,22 @@ def _session_options(threads: int) -> Any:
     return options
 
 
+def _preload_cuda(ort: Any) -> str:
+    """Load the CUDA libraries that pip installed; returns what could not be found, for a message.
+
+    ONNX Runtime prints this, and logs it again when the session is made: both are held back, since
+    the error that follows says it in one line. The caller restores the log level.
+    """
+    printed = io.StringIO()
+    ort.set_default_logger_severity(_QUIET)
+    if hasattr(ort, "preload_dlls"):
+        with redirect_stdout(printed):
+            ort.preload_dlls()
+    text = printed.getvalue().strip()
+    _log.debug("%s", text)
+    return f" ({text.splitlines()[0]})" if text else ""
+
+
 class GraphSession:
     """A graph that maps named float32 arrays to named float32 arrays; safe to share by threads.
 
@@ -85,9 +104,7 @@ class GraphSession:
         refuse_external_data(graph, name)
         ort = import_onnxruntime()
         wanted = ORT_NAMES[provider]
-        if provider == "cuda" and hasattr(ort, "preload_dlls"):
-            with redirect_stdout(sys.stderr):  # it prints what it cannot find
-                ort.preload_dlls()
+        lost = _preload_cuda(ort) if provider == "cuda" else ""
         try:
             self._session = ort.InferenceSession(
                 graph,
@@ -102,9 +119,12 @@ class GraphSession:
                 raise BackendUnavailableError(msg, hint=INSTALL_GPU) from exc
             msg = f"{name!r} must be a graph that ONNX Runtime {ort.__version__} can load: "
             raise BundleError(msg + _first_line(exc)) from exc
+        finally:
+            if provider == "cuda":
+                ort.set_default_logger_severity(_WARNINGS)
         started = self._session.get_providers()
         if started[0] != wanted:
-            msg = f"provider {provider!r} did not start: asked for {wanted}, got {started[0]}"
+            msg = f"provider {provider!r} did not start: asked for {wanted}, got {started[0]}{lost}"
             raise BackendUnavailableError(msg, hint=INSTALL_GPU)
         self.name = name
         self._arena = "cpu:0" if provider == "cpu" else "cpu:0;gpu:0"

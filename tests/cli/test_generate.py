@@ -10,6 +10,7 @@ import sys
 import time
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,9 @@ from typer.testing import CliRunner, Result
 
 import petsgan_sdk
 from petsgan_sdk.cli import app
+from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.session import GraphSession
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
 
@@ -157,6 +160,25 @@ def test_named_provider_that_is_absent(
     line = refused(generate(bundle, "--provider", "cuda", "-o", tmp_path / "out"), code=3)
     assert 'pip install "petsgan-sdk[gpu]"' in line
     assert not (tmp_path / "out").exists()
+
+
+def test_auto_says_that_it_fell_back(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from petsgan_sdk.runtime import providers, steps  # noqa: PLC0415
+
+    def only_cpu(*words: Any, provider: str, **settings: Any) -> GraphSession:
+        if provider == "cuda":
+            msg = "no GPU here"
+            raise BackendUnavailableError(msg)
+        return GraphSession(*words, provider=provider, **settings)
+
+    monkeypatch.setattr(providers, "available_providers", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(steps, "GraphSession", only_cpu)
+    for _ in range(2):
+        result = generate(bundle, "-n", 1, "-o", tmp_path, "--json", "--force")
+        assert result.stderr == "note: fell back from cuda: no GPU here\n"
+        assert json.loads(result.stdout)["provider"] == "cpu"
 
 
 def bad_bundles(bundle: Path, folder: Path) -> dict[str, Path]:

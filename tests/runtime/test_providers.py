@@ -60,12 +60,17 @@ class FellBack:
         return ["CPUExecutionProvider"]
 
 
-def test_a_silent_fallback_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_fallback_is_caught(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     ort = providers.import_onnxruntime()
-    monkeypatch.setattr(ort, "preload_dlls", lambda: None, raising=False)
+    lost = "Failed to load libcublas\nmore"
+    monkeypatch.setattr(ort, "preload_dlls", lambda: print(lost), raising=False)  # noqa: T201
     monkeypatch.setattr(ort, "InferenceSession", FellBack)
-    with pytest.raises(BackendUnavailableError, match="asked for CUDAExecutionProvider, got CPU"):
+    message = r"asked for CUDAExecutionProvider, got CPU\S* \(Failed to load libcublas\); hint"
+    with pytest.raises(BackendUnavailableError, match=message):
         GraphSession(probe_model(), "probe", provider="cuda", threads=1)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_provider_that_raises_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
