@@ -35,12 +35,13 @@ PREVIEW = "preview.png"
 """Name of the member that shows a sample."""
 
 _MAX_SIDE_PX = 1 << 20
+_MAX_MARGIN = 4096
 _CONTAINER_KEYS = ("format", "format_version", "members")
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseStep:
-    """Make normal noise `[N, channels, h, w]` float32 at 1/factor of the canvas."""
+    """Make normal noise `[N, channels, h + 2 margin, w + 2 margin]` float32 at low resolution."""
 
     output: str
     """Name of the tensor."""
@@ -48,6 +49,8 @@ class NoiseStep:
     """Number of channels."""
     stage: int = 0
     """Which independent noise, 0 to 65535."""
+    margin: int = 0
+    """Low-resolution pixels beyond the canvas on every side; they continue the same noise."""
     kind: Literal["noise"] = "noise"
 
     def __post_init__(self) -> None:
@@ -55,11 +58,12 @@ class NoiseStep:
         _require_name(self, "output")
         require(self, "channels", 1 <= self.channels <= 4096, expected="from 1 to 4096")
         require(self, "stage", 0 <= self.stage < 1 << 16, expected="from 0 to 65535")
+        require(self, "margin", 0 <= self.margin <= _MAX_MARGIN, expected=f"0 to {_MAX_MARGIN}")
 
 
 @dataclass(frozen=True, slots=True)
 class PositionStep:
-    """Make the positional encoding `[1, 4 * len(frequencies), h, w]` float32."""
+    """Make the positional encoding `[1, 4 F, h + 2 margin, w + 2 margin]` of F frequencies."""
 
     output: str
     """Name of the tensor."""
@@ -67,6 +71,8 @@ class PositionStep:
     """Angular frequencies in radians per low-resolution pixel."""
     extent: tuple[int, int] | None = None
     """`(h, w)` of training that every canvas is stretched over; None counts plain pixels."""
+    margin: int = 0
+    """Low-resolution pixels beyond the canvas on every side."""
     kind: Literal["position"] = "position"
 
     def __post_init__(self) -> None:
@@ -75,6 +81,7 @@ class PositionStep:
         require(self, "frequencies", 1 <= len(self.frequencies) <= 64, expected="1 to 64 numbers")
         is_sized = self.extent is None or all(1 <= side <= _MAX_SIDE_PX for side in self.extent)
         require(self, "extent", is_sized, expected=f"null or sides from 1 to {_MAX_SIDE_PX}")
+        require(self, "margin", 0 <= self.margin <= _MAX_MARGIN, expected=f"0 to {_MAX_MARGIN}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -168,8 +168,7 @@ def positional_encoding(
     *,
     frequencies: Sequence[float],
     extent: tuple[int, int] | None = None,
-    top: int = 0,
-    left: int = 0,
+    margin: int = 0,
 ) -> NDArray[np.float32]:
     """Sines and cosines of the pixel coordinates.
 
@@ -179,34 +178,33 @@ def positional_encoding(
         frequencies: Radians per pixel.
         extent: `(rows, columns)` that the canvas is stretched over, so that a canvas of any size
             spans the coordinates seen in training; None leaves coordinates as they are.
-        top: First row, for a tile of the canvas.
-        left: First column, for a tile of the canvas.
+        margin: Pixels to add on every side; coordinates run on from -margin.
 
     Returns:
-        `[1, 4 * len(frequencies), height, width]` float32 in [-1, 1]. Channels: sin(f x), cos(f x)
-        for every f, then sin(f y), cos(f y) for every f.
+        `[1, 4 * len(frequencies), height + 2 margin, width + 2 margin]` float32 in [-1, 1].
+        Channels: sin(f x), cos(f x) for every f, then sin(f y), cos(f y) for every f.
 
     Raises:
-        ShapeError: A size is below 1.
+        ShapeError: A size is below 1, or `margin` below 0.
         ConfigError: `frequencies` is empty.
     """
-    if height < 1 or width < 1 or (extent is not None and min(extent) < 1):
+    if min(height, width) < 1 or margin < 0 or (extent is not None and min(extent) < 1):
         message = (
-            "positional_encoding: height, width and extent must be at least 1, "
-            f"got {height}x{width}, extent {extent!r}"
+            "positional_encoding: height, width and extent must be at least 1, margin at least 0, "
+            f"got {height}x{width}, extent {extent!r}, margin {margin}"
         )
         raise ShapeError(message)
     if not frequencies:
         message = "positional_encoding: frequencies must name at least one, got none"
         raise ConfigError(message)
-    x = np.arange(left, left + width, dtype=np.float64)
-    y = np.arange(top, top + height, dtype=np.float64)
+    x = np.arange(-margin, width + margin, dtype=np.float64)
+    y = np.arange(-margin, height + margin, dtype=np.float64)
     if extent is not None:
         x = (x + 0.5) * extent[1] / width - 0.5
         y = (y + 0.5) * extent[0] / height - 0.5
-    out = np.empty((2, len(frequencies), 2, height, width), dtype=np.float32)
+    out = np.empty((2, len(frequencies), 2, y.size, x.size), dtype=np.float32)
     for k, frequency in enumerate(frequencies):
         out[0, k, 0], out[0, k, 1] = np.sin(frequency * x), np.cos(frequency * x)
         out[1, k, 0] = np.sin(frequency * y)[:, None]
         out[1, k, 1] = np.cos(frequency * y)[:, None]
-    return out.reshape(1, 4 * len(frequencies), height, width)
+    return out.reshape(1, 4 * len(frequencies), y.size, x.size)

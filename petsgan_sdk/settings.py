@@ -67,7 +67,7 @@ class DepnetConfig:
     """Strength of the field by which noise moves positions; 0 concatenates noise instead."""
     positions: Literal["absolute", "relative"]
     """`absolute`: pixels count on beyond the trained size, frequencies in radians per pixel.
-    `relative`: any canvas spans the trained positions, frequencies in half turns per longer side."""
+    `relative`: any canvas spans the trained positions; in half turns per longer trained side."""
     frequencies: tuple[float, ...]
     """Frequencies of the positional encoding."""
 

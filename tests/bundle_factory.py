@@ -16,6 +16,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 FACTOR = 8
 IMAGE_SIZE_PX = (48, 64)  # (H, W)
+MARGIN = 2  # two 3x3 convolutions without padding
 WINDOW = 3
 FEATURES = 6
 REFERENCE_GRID = (IMAGE_SIZE_PX[0] // FACTOR, IMAGE_SIZE_PX[1] // FACTOR)
@@ -47,9 +48,9 @@ def _conv(x: str, w: str, y: str, *, pad: int = 1) -> Any:
 def depnet(rng: np.random.Generator) -> bytes:
     nodes = [
         helper.make_node("Concat", ["noise", "position"], ["joined"], axis=1),
-        _conv("joined", "w0", "hidden"),
+        _conv("joined", "w0", "hidden", pad=0),
         helper.make_node("LeakyRelu", ["hidden"], ["active"], alpha=0.2),
-        _conv("active", "w1", "raw"),
+        _conv("active", "w1", "raw", pad=0),
         helper.make_node("Tanh", ["raw"], ["layout"]),
     ]
     weights = {"w0": _weights(rng, 8, 5, 3, 3) * 3, "w1": _weights(rng, 3, 8, 3, 3) * 3}
@@ -88,12 +89,13 @@ def header(*, seed: int = 0) -> dict[str, Any]:
         "provenance": {"made_by": "tests/bundle_factory.py", "seed": seed},
         "config": {},
         "steps": [
-            {"kind": "noise", "output": "noise", "channels": 1, "stage": 0},
+            {"kind": "noise", "output": "noise", "channels": 1, "stage": 0, "margin": MARGIN},
             {
                 "kind": "position",
                 "output": "position",
                 "frequencies": [1.0],
                 "extent": list(REFERENCE_GRID),
+                "margin": MARGIN,
             },
             {
                 "kind": "graph",

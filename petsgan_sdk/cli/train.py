@@ -37,10 +37,7 @@ def train_command(
         str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="0 to 2**64-1.")] = 0,
-    flip: Annotated[
-        bool, typer.Option("--flip/--no-flip", help="Also learn from the mirrored photo.")
-    ] = False,
+    seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite an existing checkpoint.")
@@ -66,7 +63,6 @@ def train_command(
             seed=seed,
             resume=resume,
             overwrite=force,
-            flip=flip,
             progress=show,
             note=bar.note,
         )

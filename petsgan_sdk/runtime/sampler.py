@@ -260,8 +260,10 @@ class Sampler:
 
 
 def _stream_noise(seed: int, index: int) -> NoiseSource:
-    def draw(shape: tuple[int, int, int, int], stage: int) -> FloatArray:
-        return kernels.normal_noise(shape, seed=seed, stage=stage, first_image=index)
+    def draw(shape: tuple[int, int, int, int], stage: int, margin: int) -> FloatArray:
+        return kernels.normal_noise(
+            shape, seed=seed, stage=stage, first_image=index, top=-margin, left=-margin
+        )
 
     return draw
 
@@ -270,8 +272,8 @@ def _between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
     """Noise at `position` (0..1) on the great circle between the first images of two seeds."""
     draw_a, draw_b = _stream_noise(seed_a, 0), _stream_noise(seed_b, 0)
 
-    def draw(shape: tuple[int, int, int, int], stage: int) -> FloatArray:
-        a, b = draw_a(shape, stage), draw_b(shape, stage)
+    def draw(shape: tuple[int, int, int, int], stage: int, margin: int) -> FloatArray:
+        a, b = draw_a(shape, stage, margin), draw_b(shape, stage, margin)
         lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
         angle = math.acos(max(-1.0, min(1.0, float(np.vdot(a, b)) / max(lengths, 1e-30))))
         weight_a, weight_b = 1.0 - position, position

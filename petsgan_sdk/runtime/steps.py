@@ -32,8 +32,11 @@ __all__ = ["Canvas", "NoiseSource", "Observer", "Pipeline", "build_pipeline"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensors = dict[str, Array]
 
-NoiseSource = Callable[[tuple[int, int, int, int], int], FloatArray]
-"""`(shape [1, C, h, w], stage) -> normals`: where a run takes its randomness from."""
+NoiseSource = Callable[[tuple[int, int, int, int], int, int], FloatArray]
+"""`(shape [1, C, h, w], stage, margin) -> normals`: where a run takes its randomness from.
+
+The first pixel of the block lies `margin` pixels above and left of the canvas.
+"""
 
 Observer = Callable[[str, float], None]
 """`(stage, seconds)`, called after every step of a run."""
@@ -63,7 +66,7 @@ class Runnable(Protocol):
 
 
 class RunNoise:
-    """Normals of the run's own stream, `[1, C, h, w]`."""
+    """Normals of the run's own stream, `[1, C, h + 2 margin, w + 2 margin]`."""
 
     def __init__(self, step: NoiseStep) -> None:
         """Keep the step."""
@@ -72,33 +75,35 @@ class RunNoise:
 
     def run(self, tensors: Tensors, canvas: Canvas) -> None:
         """Draw the noise."""
-        shape = (1, self._step.channels, canvas.height, canvas.width)
-        tensors[self._step.output] = canvas.noise(shape, self._step.stage)
+        step, extra = self._step, 2 * self._step.margin
+        shape = (1, step.channels, canvas.height + extra, canvas.width + extra)
+        tensors[step.output] = canvas.noise(shape, step.stage, step.margin)
 
 
 class RunPosition:
-    """Sine and cosine of the coordinates, `[1, 4F, h, w]`; the last size is kept."""
+    """Sine and cosine of the coordinates with a margin; those of the last size are kept."""
 
     def __init__(self, step: PositionStep) -> None:
         """Keep the step."""
         self.label = step.output
         self._step = step
-        self._last: FloatArray | None = None
+        self._last: tuple[tuple[int, int], FloatArray] | None = None
 
     def run(self, tensors: Tensors, canvas: Canvas) -> None:
         """Encode the positions, or reuse those of the run before."""
         # One reference, read once and written once: safe between threads without a lock.
-        encoded = self._last
-        if encoded is None or encoded.shape[2:] != (canvas.height, canvas.width):
+        size, last = (canvas.height, canvas.width), self._last
+        if last is None or last[0] != size:
             encoded = noise.positional_encoding(
                 canvas.height,
                 canvas.width,
                 frequencies=self._step.frequencies,
                 extent=self._step.extent,
+                margin=self._step.margin,
             )
             encoded.setflags(write=False)
-            self._last = encoded
-        tensors[self._step.output] = encoded
+            self._last = last = (size, encoded)
+        tensors[self._step.output] = last[1]
 
 
 class RunGraph:

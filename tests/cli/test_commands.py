@@ -72,7 +72,7 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
     train = Recorder(result=TrainResult(), before=report)
     stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
     words = ["train", "a.jpg", "-o", "m.pt", "--preset", "paper", "--max-size", "128"]
-    words += ["--steps", "40", "--features", "filters", "--seed", "7", "--flip", "--force"]
+    words += ["--steps", "40", "--features", "filters", "--seed", "7", "--force"]
     result = runner.invoke(app, [*words, "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
@@ -96,7 +96,6 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
         "seed": 7,
         "resume": False,
         "overwrite": True,
-        "flip": True,
     }
 
 

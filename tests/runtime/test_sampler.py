@@ -29,9 +29,11 @@ def reference_image(*, seed: int, index: int, grid: tuple[int, int]) -> np.ndarr
     def graph(name: str, feeds: dict[str, np.ndarray]) -> np.ndarray:
         return ReferenceEvaluator(held[f"graphs/{name}.onnx"]).run(None, feeds)[0]
 
-    z = noise.normal_noise((1, 1, *grid), seed=seed, first_image=index)
+    margin = bundle_factory.MARGIN
+    shape = (1, 1, grid[0] + 2 * margin, grid[1] + 2 * margin)
+    z = noise.normal_noise(shape, seed=seed, first_image=index, top=-margin, left=-margin)
     position = noise.positional_encoding(
-        *grid, frequencies=(1.0,), extent=bundle_factory.REFERENCE_GRID
+        *grid, frequencies=(1.0,), extent=bundle_factory.REFERENCE_GRID, margin=margin
     )
     layout = graph("depnet", {"noise": z, "position": position})
     features = graph("features", {"image": layout})
@@ -153,10 +155,10 @@ def test_interpolation_ends_at_the_two_samples(sampler: Sampler) -> None:
 
 def test_interpolated_noise_stays_normal() -> None:
     for position in (0.25, 0.5, 0.8):
-        z = sampler_module._between(1, 2, position)((1, 1, 64, 64), 0)
+        z = sampler_module._between(1, 2, position)((1, 1, 64, 64), 0, 0)
         assert z.dtype == np.float32
         assert abs(float(z.std()) - 1) < 0.05
-    same = sampler_module._between(5, 5, 0.3)((1, 1, 8, 8), 0)
+    same = sampler_module._between(5, 5, 0.3)((1, 1, 8, 8), 0, 0)
     np.testing.assert_allclose(same, noise.normal_noise((1, 1, 8, 8), seed=5), rtol=1e-6)
 
 

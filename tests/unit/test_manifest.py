@@ -27,12 +27,13 @@ HEADER = {
     "image_size_px": [171, 256],
     "min_canvas_px": 64,
     "steps": [
-        {"kind": "noise", "output": "noise", "channels": 1, "stage": 0},
+        {"kind": "noise", "output": "noise", "channels": 1, "stage": 0, "margin": 5},
         {
             "kind": "position",
             "output": "position",
             "frequencies": [1.0, 0.01],
             "extent": [22, 32],
+            "margin": 0,
         },
         {
             "kind": "graph",
@@ -67,8 +68,8 @@ def test_parse_is_the_inverse_of_to_header():
     manifest = parse(HEADER)
     assert manifest.image_size_px == (171, 256)
     assert manifest.steps == (
-        NoiseStep(output="noise", channels=1, stage=0),
-        PositionStep(output="position", frequencies=(1.0, 0.01), extent=(22, 32)),
+        NoiseStep(output="noise", channels=1, stage=0, margin=5),
+        PositionStep(output="position", frequencies=(1.0, 0.01), extent=(22, 32), margin=0),
         GraphStep(
             member="graphs/depnet.onnx",
             inputs={"noise": "noise", "position": "position"},

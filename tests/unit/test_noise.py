@@ -116,10 +116,14 @@ def test_position_channels_by_hand():
         np.testing.assert_allclose(encoding[0, channel], np.broadcast_to(values, (2, 3)), atol=1e-7)
 
 
-def test_position_tile_is_a_part_of_the_canvas():
-    whole = noise.positional_encoding(9, 8, frequencies=[1.0, 0.01])
-    tile = noise.positional_encoding(3, 5, frequencies=[1.0, 0.01], top=4, left=2)
-    np.testing.assert_array_equal(tile, whole[:, :, 4:7, 2:7])
+@pytest.mark.parametrize("extent", [None, (18, 4)])
+def test_position_margin_surrounds_the_canvas(extent):
+    canvas = noise.positional_encoding(9, 8, frequencies=[1.0, 0.01], extent=extent)
+    wide = noise.positional_encoding(9, 8, frequencies=[1.0, 0.01], extent=extent, margin=3)
+    assert wide.shape == (1, 8, 15, 14)
+    np.testing.assert_array_equal(wide[:, :, 3:-3, 3:-3], canvas)
+    first = -3.0 if extent is None else -2.5 * 4 / 8 - 0.5
+    np.testing.assert_allclose(wide[0, 0, 0, 0], np.sin(first), atol=1e-7)
 
 
 def test_position_extent_spans_the_same_coordinates_at_any_size():
@@ -132,7 +136,7 @@ def test_position_extent_spans_the_same_coordinates_at_any_size():
 
 
 def test_position_refuses_nothing_to_encode():
-    with pytest.raises(ShapeError, match="at least 1, got 0x3"):
+    with pytest.raises(ShapeError, match="at least 0, got 0x3"):
         noise.positional_encoding(0, 3, frequencies=[1.0])
     with pytest.raises(ConfigError, match="frequencies must name at least one"):
         noise.positional_encoding(1, 3, frequencies=[])

@@ -1,0 +1,1 @@
+"""Torch to ONNX graphs to one bundle."""

@@ -1,0 +1,33 @@
+"""The networks, as plain `torch.nn` modules: no training loops, no files.
+
+`docs/methods.md` maps the paper's symbols to these names.
+"""
+
+from __future__ import annotations
+
+from petsgan_sdk.models.critics import LayoutCritic, MultiDilationCritic, StridedPatchCritic
+from petsgan_sdk.models.depnet import DepNet
+from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
+from petsgan_sdk.models.norm import FreezableInstanceNorm, freeze_statistics
+from petsgan_sdk.models.patch_transfer import MatchWeights, match_patches, transfer_patches
+from petsgan_sdk.models.petsgan import PetsganGenerator, Transferred
+from petsgan_sdk.models.restoration import MendingNet, RestorationNet
+
+__all__ = [
+    "DepNet",
+    "FilterBankFeatures",
+    "FreezableInstanceNorm",
+    "LayoutCritic",
+    "MatchWeights",
+    "MendingNet",
+    "MultiDilationCritic",
+    "PatchFeatures",
+    "PetsganGenerator",
+    "RestorationNet",
+    "StridedPatchCritic",
+    "Transferred",
+    "VggFeatures",
+    "freeze_statistics",
+    "match_patches",
+    "transfer_patches",
+]

@@ -1,0 +1,138 @@
+"""DEPNet: noise and positions to a low-resolution RGB layout."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk.models.norm import FreezableInstanceNorm
+
+__all__ = ["DepNet"]
+
+_NUM_CONVS = 5
+_FINE_SIGMA, _COARSE_SIGMA = 1 / 6, 1 / 3
+"""Widths of the two displacement octaves, in shorter sides of the training layout."""
+_COARSE_GAIN = 0.7
+_DISPLACEMENT_UNIT = 0.12
+"""A displacement of 1 has this standard deviation per octave, in shorter sides."""
+
+
+class DepNet(nn.Module):
+    """Layout generator G of the paper: five valid 3x3 convolutions on noise and position.
+
+    The public code pads its input once by 5 zeros. Here the input is drawn 5 pixels wider instead:
+    the same receptive field and size, but no border that the network can see, so that a tile of a
+    canvas equals the same region of the whole.
+
+    With `displacement` > 0 the noise is smoothed to a displacement field that moves the positional
+    encoding (a rotation of each sine and cosine pair) before the convolutions see it: noise then
+    moves whole objects, which a receptive field of 11 pixels could not do. With 0 the noise is
+    concatenated with the encoding, as in the paper.
+
+    Args:
+        size: `(h, w)` of the training layout in pixels.
+        width: Channels of the wide layers (the paper: 128; the first has half).
+        frequencies: Radians per pixel of the positional encoding.
+        displacement: Strength of the displacement field, 0 to 2.
+        norm: Instance-normalise the three middle layers, as the paper does.
+    """
+
+    frequencies: Tensor
+    fine_blur: Tensor
+    coarse_blur: Tensor
+
+    def __init__(
+        self,
+        size: tuple[int, int],
+        *,
+        width: int,
+        frequencies: tuple[float, ...],
+        displacement: float,
+        norm: bool,
+    ) -> None:
+        """Build the layers."""
+        super().__init__()
+        self.num_frequencies = len(frequencies)
+        self.displacement = displacement
+        self.noise_channels = 4 if displacement > 0 else 1
+        self.position_margin = _NUM_CONVS
+        self.noise_margin = _NUM_CONVS
+        short_side = min(size)
+        if displacement > 0:
+            self.register_buffer("frequencies", torch.tensor(frequencies).view(1, -1, 1, 1))
+            self.register_buffer("fine_blur", _gaussian(_FINE_SIGMA * short_side))
+            self.register_buffer("coarse_blur", _gaussian(_COARSE_SIGMA * short_side))
+            self.noise_margin += self.coarse_blur.numel() // 2
+        self.displacement_px = displacement * _DISPLACEMENT_UNIT * short_side
+        inputs = 4 * len(frequencies) + (0 if displacement > 0 else self.noise_channels)
+        widths = [inputs, width if displacement > 0 else width // 2, width, width, width, 3]
+        layers: list[nn.Module] = []
+        for i in range(_NUM_CONVS):
+            layers.append(nn.Conv2d(widths[i], widths[i + 1], 3))
+            is_middle = 0 < i < _NUM_CONVS - 1
+            if norm and is_middle:
+                layers.append(FreezableInstanceNorm(widths[i + 1]))
+            # The paper's first layer is linear when nothing moves the positions before it.
+            if is_middle or (displacement > 0 and i == 0):
+                layers.append(nn.ReLU() if norm else nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*layers, nn.Tanh())
+
+    def displace(self, noise: Tensor) -> Tensor:
+        """Turn noise into the displacement field of the layout's pixels and their margin.
+
+        Args:
+            noise: `[N, 4, h + 2 noise_margin, w + 2 noise_margin]`, standard normal.
+
+        Returns:
+            `[N, 2, h + 10, w + 10]`, x then y, in pixels of the training layout.
+        """
+        extra = (self.coarse_blur.numel() - self.fine_blur.numel()) // 2
+        fine = noise[:, :2, extra : noise.shape[2] - extra, extra : noise.shape[3] - extra]
+        field = _blur(fine, self.fine_blur)
+        field = field + _COARSE_GAIN * _blur(noise[:, 2:4], self.coarse_blur)
+        return self.displacement_px * field
+
+    def forward(self, noise: Tensor, position: Tensor) -> Tensor:
+        """Make layouts.
+
+        Args:
+            noise: `[N, noise_channels, h + 2 noise_margin, w + 2 noise_margin]`.
+            position: `[1 or N, 4 F, h + 10, w + 10]`, see `noise.positional_encoding`.
+
+        Returns:
+            `[N, 3, h, w]` in [-1, 1].
+        """
+        if self.displacement > 0:
+            x = self._move(position, self.displace(noise))
+        else:
+            x = torch.cat([noise, position.expand(noise.shape[0], -1, -1, -1)], dim=1)
+        return self.layers(x)  # type: ignore[no-any-return]
+
+    def _move(self, position: Tensor, displacement: Tensor) -> Tensor:
+        # sin(f (x + d)) = sin fx cos fd + cos fx sin fd, so positions move without their pixels.
+        moved = []
+        for axis in range(2):
+            first = 2 * self.num_frequencies * axis
+            pairs = position[:, first : first + 2 * self.num_frequencies]
+            sine, cosine = pairs[:, 0::2], pairs[:, 1::2]
+            angle = displacement[:, axis : axis + 1] * self.frequencies
+            sin_d, cos_d = torch.sin(angle), torch.cos(angle)
+            moved += [sine * cos_d + cosine * sin_d, cosine * cos_d - sine * sin_d]
+        return torch.cat(moved, dim=1)
+
+
+def _gaussian(sigma: float) -> Tensor:
+    """Return a 1-D kernel of unit energy, so that blurred white noise keeps unit variance."""
+    radius = max(1, math.floor(2.5 * sigma + 0.5))
+    kernel = torch.exp(-(torch.arange(-radius, radius + 1).double() ** 2) / (2 * sigma**2))
+    return (kernel / kernel.square().sum().sqrt()).float()
+
+
+def _blur(x: Tensor, kernel: Tensor) -> Tensor:
+    """Blur `[N, 2, H, W]` separably, without padding."""
+    row = kernel.view(1, 1, 1, -1).expand(x.shape[1], 1, 1, kernel.numel())
+    column = kernel.view(1, 1, -1, 1).expand(x.shape[1], 1, kernel.numel(), 1)
+    return functional.conv2d(functional.conv2d(x, row, groups=2), column, groups=2)

@@ -1,0 +1,160 @@
+"""The whole PetsGAN generator: the networks, the photo they learned, and the way between them."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk import kernels
+from petsgan_sdk.models.depnet import DepNet
+from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
+from petsgan_sdk.models.patch_transfer import match_patches, transfer_patches
+from petsgan_sdk.models.restoration import MendingNet, RestorationNet
+from petsgan_sdk.noise import positional_encoding
+from petsgan_sdk.settings import ModelConfig
+
+__all__ = ["AVERAGED", "PetsganGenerator", "Transferred"]
+
+AVERAGED = "averaged"
+"""Prefix of the exported weights in a checkpoint."""
+
+
+class Transferred(NamedTuple):
+    """What patch transfer hands to IR."""
+
+    code: Tensor
+    """`[N, 3, h, w]` in [-1, 1]."""
+    texture: Tensor | None
+    """`[N, 3, H, W]` in [-1, 1] of carried pixels, if the model carries texture."""
+    weight: Tensor
+    """`[N, h, w]`, softmax weight of the best matches of the last pass."""
+
+
+class PetsganGenerator(nn.Module):
+    """DEPNet and DIPNet with the photo as their reference.
+
+    Args:
+        config: Settings.
+        image: `[1, 3, H, W]` float32 in [-1, 1], the photo at training size; H and W are multiples
+            of the factor.
+        features: `filters` or `vgg19`.
+    """
+
+    image: Tensor
+    low_res: Tensor
+
+    def __init__(self, config: ModelConfig, image: Tensor, *, features: str) -> None:
+        """Build the networks for this photo."""
+        super().__init__()
+        self.config = config
+        self.features_name = features
+        self.factor: int = config.image.factor
+        self.register_buffer("image", image, persistent=False)
+        self.register_buffer("low_res", functional.avg_pool2d(image, self.factor), persistent=False)
+        height, width = self.size = (self.low_res.shape[2], self.low_res.shape[3])
+        is_relative = config.depnet.positions == "relative"
+        unit = math.pi / max(height, width) if is_relative else 1.0
+        self.frequencies = tuple(unit * f for f in config.depnet.frequencies)
+        self.extent = self.size if is_relative else None
+        self.depnet = DepNet(
+            self.size,
+            width=config.depnet.width,
+            frequencies=self.frequencies,
+            displacement=config.depnet.displacement,
+            norm=config.depnet.norm,
+        )
+        self.features: PatchFeatures = (
+            VggFeatures() if features == "vgg19" else FilterBankFeatures()
+        )
+        self.features.requires_grad_(config.transfer.train_features)
+        self.restoration = _restoration(config)
+
+    def position(self, height: int, width: int) -> Tensor:
+        """Positional encoding of a layout of `height` x `width` with DEPNet's margin."""
+        encoded = positional_encoding(
+            height,
+            width,
+            frequencies=self.frequencies,
+            extent=self.extent,
+            margin=self.depnet.position_margin,
+        )
+        return torch.from_numpy(encoded).to(self.image.device)
+
+    def noise_shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape of DEPNet's noise for `count` layouts of `height` x `width`."""
+        margin = 2 * self.depnet.noise_margin
+        return (count, self.depnet.noise_channels, height + margin, width + margin)
+
+    @torch.no_grad()
+    def transfer(self, layout: Tensor, *, threads: int = 1) -> Transferred:
+        """Transfer without gradients, by the kernels that the runtime uses.
+
+        Args:
+            layout: `[N, 3, h, w]` in [-1, 1].
+            threads: For the kernels.
+        """
+        settings = self.config.transfer
+        reference = kernels.PatchReference(
+            _array(self.features(self.low_res))[0], _array(self.low_res)[0], window=settings.window
+        )
+        code = layout
+        for _ in range(settings.passes):
+            result = kernels.patch_transfer(
+                _array(self.features(code)),
+                reference,
+                temperature=settings.temperature,
+                threads=threads,
+            )
+            code = torch.from_numpy(result.values).to(layout.device)
+        texture = None
+        if settings.carry_texture:
+            carried = kernels.texture_transfer(
+                result.index, _array(self.image)[0], factor=self.factor, threads=threads
+            )
+            texture = torch.from_numpy(carried).to(layout.device)
+        return Transferred(code, texture, torch.from_numpy(result.weight).to(layout.device))
+
+    def transfer_with_gradient(self, layout: Tensor) -> Transferred:
+        """Transfer once, with a gradient through the weights of the matches (joint training)."""
+        settings = self.config.transfer
+        match = match_patches(
+            self.features(layout),
+            self.features(self.low_res),
+            window=settings.window,
+            temperature=settings.temperature,
+        )
+        code = transfer_patches(match, self.low_res, window=settings.window)
+        return Transferred(code, None, match.weight)
+
+    def restore(self, transferred: Transferred) -> Tensor:
+        """IR: `[N, 3, H, W]`, about [-1, 1]."""
+        if transferred.texture is None:
+            return self.restoration(transferred.code)  # type: ignore[no-any-return]
+        return self.restoration(transferred.code, transferred.texture)  # type: ignore[no-any-return]
+
+    @torch.no_grad()
+    def sample(self, noise: Tensor, *, threads: int = 1) -> Tensor:
+        """Images from noise of shape `noise_shape(N, h, w)`: `[N, 3, factor h, factor w]`."""
+        margin = 2 * self.depnet.noise_margin
+        height, width = noise.shape[2] - margin, noise.shape[3] - margin
+        layout = self.depnet(noise, self.position(height, width))
+        return self.restore(self.transfer(layout, threads=threads)).clamp(-1, 1)
+
+
+def _restoration(config: ModelConfig) -> nn.Module:
+    settings = config.restoration
+    if settings.network == "mending":
+        return MendingNet(
+            width=settings.width, num_blocks=settings.num_blocks, factor=config.image.factor
+        )
+    num_stages = config.image.factor.bit_length() - 1
+    return RestorationNet(width=settings.width, num_stages=num_stages)
+
+
+def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    return tensor.detach().cpu().contiguous().numpy()

@@ -1,0 +1,128 @@
+"""IR: from the transferred low-resolution code to the full-resolution image."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk.models.norm import FreezableInstanceNorm
+
+__all__ = ["MendingNet", "RestorationNet"]
+
+
+class RestorationNet(nn.Module):
+    """The paper's IR: three x2 stages of 5x5 convolutions and pixel shuffle, then a 7x7 tail.
+
+    Convolutions in front of a norm have no bias, which the norm would cancel.
+
+    Args:
+        width: Channels (the paper: 64).
+        num_stages: log2 of the upsampling factor.
+    """
+
+    def __init__(self, *, width: int, num_stages: int) -> None:
+        """Build the layers."""
+        super().__init__()
+        layers: list[nn.Module] = [
+            *_normed(nn.Conv2d(3, width, 1, bias=False), slope=0.01),
+            nn.Conv2d(width, width, 1),
+        ]
+        for _ in range(num_stages):
+            layers += _normed(_conv(width, width, 5, "reflect"), slope=0.2)
+            layers += _normed(_conv(width, width, 5, "reflect"), slope=0.2)
+            layers += _normed(_conv(width, 4 * width, 5, "replicate"), slope=0.2)
+            layers.append(nn.PixelShuffle(2))
+        self.layers = nn.Sequential(
+            *layers,
+            nn.Conv2d(width, width // 2, 7, padding=3, padding_mode="replicate"),
+            nn.Conv2d(width // 2, width // 2, 7, padding=3, padding_mode="replicate"),
+            nn.ReLU(),
+            # The public code pads this layer with zeros, which darkens the border.
+            nn.Conv2d(width // 2, 3, 3, padding=1, padding_mode="replicate"),
+            nn.Tanh(),
+        )
+
+    def forward(self, transferred: Tensor) -> Tensor:
+        """`[N, 3, h, w]` to `[N, 3, factor h, factor w]`, both in [-1, 1]; h, w >= 3."""
+        return self.layers(transferred)  # type: ignore[no-any-return]
+
+
+class MendingNet(nn.Module):
+    """IR of the `fast` preset: mends carried texture, with all arithmetic at a quarter of the size.
+
+    Texture transfer has already put real full-resolution pixels where patch transfer found their
+    patches. What is left to do is to close the seams between them and to follow the colours of the
+    transferred code. The network looks at the texture through a pixel unshuffle, and adds a
+    residual that a small binomial filter keeps free of the sub-pixel grid.
+
+    Args:
+        width: Channels.
+        num_blocks: Residual blocks of two 3x3 convolutions.
+        factor: Upsampling factor, even; the network works at factor / 2 pixels.
+    """
+
+    smoothing: Tensor
+
+    def __init__(self, *, width: int, num_blocks: int, factor: int) -> None:
+        """Build the layers; the residual starts near 0."""
+        super().__init__()
+        self.factor = factor
+        self.step = factor // 2
+        self.head = _conv(3 * self.step**2 + 6, width, 3, "replicate", bias=True)
+        self.blocks = nn.ModuleList(
+            nn.Sequential(
+                _conv(width, width, 3, "replicate", bias=True),
+                nn.LeakyReLU(0.2),
+                _conv(width, width, 3, "replicate", bias=True),
+            )
+            for _ in range(num_blocks)
+        )
+        self.tail = _conv(width, 8 * self.step**2, 3, "replicate", bias=True)
+        self.residual = _conv(8, 3, 3, "replicate", bias=True)
+        with torch.no_grad():
+            self.residual.weight.mul_(0.1)
+            nn.init.zeros_(self.residual.bias)  # type: ignore[arg-type]
+        row = torch.tensor([1.0, 4.0, 6.0, 4.0, 1.0]) / 16
+        self.register_buffer("smoothing", torch.outer(row, row).expand(3, 1, 5, 5).clone())
+
+    def forward(self, transferred: Tensor, texture: Tensor) -> Tensor:
+        """Mend.
+
+        Args:
+            transferred: `[N, 3, h, w]` in [-1, 1], what patch transfer returned.
+            texture: `[N, 3, factor h, factor w]` in [-1, 1], what texture transfer returned.
+
+        Returns:
+            `[N, 3, factor h, factor w]`, about [-1, 1]; not clamped, so that training has a
+            gradient everywhere.
+        """
+        difference = transferred - functional.avg_pool2d(texture, self.factor)
+        code = functional.interpolate(
+            torch.cat([transferred, difference], dim=1),
+            scale_factor=2,
+            mode="bilinear",
+            align_corners=False,
+        )
+        x = torch.cat([functional.pixel_unshuffle(texture, self.step), code], dim=1)
+        x = functional.leaky_relu(self.head(x), 0.2)
+        for block in self.blocks:
+            x = x + block(x)
+        x = functional.pixel_shuffle(functional.leaky_relu(self.tail(x), 0.2), self.step)
+        residual = functional.pad(self.residual(x), (2, 2, 2, 2), mode="replicate")
+        return texture + functional.conv2d(residual, self.smoothing, groups=3)
+
+
+_Padding = Literal["reflect", "replicate"]
+
+
+def _conv(
+    inputs: int, outputs: int, size: int, padding: _Padding, *, bias: bool = False
+) -> nn.Conv2d:
+    return nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode=padding, bias=bias)
+
+
+def _normed(conv: nn.Conv2d, *, slope: float) -> list[nn.Module]:
+    return [conv, FreezableInstanceNorm(conv.out_channels), nn.LeakyReLU(slope)]

@@ -1,0 +1,42 @@
+"""State of a module to plain named arrays and back, every name and shape checked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from petsgan_sdk.errors import CheckpointError
+
+__all__ = ["load_state", "named_arrays"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+def named_arrays(module: nn.Module, prefix: str) -> dict[str, Array]:
+    """Return copies of a module's parameters and buffers as `<prefix>/<name>`."""
+    state = module.state_dict()
+    return {f"{prefix}/{name}": t.detach().cpu().numpy().copy() for name, t in state.items()}
+
+
+def load_state(module: nn.Module, arrays: Mapping[str, Array], prefix: str) -> None:
+    """Fill a module from what `named_arrays` returned.
+
+    Raises:
+        CheckpointError: An array is missing, left over, or of another shape; the first is named.
+    """
+    start = f"{prefix}/"
+    given = {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
+    state = module.state_dict()
+    for name in sorted(state.keys() | given.keys()):
+        expected = tuple(state[name].shape) if name in state else None
+        found = tuple(given[name].shape) if name in given else None
+        if expected != found:
+            msg = f"checkpoint: {start}{name} must have shape {expected}, got {found}"
+            raise CheckpointError(msg)
+    with torch.no_grad():
+        for name, tensor in state.items():
+            tensor.copy_(torch.from_numpy(given[name]))

@@ -1,0 +1,81 @@
+"""The `internal` prior: layouts made from the photo alone, by smooth displacement."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator, Tensor
+from torch.nn import functional
+
+from petsgan_sdk.models.depnet import DepNet
+
+__all__ = ["InternalPrior", "displace"]
+
+
+class InternalPrior:
+    """Smooth random displacements of the photo at layout size.
+
+    Two octaves of smooth displacement move, stretch and squeeze objects but keep each of them
+    whole. Patch transfer then redraws what was stretched with patches of natural scale, so that
+    the layouts may be bold. Rearranging coarse blocks was tried too and broke objects apart.
+
+    Args:
+        low_res: `[1, 3, h, w]` in [-1, 1].
+        displacement: Strength, as in `DepNet`.
+        flip: Mirror every other layout on average.
+    """
+
+    def __init__(self, low_res: Tensor, *, displacement: float, flip: bool) -> None:
+        """Keep the photo, and a displacement field generator of its size."""
+        self._low_res = low_res
+        self._flip = flip
+        size = (low_res.shape[2], low_res.shape[3])
+        # The field is DepNet's own, so that a stream drawn here has the statistics DepNet makes.
+        self._field = DepNet(
+            size, width=2, frequencies=(1.0,), displacement=displacement, norm=False
+        ).to(low_res.device)
+
+    @torch.no_grad()
+    def sample(self, count: int, generator: Generator) -> Tensor:
+        """Draw `[count, 3, h, w]` layouts; the generator lives on the CPU."""
+        margin, inner = self._field.noise_margin, self._field.position_margin
+        height, width = self._low_res.shape[2:]
+        shape = (count, 4, height + 2 * margin, width + 2 * margin)
+        noise = torch.randn(shape, generator=generator).to(self._low_res.device)
+        field = self._field.displace(noise)[:, :, inner:-inner, inner:-inner]
+        layouts = displace(self._low_res, field)
+        if self._flip:
+            mirrored = torch.rand(count, generator=generator) < 0.5
+            layouts[mirrored] = layouts[mirrored].flip(3)
+        return layouts
+
+    @torch.no_grad()
+    def displaced(self, displacement: Tensor) -> Tensor | None:
+        """Return the layouts of given fields `[N, 2, h, w]`; None when flipping is asked for.
+
+        Which layouts are mirrored cannot be told from a displacement.
+        """
+        return None if self._flip else displace(self._low_res, displacement)
+
+
+def displace(image: Tensor, displacement: Tensor) -> Tensor:
+    """Sample `image` where a displacement field points.
+
+    Args:
+        image: `[1, 3, h, w]` in [-1, 1].
+        displacement: `[N, 2, h, w]`, x then y, in pixels.
+
+    Returns:
+        `[N, 3, h, w]` in [-1, 1]; bicubic, the border repeats.
+    """
+    height, width = image.shape[2:]
+    y = torch.arange(height, device=image.device).view(1, -1, 1) + displacement[:, 1]
+    x = torch.arange(width, device=image.device).view(1, 1, -1) + displacement[:, 0]
+    grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=3)
+    moved = functional.grid_sample(
+        image.expand(len(displacement), -1, -1, -1),
+        grid,
+        mode="bicubic",
+        padding_mode="border",
+        align_corners=False,
+    )
+    return moved.clamp(-1, 1)

@@ -1,0 +1,109 @@
+"""Run the steps: progress, divergence, Ctrl-C, and checkpoints that lose nothing."""
+
+from __future__ import annotations
+
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from types import FrameType
+from typing import Protocol
+
+from petsgan_sdk.errors import TrainingError
+
+__all__ = ["Progress", "Trainable", "run_steps"]
+
+_SAVE_INTERVAL_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """Where a run is; handed to the caller after every step."""
+
+    step: int
+    """Steps done."""
+    steps: int
+    """Steps of the whole run."""
+    losses: Mapping[str, float]
+    """Loss terms of the last step, unweighted."""
+    phase: str
+    """What is being learned."""
+
+
+class Trainable(Protocol):
+    """What the loop needs of a model family."""
+
+    def step(self, step: int) -> Mapping[str, float]:
+        """Update once and return the loss terms."""
+
+    def phase(self, step: int) -> str:
+        """What is being learned at this step."""
+
+
+def run_steps(
+    training: Trainable,
+    *,
+    first: int,
+    steps: int,
+    save: Callable[[int], None],
+    progress: Callable[[Progress], None] | None,
+) -> None:
+    """Run steps `first` to `steps`.
+
+    Args:
+        training: The model.
+        first: Steps already done.
+        steps: Steps of the whole run.
+        save: Called with the number of steps done, at times and at the end.
+        progress: Called after every step.
+
+    Raises:
+        TrainingError: A loss is NaN or infinite; what was saved before stays.
+        KeyboardInterrupt: After Ctrl-C, once the step in hand is done and saved.
+    """
+    saved = time.monotonic()
+    with _deferred_interrupt() as interrupted:
+        for step in range(first, steps):
+            losses = training.step(step)
+            _check_finite(losses, step)
+            if progress is not None:
+                progress(Progress(step + 1, steps, losses, training.phase(step)))
+            is_due = time.monotonic() - saved > _SAVE_INTERVAL_S
+            if interrupted.is_set() or is_due or step + 1 == steps:
+                save(step + 1)
+                saved = time.monotonic()
+            if interrupted.is_set() and step + 1 < steps:
+                raise KeyboardInterrupt
+
+
+def _check_finite(losses: Mapping[str, float], step: int) -> None:
+    for name, value in losses.items():
+        if not math.isfinite(value):
+            msg = (
+                f"training: loss {name!r} must be finite, got {value} at step {step + 1}; lower "
+                "the learning rate, or continue from the last checkpoint with --resume"
+            )
+            raise TrainingError(msg)
+
+
+@contextmanager
+def _deferred_interrupt() -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C into an event, so that no step is left half done."""
+    event = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield event
+        return
+    previous = signal.getsignal(signal.SIGINT)
+
+    def remember(_number: int, _frame: FrameType | None) -> None:
+        event.set()
+        signal.signal(signal.SIGINT, previous)
+
+    signal.signal(signal.SIGINT, remember)
+    try:
+        yield event
+    finally:
+        signal.signal(signal.SIGINT, previous)

@@ -1,0 +1,111 @@
+"""Adam with rates that follow from the step alone, and its state as plain named tensors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.settings import OptimizerConfig
+
+__all__ = ["ScheduledAdam", "Span"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_STATE_KEYS = ("step", "exp_avg", "exp_avg_sq")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Steps `first` to `last` (excluded) of a run."""
+
+    first: int
+    last: int
+
+    def __contains__(self, step: int) -> bool:
+        """Whether the step lies inside."""
+        return self.first <= step < self.last
+
+    def share(self, step: int) -> float:
+        """How much of the span is over at `step`, 0 to 1."""
+        return (step - self.first) / max(1, self.last - self.first)
+
+
+class ScheduledAdam:
+    """Adam on one network during one span of the run.
+
+    Args:
+        parameters: What to train.
+        learning_rate: The full rate.
+        config: Betas, warm-up and final share.
+        span: When it is used.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        learning_rate: float,
+        config: OptimizerConfig,
+        span: Span,
+    ) -> None:
+        """Build it."""
+        self._parameters = list(parameters)
+        self._config = config
+        self._full_rate = learning_rate
+        self.span = span
+        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, betas=config.betas)
+
+    def zero_grad(self) -> None:
+        """Drop gradients."""
+        self._adam.zero_grad(set_to_none=True)
+
+    def step(self, step: int) -> None:
+        """Update with the rate that belongs to this step of the run."""
+        for group in self._adam.param_groups:
+            group["lr"] = self._full_rate * self._factor(self.span.share(step))
+        self._adam.step()
+
+    def _factor(self, share: float) -> float:
+        config = self._config
+        if share < config.warmup:
+            return (share + 1e-3) / (config.warmup + 1e-3)
+        done = (share - config.warmup) / (1 - config.warmup)
+        return config.final + (1 - config.final) * (1 + math.cos(math.pi * done)) / 2
+
+    def state(self) -> dict[str, Array]:
+        """Moments by `<parameter number>.<name>`; empty before the first step."""
+        return {
+            f"{number}.{key}": self._adam.state[parameter][key].detach().cpu().numpy().copy()
+            for number, parameter in enumerate(self._parameters)
+            if parameter in self._adam.state
+            for key in _STATE_KEYS
+        }
+
+    def load(self, state: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: A tensor is missing or of another shape.
+        """
+        if not state:
+            return
+        for number, parameter in enumerate(self._parameters):
+            if not any(name.startswith(f"{number}.") for name in state):
+                continue
+            for key in _STATE_KEYS:
+                name = f"{number}.{key}"
+                expected = () if key == "step" else tuple(parameter.shape)
+                found = tuple(state[name].shape) if name in state else None
+                if found != expected:
+                    msg = f"checkpoint: optimizer tensor {name} must have shape {expected}, "
+                    raise CheckpointError(msg + f"got {found}")
+                # Adam keeps its step counter on the CPU.
+                device = "cpu" if key == "step" else parameter.device
+                self._adam.state[parameter][key] = torch.from_numpy(state[name]).to(device)

@@ -1,0 +1,334 @@
+"""One optimizer step of PetsGAN, eq. 5: patch GAN + DEPNet's GAN + DIPNet's reconstruction.
+
+Every random choice follows from (seed, step), so that an interrupted run continues to the very same
+weights without any generator state to save.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk.models import (
+    LayoutCritic,
+    MultiDilationCritic,
+    PetsganGenerator,
+    StridedPatchCritic,
+    Transferred,
+    freeze_statistics,
+)
+from petsgan_sdk.models.petsgan import AVERAGED
+from petsgan_sdk.models.state import load_state, named_arrays
+from petsgan_sdk.priors import create_prior
+from petsgan_sdk.training import losses
+from petsgan_sdk.training.optimizers import ScheduledAdam, Span
+from petsgan_sdk.training.pool import Crop, TransferPool
+
+__all__ = ["PetsganTraining"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Losses = dict[str, Tensor]
+
+_NOISY_POOL = 8
+"""Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
+
+
+class _Purpose(IntEnum):
+    """What a step's random numbers are for; each has a stream of its own."""
+
+    LAYOUT = 0
+    PRIOR = 1
+    FRESH = 2
+    FRESH_CROP = 3
+    REAL = 4
+    NOISY = 5
+    NOISY_CROP = 6
+    POOL = 7
+
+
+class PetsganTraining:
+    """The networks of one training run, and its step.
+
+    Args:
+        generator: The generator to train, on its device.
+    """
+
+    def __init__(self, generator: PetsganGenerator) -> None:
+        """Build critics, optimizers and the averaged generator."""
+        config = self.config = generator.config
+        self._weights = config.losses
+        self._settings = settings = config.training
+        self.generator = generator
+        self._device = generator.image.device
+        device = self._device
+        self._prior = create_prior(
+            config.prior.name,
+            generator.low_res,
+            displacement=config.prior.displacement,
+            flip=config.prior.flip,
+        )
+        critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
+        self._patch_critic: nn.Module = critic().to(device)
+        self._layout_critic = LayoutCritic().to(device)
+        self.averaged = copy.deepcopy(generator).requires_grad_(False)
+        total = settings.steps
+        self._freeze_step = round(settings.freeze_norm_from * total)
+        depnet_span = Span(0, round(settings.depnet_until * total))
+        dipnet_span = Span(round(settings.restoration_from * total), total)
+        patch_span = Span(round(settings.adversarial_from * total), total)
+        rates = config.optimizer
+
+        def adam(module: nn.Module, rate: float, span: Span) -> ScheduledAdam:
+            parameters = [p for p in module.parameters() if p.requires_grad]
+            return ScheduledAdam(parameters, learning_rate=rate, config=rates, span=span)
+
+        self._depnet = adam(generator.depnet, rates.depnet, depnet_span)
+        self._restoration = adam(generator.restoration, rates.restoration, dipnet_span)
+        self._patch = adam(self._patch_critic, rates.patch_critic, patch_span)
+        self._optimizers = {
+            "depnet": self._depnet,
+            "restoration": self._restoration,
+            "patch_critic": self._patch,
+        }
+        if config.transfer.train_features:
+            self._optimizers["features"] = adam(generator.features, rates.features, dipnet_span)
+        if self._weights.layout_gan > 0:
+            self._optimizers["layout_critic"] = adam(
+                self._layout_critic, rates.layout_critic, depnet_span
+            )
+        self._pool: TransferPool | None = None
+
+    def phase(self, step: int) -> str:
+        """What is being learned, for people."""
+        if step in self._depnet.span and step in self._restoration.span:
+            return "joint" if step in self._patch.span else "warm-up"
+        return "layouts" if step in self._depnet.span else "texture"
+
+    def step(self, step: int) -> dict[str, float]:
+        """Update every network once.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            The loss terms, unweighted.
+        """
+        if step == self._freeze_step:
+            freeze_statistics(self.generator)
+        reported: Losses = {}
+        terms: list[Tensor] = []
+        if step in self._depnet.span:
+            terms.append(self._depnet_loss(step, reported))
+        if step in self._restoration.span:
+            terms.append(self._dipnet_loss(step, reported))
+        self._update_generator(terms, step)
+        return {name: float(value.detach()) for name, value in reported.items()}
+
+    def _update_generator(self, terms: list[Tensor], step: int) -> None:
+        names = [n for n in ("depnet", "restoration", "features") if n in self._optimizers]
+        active = [self._optimizers[n] for n in names if step in self._optimizers[n].span]
+        for optimizer in active:
+            optimizer.zero_grad()
+        if not terms:
+            return
+        torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
+        for optimizer in active:
+            optimizer.step(step)
+        self._average()
+
+    def _depnet_loss(self, step: int, reported: Losses) -> Tensor:
+        """Term varphi of eq. 6, and the paired term where the prior knows a noise's layout."""
+        generator, weights = self.generator, self._weights
+        draw = self._random(step, _Purpose.LAYOUT)
+        noise = self._noise(self._settings.layout_batch, draw)
+        layout = generator.depnet(noise, generator.position(*generator.size))
+        loss = layout.new_zeros(())
+        if weights.paired > 0 and generator.depnet.displacement > 0:
+            margin = generator.depnet.position_margin
+            with torch.no_grad():
+                field = generator.depnet.displace(noise)
+            target = self._prior.displaced(field[:, :, margin:-margin, margin:-margin])
+            if target is not None:
+                reported["paired"] = functional.l1_loss(layout, target)
+                loss = loss + weights.paired * reported["paired"]
+        if weights.layout_gan > 0:
+            self._update_layout_critic(layout.detach(), step, reported)
+            with _frozen(self._layout_critic):
+                logits = self._layout_critic(layout)
+            reported["layout_gan"] = losses.nonsaturating_generator(logits)
+            loss = loss + weights.layout_gan * reported["layout_gan"]
+            if weights.collapse > 0 and len(logits) > 1:
+                reported["collapse"] = losses.collapse_penalty(logits)
+                loss = loss + weights.collapse * reported["collapse"]
+        return loss  # type: ignore[no-any-return]
+
+    def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
+        optimizer = self._optimizers["layout_critic"]
+        real = self._prior.sample(len(fake), self._random(step, _Purpose.PRIOR))
+        real.requires_grad_(self._weights.layout_gradient_penalty > 0)
+        real_logits = self._layout_critic(real)
+        loss = losses.nonsaturating_critic(real_logits, self._layout_critic(fake))
+        reported["layout_critic"] = loss
+        if self._weights.layout_gradient_penalty > 0:
+            penalty = losses.r1_penalty(real_logits, real)
+            loss = loss + self._weights.layout_gradient_penalty * penalty
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step(step)
+
+    def _dipnet_loss(self, step: int, reported: Losses) -> Tensor:
+        """Terms phi of eq. 8 and rho_patch of eq. 5, and those that tie IR to carried texture."""
+        weights = self._weights
+        crop = self._crop(self._random(step, _Purpose.NOISY_CROP))
+        source = self._noisy(step)
+        restored = self.generator.restore(crop.of(source))
+        reported["reconstruction"] = functional.l1_loss(restored, crop.high(self.generator.image))
+        loss = weights.reconstruction * reported["reconstruction"]
+        if weights.sparsity > 0:
+            reported["sparsity"] = losses.sparsity_penalty(source.weight)
+            loss = loss + weights.sparsity * reported["sparsity"]
+        if step not in self._patch.span or weights.adversarial == 0:
+            return loss
+        crop = self._crop(self._random(step, _Purpose.FRESH_CROP))
+        transferred = crop.of(self._fresh(step))
+        fake = self.generator.restore(transferred)
+        self._update_patch_critic(fake.detach(), step, reported)
+        with _frozen(self._patch_critic):
+            reported["patch_gan"] = losses.hinge_generator(self._patch_critic(fake))
+        loss = loss + weights.adversarial * reported["patch_gan"]
+        if weights.consistency > 0:
+            reduced = functional.avg_pool2d(fake, self.generator.factor)
+            reported["consistency"] = functional.l1_loss(reduced, transferred.code)
+            loss = loss + weights.consistency * reported["consistency"]
+        if weights.texture > 0 and transferred.texture is not None:
+            reported["texture"] = functional.l1_loss(fake, transferred.texture)
+            loss = loss + weights.texture * reported["texture"]
+        return loss
+
+    def _update_patch_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
+        height, width = fake.shape[2:]
+        draw = self._random(step, _Purpose.REAL)
+        image = self.generator.image
+        crops = []
+        for _ in range(len(fake)):
+            y = _below(image.shape[2] - height + 1, draw)
+            x = _below(image.shape[3] - width + 1, draw)
+            crops.append(image[:, :, y : y + height, x : x + width])
+        real = torch.cat(crops)
+        loss = losses.hinge_critic(self._patch_critic(real), self._patch_critic(fake))
+        reported["patch_critic"] = loss
+        self._patch.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._patch.step(step)
+
+    def _noisy(self, step: int) -> Transferred:
+        """Transfer c_I + noise."""
+        draw = self._random(step, _Purpose.NOISY)
+        if not self._settings.end_to_end:
+            return self._get_pool().noisy(_below(_NOISY_POOL, draw))
+        return self.generator.transfer_with_gradient(self._add_noise(1, draw))
+
+    def _fresh(self, step: int) -> Transferred:
+        """Transfer layouts of DEPNet."""
+        count = self._settings.image_batch
+        draw = self._random(step, _Purpose.FRESH)
+        if not self._settings.end_to_end:
+            size = self._settings.pool_size
+            return self._get_pool().fresh([_below(size, draw) for _ in range(count)])
+        generator = self.generator
+        layout = generator.depnet(self._noise(count, draw), generator.position(*generator.size))
+        return generator.transfer_with_gradient(layout)
+
+    def _get_pool(self) -> TransferPool:
+        # Made from the finished DEPNet and the seed alone, so that it need not be saved.
+        if self._pool is None:
+            draw = self._random(0, _Purpose.POOL)
+            self._pool = TransferPool(
+                self.generator,
+                fresh=self._noise(self._settings.pool_size, draw),
+                noisy=self._add_noise(_NOISY_POOL, draw),
+            )
+        return self._pool
+
+    def _noise(self, count: int, draw: Generator) -> Tensor:
+        shape = self.generator.noise_shape(count, *self.generator.size)
+        return torch.randn(shape, generator=draw).to(self._device)
+
+    def _add_noise(self, count: int, draw: Generator) -> Tensor:
+        low_res = self.generator.low_res
+        noise = torch.randn((count, *low_res.shape[1:]), generator=draw).to(self._device)
+        return low_res + self._weights.reconstruction_noise * noise
+
+    def _crop(self, draw: Generator) -> Crop:
+        factor = self.generator.factor
+        height, width = self.generator.size
+        side = self._settings.crop_px // factor or max(height, width)
+        crop_height, crop_width = min(side, height), min(side, width)
+        top, left = _below(height - crop_height + 1, draw), _below(width - crop_width + 1, draw)
+        return Crop(top, left, crop_height, crop_width, factor)
+
+    def _random(self, step: int, purpose: _Purpose) -> Generator:
+        # An odd multiplier mixes the seed over all 64 bits; step and purpose stay apart below it.
+        mixed = (self._settings.seed * 0x9E3779B97F4A7C15 + step * 16 + purpose) % (1 << 63)
+        return Generator().manual_seed(mixed)
+
+    @torch.no_grad()
+    def _average(self) -> None:
+        pairs = zip(self.averaged.parameters(), self.generator.parameters(), strict=True)
+        for averaged, current in pairs:
+            averaged.lerp_(current, 1 - self._settings.ema_decay)
+        buffers = zip(self.averaged.buffers(), self.generator.buffers(), strict=True)
+        for averaged_buffer, current_buffer in buffers:
+            averaged_buffer.copy_(current_buffer)
+
+    def state(self) -> dict[str, Array]:
+        """Every array that the next step depends on, by name."""
+        arrays: dict[str, Array] = {}
+        for prefix, module in self._modules():
+            arrays |= named_arrays(module, prefix)
+        for name, optimizer in self._optimizers.items():
+            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
+        return arrays
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        for prefix, module in self._modules():
+            load_state(module, arrays, prefix)
+        for name, optimizer in self._optimizers.items():
+            start = f"optimizer.{name}/"
+            optimizer.load(
+                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
+            )
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "generator", self.generator
+        yield AVERAGED, self.averaged
+        yield "patch_critic", self._patch_critic
+        if self._weights.layout_gan > 0:
+            yield "layout_critic", self._layout_critic
+
+
+def _below(bound: int, draw: Generator) -> int:
+    return int(torch.randint(bound, (1,), generator=draw))
+
+
+@contextmanager
+def _frozen(critic: nn.Module) -> Iterator[None]:
+    """No gradients of weights inside: a generator's step has no use for its critic's."""
+    critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        critic.requires_grad_(True)

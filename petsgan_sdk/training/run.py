@@ -1,0 +1,211 @@
+"""From a photo to a checkpoint."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import petsgan_sdk
+from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
+from petsgan_sdk.config import load_preset, to_dict
+from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigError
+from petsgan_sdk.files import check_distinct, check_writable
+from petsgan_sdk.models import PetsganGenerator, VggFeatures
+from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.training.loop import Progress, run_steps
+from petsgan_sdk.training.petsgan import PetsganTraining
+from petsgan_sdk.training.source import SourceImage, load_source, to_tensor
+from petsgan_sdk.training.vgg import choose_features, load_vgg
+
+__all__ = ["TrainResult", "train"]
+
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainResult:
+    """What a finished run left."""
+
+    checkpoint: Path
+    """The file."""
+    steps: int
+    """Steps of the whole run."""
+    seconds: float
+    """Training time, that of interrupted parts included."""
+    size_px: tuple[int, int]
+    """Width and height of the training image."""
+
+
+def train(
+    image_path: Path,
+    checkpoint_path: Path,
+    *,
+    preset: str = "fast",
+    max_size_px: int = 256,
+    steps: int | None = None,
+    prior: str = "internal",
+    features: str = "auto",
+    device: str = "auto",
+    seed: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    overrides: Mapping[str, object] | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    note: Note = lambda _: None,
+) -> TrainResult:
+    """Learn a generator from one photo.
+
+    On the CPU the same arguments give the same weights, run after run, interrupted or not (for the
+    same number of torch threads).
+
+    Args:
+        image_path: Any image that Pillow reads.
+        checkpoint_path: Where to write the model.
+        preset: `fast`, `paper`, or a TOML file.
+        max_size_px: Longest side to learn at.
+        steps: Length of the run; None takes the preset's.
+        prior: Where layouts come from.
+        features: `auto`, `filters` or `vgg19:FILE`.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        seed: 0 to 2^63 - 1.
+        resume: Continue the run that `checkpoint_path` holds.
+        overwrite: Replace an existing file.
+        overrides: Further settings by dotted path, such as `{"losses.adversarial": 0.1}`.
+        progress: Called after every step.
+        note: Told of conversions, sizes and choices.
+
+    Raises:
+        InputError: The image is not usable.
+        ConfigError: A setting is out of range.
+        OutputError: The checkpoint exists, or cannot be written.
+        CheckpointError: `resume`, and the file is of another run.
+        TrainingError: A loss became NaN.
+        BackendUnavailableError: The device is not there.
+        KeyboardInterrupt: After Ctrl-C; the state is saved.
+    """
+    given: dict[str, object] = {
+        "image.max_size_px": max_size_px,
+        "prior.name": prior,
+        "training.seed": seed,
+    }
+    if steps is not None:
+        given["training.steps"] = steps
+    config = load_preset(preset, overrides={**(overrides or {}), **given})
+    feature_kind, feature_file = choose_features(features)
+    torch_device = _choose_device(device)
+    check_distinct(checkpoint_path, image_path)
+    check_writable(checkpoint_path, overwrite=overwrite or resume)
+    source = load_source(image_path, config.image, note)
+    generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
+    note(f"device {torch_device}, patch features {_describe(feature_kind, feature_file)}")
+    training = PetsganTraining(generator)
+    first, seconds_before = 0, 0.0
+    if resume and checkpoint_path.exists():
+        first, seconds_before = _restore(training, checkpoint_path, config, source, note)
+    elif resume:
+        note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
+    started = time.monotonic()
+
+    def save(steps_done: int) -> None:
+        checkpoint = Checkpoint(
+            config=config,
+            steps_done=steps_done,
+            seconds=seconds_before + time.monotonic() - started,
+            features=feature_kind,
+            source=source.rgb,
+            provenance=_provenance(source, torch_device),
+            arrays=training.state(),
+        )
+        # Whether an older file may go was settled before the first step.
+        save_checkpoint(checkpoint_path, checkpoint, overwrite=True)
+
+    total = config.training.steps
+    run_steps(training, first=first, steps=total, save=save, progress=progress)
+    seconds = seconds_before + time.monotonic() - started
+    size = (source.rgb.shape[1], source.rgb.shape[0])
+    return TrainResult(checkpoint_path, total, seconds, size)
+
+
+def _build(
+    config: ModelConfig, source: SourceImage, kind: str, file: Path | None, note: Note
+) -> PetsganGenerator:
+    height, width = (side // config.image.factor for side in source.rgb.shape[:2])
+    torch.manual_seed(config.training.seed)
+    generator = PetsganGenerator(config, to_tensor(source.rgb), features=kind)
+    if isinstance(generator.features, VggFeatures) and file is not None:
+        load_vgg(generator.features, file)
+    generator.features.fit(generator.low_res)
+    if min(height, width) < config.transfer.window:
+        note(f"the layout is {width}x{height}, smaller than a patch: expect little variety")
+    return generator
+
+
+def _describe(kind: str, file: Path | None) -> str:
+    if kind == "filters":
+        return "from the built-in filter bank"
+    return f"from VGG-19 weights in {str(file)!r}"
+
+
+def _choose_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+        msg = f"device: must be auto, cpu, cuda or cuda:N, got {name!r}"
+        raise ConfigError(msg)
+    if kind == "cuda" and not torch.cuda.is_available():
+        msg = f"device: {name!r} was asked for, but this torch sees no CUDA device"
+        raise BackendUnavailableError(msg, hint="--device cpu, or a CUDA build of torch")
+    return torch.device(name)
+
+
+def _restore(
+    training: PetsganTraining, path: Path, config: ModelConfig, source: SourceImage, note: Note
+) -> tuple[int, float]:
+    checkpoint = load_checkpoint(path)
+    old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(config))
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            msg = (
+                f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "
+                f"{old.get(name)!r} where now {new.get(name)!r} is asked for"
+            )
+            raise CheckpointError(msg)
+    if checkpoint.provenance.get("digest") != source.digest:
+        msg = f"checkpoint: {str(path)!r} must be of the same image to resume, got another image"
+        raise CheckpointError(msg)
+    if checkpoint.features != training.generator.features_name:
+        msg = (
+            f"checkpoint: {str(path)!r} must have {training.generator.features_name} features to "
+            f"resume, got {checkpoint.features}"
+        )
+        raise CheckpointError(msg)
+    training.load(checkpoint.arrays)
+    done = "is already finished" if checkpoint.is_finished else "continues"
+    note(f"{str(path)!r} {done} at step {checkpoint.steps_done} of {config.training.steps}")
+    return checkpoint.steps_done, checkpoint.seconds
+
+
+def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+    return flat
+
+
+def _provenance(source: SourceImage, device: torch.device) -> dict[str, Any]:
+    return {
+        "image": source.name,
+        "digest": source.digest,
+        "device": str(device),
+        "threads": torch.get_num_threads(),
+        "petsgan_sdk": petsgan_sdk.__version__,
+        "torch": torch.__version__,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,57 @@
+"""The photo to learn from: read, converted, fitted to the training size."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from petsgan_sdk.imaging import fit_size, load_image, resize, to_signed
+from petsgan_sdk.settings import ImageConfig
+
+__all__ = ["SourceImage", "load_source", "to_tensor"]
+
+U8Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceImage:
+    """A photo at training size."""
+
+    rgb: U8Image
+    """`[H, W, 3]` uint8; H and W are multiples of the factor."""
+    name: str
+    """File name, for provenance."""
+    digest: str
+    """sha256 of the pixels at training size, which decide the model."""
+
+
+def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) -> SourceImage:
+    """Read a photo and fit it to the training size.
+
+    Args:
+        path: The file.
+        config: Largest side and factor.
+        note: Told once of every conversion, and of the size.
+
+    Raises:
+        InputError: The file is no usable image.
+    """
+    loaded = load_image(path)
+    for text in loaded.notes:
+        note(text)
+    height, width = loaded.rgb.shape[:2]
+    size = fit_size(width, height, max_size_px=config.max_size_px, multiple=config.factor)
+    note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
+    rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
+    return SourceImage(rgb, Path(path).name, hashlib.sha256(rgb.tobytes()).hexdigest())
+
+
+def to_tensor(rgb: U8Image) -> Tensor:
+    """`[H, W, 3]` uint8 to `[1, 3, H, W]` float32 in [-1, 1]."""
+    return torch.from_numpy(to_signed(rgb)).permute(2, 0, 1)[None].contiguous()

@@ -1,0 +1,122 @@
+"""Load the first two layers of VGG-19 from a weight file that the user has."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
+from petsgan_sdk.models.features import VggFeatures
+
+__all__ = ["choose_features", "load_vgg"]
+
+_CACHE_NAME = "vgg19.safetensors"
+_LAYERS = {"conv1_1": "features.0", "conv1_2": "features.2"}
+_SHAPES = {"conv1_1": (64, 3, 3, 3), "conv1_2": (64, 64, 3, 3)}
+_CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
+
+
+def choose_features(choice: str) -> tuple[str, Path | None]:
+    """Decide on patch features.
+
+    Args:
+        choice: `auto` (VGG-19 if its file is cached, else filters), `filters`, or `vgg19:FILE`.
+
+    Returns:
+        `("filters", None)` or `("vgg19", file)`.
+
+    Raises:
+        ConfigError: Another text.
+    """
+    kind, _, name = choice.partition(":")
+    if choice == "filters":
+        return "filters", None
+    if kind == "vgg19" and name:
+        return "vgg19", Path(name)
+    if choice == "auto":
+        cached = _cache_folder() / _CACHE_NAME
+        return ("vgg19", cached) if cached.is_file() else ("filters", None)
+    msg = f"features: must be auto, filters or vgg19:FILE, got {choice!r}"
+    raise ConfigError(msg)
+
+
+def load_vgg(features: VggFeatures, path: Path) -> None:
+    """Fill the two layers.
+
+    Takes torchvision's key names (`features.0.weight`, ...) in a safetensors file or in a torch
+    file that loads without running code; 8-bit weights (`weight_q`, `weight_scale`, `weight_min`)
+    are expanded. A safetensors file whose metadata says that its input is BGR is of Caffe origin
+    and is converted to RGB.
+
+    Raises:
+        InputError: No file, not such a file, or a layer is missing or of another shape.
+        BackendUnavailableError: A safetensors file, and the package to read it is missing.
+    """
+    if not path.is_file():
+        msg = f"features: VGG-19 weights must be a file, got nothing at {str(path)!r}"
+        raise InputError(msg)
+    tensors, is_bgr = _read(path)
+    with torch.no_grad():
+        for layer, key in _LAYERS.items():
+            weight = _expanded(tensors, f"{key}.weight", path)
+            bias = _expanded(tensors, f"{key}.bias", path)
+            if tuple(weight.shape) != _SHAPES[layer] or tuple(bias.shape) != (64,):
+                found = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
+                msg = (
+                    f"features: {key} in {str(path)!r} must have shapes {_SHAPES[layer]} and "
+                    f"(64,), got {found}"
+                )
+                raise InputError(msg)
+            module = getattr(features, layer)
+            module.weight.copy_(weight.flip(1) if is_bgr and layer == "conv1_1" else weight)
+            module.bias.copy_(bias)
+        if is_bgr:
+            features.input_mean.copy_(torch.tensor(_CAFFE_MEAN_RGB).view(1, 3, 1, 1) / 255)
+            features.input_std.fill_(1 / 255)
+
+
+def _cache_folder() -> Path:
+    cache = os.environ.get("PETSGAN_CACHE")
+    return Path(cache) if cache else Path.home() / ".cache" / "petsgan-sdk"
+
+
+def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:
+    if path.suffix != ".safetensors":
+        try:
+            tensors = torch.load(path, map_location="cpu", weights_only=True)
+        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as exc:
+            msg = f"features: {str(path)!r} must be a safetensors or torch file of plain tensors"
+            raise InputError(msg) from exc
+        if not isinstance(tensors, dict):
+            msg = f"features: {str(path)!r} must hold a dict of tensors, got {type(tensors)}"
+            raise InputError(msg)
+        return tensors, False
+    try:
+        from safetensors import SafetensorError, safe_open  # noqa: PLC0415 - optional
+    except ImportError as exc:
+        msg = "features: reading a safetensors file needs the package safetensors"
+        raise BackendUnavailableError(msg, hint="pip install safetensors") from exc
+    try:
+        with safe_open(path, framework="pt") as file:
+            is_bgr = "BGR" in (file.metadata() or {}).get("input", "")
+            wanted = [k for k in file.keys() if k.startswith(tuple(_LAYERS.values()))]  # noqa: SIM118
+            return {key: file.get_tensor(key) for key in wanted}, is_bgr
+    except SafetensorError as exc:
+        msg = f"features: {str(path)!r} must be a safetensors file, got {exc}"
+        raise InputError(msg) from exc
+
+
+def _expanded(tensors: Mapping[str, Tensor], key: str, path: Path) -> Tensor:
+    if key in tensors:
+        return tensors[key].float()
+    parts = [tensors.get(f"{key}_{part}") for part in ("q", "scale", "min")]
+    if any(part is None for part in parts):
+        msg = f"features: {str(path)!r} must hold {key!r}, got no such tensor"
+        raise InputError(msg)
+    quantised, scale, minimum = (part.float() for part in parts if part is not None)
+    return quantised * scale + minimum
