@@ -8,8 +8,6 @@ from torch.nn import functional
 
 __all__ = ["FreezableInstanceNorm", "freeze_statistics"]
 
-_EPS = 1e-5
-
 
 class FreezableInstanceNorm(nn.Module):
     """Non-affine instance norm in training; constants per channel once frozen.
@@ -32,6 +30,7 @@ class FreezableInstanceNorm(nn.Module):
         """Start live, with mean 0 and variance 1."""
         super().__init__()
         self.momentum = momentum
+        self.eps = 1e-5
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_var", torch.ones(num_features))
         self.register_buffer("frozen", torch.tensor(False))
@@ -44,13 +43,13 @@ class FreezableInstanceNorm(nn.Module):
         """
         if self.frozen:
             mean, var = self.running_mean, self.running_var
-            return functional.batch_norm(x, mean, var, training=False, eps=_EPS)
+            return functional.batch_norm(x, mean, var, training=False, eps=self.eps)
         if self.training:
             with torch.no_grad():
                 var, mean = torch.var_mean(x, dim=(2, 3), correction=0)
                 self.running_mean.lerp_(mean.mean(0), self.momentum)
                 self.running_var.lerp_(var.mean(0), self.momentum)
-        return functional.instance_norm(x, eps=_EPS)
+        return functional.instance_norm(x, eps=self.eps)
 
 
 def freeze_statistics(module: nn.Module) -> None:

@@ -11,14 +11,17 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk import kernels
+from petsgan_sdk.checkpoint import Checkpoint
+from petsgan_sdk.imaging import to_signed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
 from petsgan_sdk.models.patch_transfer import match_patches, transfer_patches
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
+from petsgan_sdk.models.state import load_state
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings import ModelConfig
 
-__all__ = ["AVERAGED", "PetsganGenerator", "Transferred"]
+__all__ = ["AVERAGED", "PetsganGenerator", "Transferred", "generator_from", "image_tensor"]
 
 AVERAGED = "averaged"
 """Prefix of the exported weights in a checkpoint."""
@@ -144,6 +147,23 @@ class PetsganGenerator(nn.Module):
         height, width = noise.shape[2] - margin, noise.shape[3] - margin
         layout = self.depnet(noise, self.position(height, width))
         return self.restore(self.transfer(layout, threads=threads)).clamp(-1, 1)
+
+
+def image_tensor(rgb: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+    """Turn `[H, W, 3]` uint8 into `[1, 3, H, W]` float32 in [-1, 1]."""
+    return torch.from_numpy(to_signed(rgb)).permute(2, 0, 1)[None].contiguous()
+
+
+def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:
+    """Build the generator that a checkpoint describes, with its averaged weights.
+
+    Raises:
+        CheckpointError: An array is missing or of another shape.
+    """
+    image = image_tensor(checkpoint.source)
+    generator = PetsganGenerator(checkpoint.config, image, features=checkpoint.features)
+    load_state(generator, checkpoint.arrays, AVERAGED)
+    return generator.eval().requires_grad_(False)
 
 
 def _restoration(config: ModelConfig) -> nn.Module:

@@ -17,10 +17,11 @@ from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigError
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models import PetsganGenerator, VggFeatures
+from petsgan_sdk.models.petsgan import image_tensor
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training.loop import Progress, run_steps
 from petsgan_sdk.training.petsgan import PetsganTraining
-from petsgan_sdk.training.source import SourceImage, load_source, to_tensor
+from petsgan_sdk.training.source import SourceImage, load_source
 from petsgan_sdk.training.vgg import choose_features, load_vgg
 
 __all__ = ["TrainResult", "train"]
@@ -137,7 +138,7 @@ def _build(
 ) -> PetsganGenerator:
     height, width = (side // config.image.factor for side in source.rgb.shape[:2])
     torch.manual_seed(config.training.seed)
-    generator = PetsganGenerator(config, to_tensor(source.rgb), features=kind)
+    generator = PetsganGenerator(config, image_tensor(source.rgb), features=kind)
     if isinstance(generator.features, VggFeatures) and file is not None:
         load_vgg(generator.features, file)
     generator.features.fit(generator.low_res)

@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import torch
-from torch import Tensor
 
-from petsgan_sdk.imaging import fit_size, load_image, resize, to_signed
+from petsgan_sdk.imaging import fit_size, load_image, resize
 from petsgan_sdk.settings import ImageConfig
 
-__all__ = ["SourceImage", "load_source", "to_tensor"]
+__all__ = ["SourceImage", "load_source"]
 
 U8Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -50,8 +48,3 @@ def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) ->
     note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
     rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
     return SourceImage(rgb, Path(path).name, hashlib.sha256(rgb.tobytes()).hexdigest())
-
-
-def to_tensor(rgb: U8Image) -> Tensor:
-    """`[H, W, 3]` uint8 to `[1, 3, H, W]` float32 in [-1, 1]."""
-    return torch.from_numpy(to_signed(rgb)).permute(2, 0, 1)[None].contiguous()
