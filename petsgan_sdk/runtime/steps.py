@@ -224,6 +224,13 @@ class Pipeline:
                 del tensors[name]
         return tensors[self._output]
 
+    def trace(self, canvas: Canvas) -> Tensors:
+        """Run every step and keep every tensor by name, for comparisons."""
+        tensors: Tensors = {}
+        for step, _ in self._steps:
+            step.run(tensors, canvas)
+        return tensors
+
 
 def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
     """Make every step of a bundle ready to run.

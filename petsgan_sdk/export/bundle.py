@@ -1,0 +1,146 @@
+"""From a checkpoint to one `.petsgan` file."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import petsgan_sdk
+from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
+from petsgan_sdk.config import to_dict
+from petsgan_sdk.container import pack_array, write_container
+from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.export.deployment import Deployment
+from petsgan_sdk.export.parity import check_parity, compare
+from petsgan_sdk.export.petsgan import take_apart
+from petsgan_sdk.files import check_distinct, check_writable
+from petsgan_sdk.imaging import encode_image
+from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
+from petsgan_sdk.runtime.bundle import open_bundle
+
+__all__ = ["ExportResult", "export_bundle"]
+
+FAMILIES: dict[str, Callable[[Checkpoint], Deployment]] = {"petsgan": take_apart}
+"""How each model family is taken apart."""
+
+_MIN_LAYOUT_PX = 4
+"""Smallest layout that is sampled; smaller images are cropped from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExportResult:
+    """What an export left."""
+
+    bundle: Path
+    """The file."""
+    size_bytes: int
+    """Its size."""
+    max_abs_diff: float | None
+    """Largest difference between the bundle and torch; None if it was not verified."""
+
+
+def export_bundle(
+    checkpoint_path: Path,
+    bundle_path: Path,
+    *,
+    verify: bool = True,
+    overwrite: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> ExportResult:
+    """Write the bundle of a checkpoint.
+
+    The same checkpoint always gives the same bytes (for the same versions of torch and onnx).
+
+    Args:
+        checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
+        bundle_path: The file to write.
+        verify: Run the bundle against torch at three sizes before it is written.
+        overwrite: Replace an existing file.
+        note: Told what a person should know.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged or of another version.
+        OutputError: The bundle exists, or cannot be written.
+        ExportError: A network could not be exported.
+        ParityError: The bundle and torch differ; nothing was written.
+        BackendUnavailableError: A package for the export or the check is missing.
+    """
+    checkpoint = load_checkpoint(checkpoint_path)
+    check_distinct(bundle_path, checkpoint_path)
+    check_writable(bundle_path, overwrite=overwrite)
+    if not checkpoint.is_finished:
+        done, total = checkpoint.steps_done, checkpoint.config.training.steps
+        note(f"training stopped at step {done} of {total}; exporting the model as it is")
+    family = checkpoint.config.family
+    if family not in FAMILIES:
+        msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
+        raise CheckpointError(msg)
+    deployment = FAMILIES[family](checkpoint)
+    manifest = _manifest(checkpoint, deployment)
+    with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
+        draft = Path(folder) / "draft.petsgan"
+        _write(draft, manifest, deployment, overwrite=False)
+        largest = _verify(draft, deployment, note) if verify else None
+    size = _write(bundle_path, manifest, deployment, overwrite=overwrite)
+    return ExportResult(bundle_path, size, largest)
+
+
+def _verify(draft: Path, deployment: Deployment, note: Callable[[str], None]) -> float:
+    bundle = open_bundle(draft)
+    factor = bundle.manifest.factor
+    height, width = bundle.manifest.image_size_px
+    sizes = [
+        (height, width),
+        (max(5, height // factor // 2 + 1) * factor, max(4, width // factor // 2) * factor),
+        (height, (width // factor + width // factor // 2 + 1) * factor),
+    ]
+    differences = compare(bundle, deployment.expected, sizes)
+    for size in sizes:
+        at_size = [d for d in differences if d.size_px == size]
+        worst = max(at_size, key=lambda d: d.value)
+        text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
+        note(f"{text} ({worst.step})")
+    return check_parity(differences)
+
+
+def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
+    import onnx  # noqa: PLC0415 - optional, and its absence was reported before
+    import torch  # noqa: PLC0415 - for its version only
+
+    config = checkpoint.config
+    height, width = checkpoint.source.shape[:2]
+    provenance = {
+        **checkpoint.provenance,
+        "checkpoint_steps": checkpoint.steps_done,
+        "exported_by": {
+            "petsgan_sdk": petsgan_sdk.__version__,
+            "torch": torch.__version__,
+            "onnx": onnx.__version__,
+        },
+    }
+    return BundleManifest(
+        family=config.family,
+        preset=config.preset,
+        factor=config.image.factor,
+        image_size_px=(height, width),
+        min_canvas_px=_MIN_LAYOUT_PX * config.image.factor,
+        steps=deployment.steps,
+        output=deployment.output,
+        provenance=provenance,
+        config=to_dict(config),
+    )
+
+
+def _write(path: Path, manifest: BundleManifest, deployment: Deployment, *, overwrite: bool) -> int:
+    arrays = {name: pack_array(array) for name, array in deployment.arrays.items()}
+    preview = encode_image(deployment.preview, format="png")
+    return write_container(
+        path,
+        format=FORMAT,
+        format_version=FORMAT_VERSION,
+        header=to_header(manifest),
+        members={**deployment.graphs, **arrays, PREVIEW: preview},
+        overwrite=overwrite,
+    )

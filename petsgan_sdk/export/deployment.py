@@ -1,0 +1,34 @@
+"""What a family hands to export: graphs, constants, steps, and torch forms to compare with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from torch import Tensor
+
+from petsgan_sdk.manifest import Step
+
+__all__ = ["Array", "Deployment"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A model taken apart into what a bundle holds."""
+
+    steps: tuple[Step, ...]
+    """The manifest's list."""
+    output: str
+    """Name of the final tensor."""
+    graphs: dict[str, bytes]
+    """Serialised ONNX models by member name."""
+    arrays: dict[str, Array]
+    """Constants by member name."""
+    expected: dict[str, Callable[..., Tensor]]
+    """For each graph member: the torch module, called with the graph's inputs by name."""
+    preview: Array
+    """`[H, W, 3]` uint8, one sample."""

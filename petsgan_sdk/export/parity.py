@@ -1,0 +1,148 @@
+"""Run a bundle and torch side by side, step by step, and say how far they are apart.
+
+Each step is compared on the inputs that the runtime gave it, so that one flipped tie in patch
+transfer, which moves real pixels, is not mistaken for an error of everything behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from petsgan_sdk import kernels
+from petsgan_sdk.errors import ParityError
+from petsgan_sdk.manifest import GraphStep, PatchTransferStep, Step, TextureTransferStep
+from petsgan_sdk.models.patch_transfer import MatchWeights, match_patches, transfer_patches
+from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+
+__all__ = ["TOLERANCE", "Difference", "check_parity", "compare"]
+
+TOLERANCE = 1e-3
+"""Largest difference accepted, relative to the larger of 1 and the step's largest value."""
+
+_TIE = 1e-4
+"""Cosines this close count as equal: either match is right."""
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Expected = Mapping[str, Callable[..., Tensor]]
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How far one step is from torch at one size."""
+
+    step: str
+    """Name of the graph or kernel."""
+    size_px: tuple[int, int]
+    """`(height, width)` of the canvas."""
+    value: float
+    """Largest difference, relative to the larger of 1 and the step's largest value."""
+
+
+def check_parity(differences: Sequence[Difference]) -> float:
+    """Return the largest difference.
+
+    Raises:
+        ParityError: It is over the tolerance, or not a number; the message names the step.
+    """
+    for difference in differences:
+        if not difference.value <= TOLERANCE:
+            height, width = difference.size_px
+            msg = (
+                f"export: {difference.step} at {width}x{height} must be within {TOLERANCE:g} of "
+                f"torch, got {difference.value:.3g}; nothing was written"
+            )
+            raise ParityError(msg)
+    return max(difference.value for difference in differences)
+
+
+def compare(
+    bundle: Bundle, expected: Expected, sizes_px: Sequence[tuple[int, int]]
+) -> list[Difference]:
+    """Compare every step at several sizes.
+
+    Args:
+        bundle: What would be deployed.
+        expected: The torch module of each graph.
+        sizes_px: `(height, width)` of canvases, multiples of the bundle's factor.
+    """
+    pipeline = build_pipeline(bundle, provider="cpu", threads=1)
+    factor = bundle.manifest.factor
+    differences = []
+    for height, width in sizes_px:
+        canvas = Canvas(height // factor, width // factor, _noise)
+        tensors = pipeline.trace(canvas)
+        for step in bundle.manifest.steps:
+            found = _compare_step(step, tensors, bundle, expected)
+            if found is not None:
+                name, value = found
+                differences.append(Difference(name, (height, width), value))
+    return differences
+
+
+def _noise(shape: tuple[int, int, int, int], stage: int, margin: int) -> Array:
+    return kernels.normal_noise(shape, seed=1, stage=stage, top=-margin, left=-margin)
+
+
+def _compare_step(
+    step: Step, tensors: Mapping[str, Array], bundle: Bundle, expected: Expected
+) -> tuple[str, float] | None:
+    match step:
+        case GraphStep():
+            inputs = {name: torch.tensor(tensors[t]) for name, t in step.inputs.items()}
+            with torch.no_grad():
+                result = expected[step.member](**inputs)
+            (name,) = step.outputs.values()
+            return step.member, _apart(tensors[name], result.numpy())
+        case PatchTransferStep():
+            return "patch transfer", _compare_transfer(step, tensors, bundle)
+        case TextureTransferStep():
+            twin = kernels.texture_transfer(
+                tensors[step.index],
+                bundle.arrays[step.texture],
+                factor=bundle.manifest.factor,
+                backend="numpy",
+            )
+            return "texture transfer", _apart(tensors[step.output], twin)
+    return None  # noise and positions are the same code on both sides
+
+
+def _compare_transfer(
+    step: PatchTransferStep, tensors: Mapping[str, Array], bundle: Bundle
+) -> float:
+    reference, values = bundle.arrays[step.reference], bundle.arrays[step.values]
+    query = tensors[step.query]
+    result = kernels.patch_transfer(
+        query,
+        kernels.PatchReference(reference, values, window=step.window),
+        temperature=step.temperature,
+    )
+    apart = _apart(tensors[step.output], result.values)
+    best = match_patches(
+        torch.tensor(query),
+        torch.tensor(reference)[None],
+        window=step.window,
+        temperature=step.temperature,
+    )
+    # Between near ties either match is right: the kernel's must be as good as torch's, which their
+    # weights tell as a difference of cosines, and its average must be that of its own matches.
+    ratio = result.weight / best.weight.numpy()
+    cosine_gap = step.temperature * float(np.abs(np.log(ratio)).max())
+    if not cosine_gap <= _TIE:
+        return float("inf")
+    own = MatchWeights(torch.from_numpy(result.index).long(), torch.from_numpy(result.weight))
+    average = transfer_patches(own, torch.tensor(values)[None], window=step.window)
+    return max(apart, cosine_gap, _apart(result.values, average.numpy()))
+
+
+def _apart(found: Array, expected: Array) -> float:
+    if found.shape != expected.shape:
+        return float("inf")
+    scale = max(1.0, float(np.abs(expected).max(initial=0)))
+    return float(np.abs(found - expected).max(initial=0)) / scale

@@ -1,0 +1,133 @@
+"""Take a PetsGAN checkpoint apart: three graphs, patch transfer's constants, the list of steps."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from petsgan_sdk import kernels
+from petsgan_sdk.checkpoint import Checkpoint
+from petsgan_sdk.export.deployment import Array, Deployment
+from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.imaging import to_u8
+from petsgan_sdk.manifest import (
+    GraphStep,
+    NoiseStep,
+    PatchTransferStep,
+    PositionStep,
+    Step,
+    TextureTransferStep,
+)
+from petsgan_sdk.models.deploy import deployed
+from petsgan_sdk.models.petsgan import PetsganGenerator, generator_from
+
+__all__ = ["take_apart"]
+
+_DEPNET, _FEATURES, _RESTORATION = (
+    f"graphs/{name}.onnx" for name in ("depnet", "features", "restoration")
+)
+_REFERENCE, _VALUES = "arrays/reference_features.npy", "arrays/reference_values.npy"
+_TEXTURE = "arrays/texture.npy"
+_EXAMPLE_SIZE = (13, 19)
+"""Layout size of the examples that are traced; no constant of a network is equal to a side."""
+
+
+def take_apart(checkpoint: Checkpoint) -> Deployment:
+    """Export the networks and list the steps between noise and image.
+
+    Raises:
+        CheckpointError: An array is missing or of another shape.
+        ExportError: A network could not be exported.
+    """
+    generator = deployed(generator_from(checkpoint))
+    height, width = _EXAMPLE_SIZE
+    factor = generator.factor
+    code = torch.zeros(2, 3, height, width)
+    restoration = {"transferred": code}
+    if checkpoint.config.transfer.carry_texture:
+        restoration["texture"] = torch.zeros(2, 3, factor * height, factor * width)
+    examples: dict[str, tuple[nn.Module, Mapping[str, Tensor], str]] = {
+        _DEPNET: (
+            generator.depnet,
+            {
+                "noise": torch.zeros(generator.noise_shape(2, height, width)),
+                "position": generator.position(height, width),
+            },
+            "layout",
+        ),
+        _FEATURES: (generator.features, {"image": code}, "features"),
+        _RESTORATION: (generator.restoration, restoration, "image"),
+    }
+    reference = generator.features(generator.low_res)
+    arrays = {_REFERENCE: _plain(reference), _VALUES: _plain(generator.low_res)}
+    if checkpoint.config.transfer.carry_texture:
+        arrays[_TEXTURE] = _plain(generator.image)
+    return Deployment(
+        steps=_steps(generator),
+        output="image",
+        graphs={member: to_onnx(*example) for member, example in examples.items()},
+        arrays=arrays,
+        expected={
+            member: _by_name(module, tuple(inputs))
+            for member, (module, inputs, _) in examples.items()
+        },
+        preview=_preview(generator),
+    )
+
+
+def _steps(generator: PetsganGenerator) -> tuple[Step, ...]:
+    transfer = generator.config.transfer
+    depnet = generator.depnet
+    steps: list[Step] = [
+        NoiseStep("noise", depnet.noise_channels, margin=depnet.noise_margin),
+        PositionStep(
+            "position",
+            generator.frequencies,
+            extent=generator.extent,
+            margin=depnet.position_margin,
+        ),
+        GraphStep(_DEPNET, {"noise": "noise", "position": "position"}, {"layout": "layout"}),
+    ]
+    code = "layout"
+    for number in range(1, transfer.passes + 1):
+        query, result = f"features_{number}", f"transferred_{number}"
+        is_last = number == transfer.passes
+        steps += [
+            GraphStep(_FEATURES, {"image": code}, {"features": query}),
+            PatchTransferStep(
+                query=query,
+                reference=_REFERENCE,
+                values=_VALUES,
+                window=transfer.window,
+                temperature=transfer.temperature,
+                output=result,
+                index_output="matches" if is_last and transfer.carry_texture else None,
+            ),
+        ]
+        code = result
+    inputs = {"transferred": code}
+    if transfer.carry_texture:
+        steps.append(TextureTransferStep(index="matches", texture=_TEXTURE, output="texture"))
+        inputs["texture"] = "texture"
+    return (*steps, GraphStep(_RESTORATION, inputs, {"image": "image"}))
+
+
+def _preview(generator: PetsganGenerator) -> Array:
+    shape = generator.noise_shape(1, *generator.size)
+    margin = generator.depnet.noise_margin
+    noise = kernels.normal_noise(shape, seed=0, top=-margin, left=-margin)
+    image = generator.sample(torch.from_numpy(noise))
+    return to_u8(_plain(image).transpose(1, 2, 0))
+
+
+def _plain(tensor: Tensor) -> Array:
+    return tensor[0].detach().contiguous().numpy()
+
+
+def _by_name(module: nn.Module, names: tuple[str, ...]) -> Callable[..., Tensor]:
+    def call(**inputs: Tensor) -> Tensor:
+        return module(*(inputs[name] for name in names))  # type: ignore[no-any-return]
+
+    return call
