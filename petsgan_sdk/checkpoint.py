@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
-from petsgan_sdk.config import from_dict, to_dict
+from petsgan_sdk.config import from_dict, require, to_dict
 from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.settings import ModelConfig
@@ -23,6 +23,8 @@ FORMAT = "petsgan-checkpoint"
 FORMAT_VERSION = 1
 _SOURCE = "source.npy"
 _ARRAYS = "arrays/"
+_MIN_LAYOUT_PX = 4
+"""Least side of a layout, as `imaging.fit_size` makes it."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -92,29 +94,69 @@ def load_checkpoint(path: Path) -> Checkpoint:
     config = from_dict(
         ModelConfig, header.get("config"), error=CheckpointError, label="checkpoint config"
     )
-    arrays = {
-        name: unpack_array(data, name, error=CheckpointError)
-        for name, data in content.members.items()
-    }
-    source = arrays.pop(_SOURCE, None)
-    if source is None or source.ndim != 3 or source.dtype != np.uint8:
-        msg = f"checkpoint: {str(path)!r} must hold the photo as {_SOURCE!r}, got none or another"
-        raise CheckpointError(msg)
-    try:
-        return Checkpoint(
-            config=config,
-            steps_done=int(header["steps_done"]),
-            seconds=float(header["seconds"]),
-            features=str(header["features"]),
-            source=source,
-            provenance=dict(header["provenance"]),
-            arrays=_plain_names(arrays),
+    run = from_dict(
+        _Run,
+        {key: header[key] for key in _RUN_KEYS if key in header},
+        error=CheckpointError,
+        label="checkpoint",
+    )
+    if run.steps_done > config.training.steps:
+        msg = (
+            f"checkpoint: steps_done must be at most {config.training.steps}, got {run.steps_done}"
         )
-    except (KeyError, TypeError, ValueError) as exc:
-        msg = f"checkpoint: {str(path)!r} must have a complete header, got a problem with {exc}"
-        raise CheckpointError(msg) from exc
+        raise CheckpointError(msg)
+    return Checkpoint(
+        config=config,
+        steps_done=run.steps_done,
+        seconds=run.seconds,
+        features=run.features,
+        source=_source(content.members, config.image.factor),
+        provenance=run.provenance,
+        arrays=_arrays(content.members),
+    )
 
 
-def _plain_names(arrays: Mapping[str, Array]) -> dict[str, Array]:
-    start, end = len(_ARRAYS), -len(".npy")
-    return {name[start:end]: array for name, array in arrays.items()}
+@dataclass(frozen=True, slots=True)
+class _Run:
+    """What a header says besides the settings."""
+
+    steps_done: int
+    seconds: float
+    features: Literal["filters", "vgg19"]
+    provenance: dict[str, Any]
+
+    def __post_init__(self) -> None:
+        require(self, "steps_done", self.steps_done >= 0, expected="0 or more")
+        require(self, "seconds", self.seconds >= 0, expected="0 or more")
+
+
+_RUN_KEYS = ("steps_done", "seconds", "features", "provenance")
+
+
+def _source(members: Mapping[str, bytes], factor: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+    if _SOURCE not in members:
+        msg = f"checkpoint: the photo must be stored as {_SOURCE!r}, got no such member"
+        raise CheckpointError(msg)
+    source = unpack_array(members[_SOURCE], _SOURCE, error=CheckpointError, dtype="uint8", ndim=3)
+    height, width, channels = source.shape
+    least = _MIN_LAYOUT_PX * factor
+    if channels != 3 or height % factor or width % factor or min(height, width) < least:
+        msg = (
+            f"checkpoint: {_SOURCE} must have shape (H, W, 3), H and W multiples of {factor} from "
+            f"{least}, got {source.shape}"
+        )
+        raise CheckpointError(msg)
+    return source
+
+
+def _arrays(members: Mapping[str, bytes]) -> dict[str, Array]:
+    arrays: dict[str, Array] = {}
+    for name, data in members.items():
+        if name == _SOURCE:
+            continue
+        if not (name.startswith(_ARRAYS) and name.endswith(".npy")):
+            msg = f"checkpoint: members must be {_SOURCE!r} and {_ARRAYS + '*.npy'!r}, got {name!r}"
+            raise CheckpointError(msg)
+        plain = name.removeprefix(_ARRAYS).removesuffix(".npy")
+        arrays[plain] = unpack_array(data, name, error=CheckpointError)
+    return arrays

@@ -171,6 +171,15 @@ class OptimizerConfig:
     final: float = 1.0
     """The last rate as a share of the full one."""
 
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("depnet", "layout_critic", "restoration", "features", "patch_critic"):
+            require(self, name, 0 <= getattr(self, name) <= 10, expected="from 0 to 10")
+        is_decay = all(0 <= beta < 1 for beta in self.betas)
+        require(self, "betas", is_decay, expected="two numbers from 0 to below 1")
+        require(self, "warmup", 0 <= self.warmup < 1, expected="from 0 to below 1")
+        require(self, "final", 0 <= self.final <= 1, expected="from 0 to 1")
+
 
 @dataclass(frozen=True, slots=True)
 class TrainingConfig:
@@ -252,6 +261,9 @@ class ModelConfig:
         require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")
         is_cut = not (self.training.end_to_end and self.transfer.carry_texture)
         require(self, "training", is_cut, expected="end_to_end only without carry_texture")
+        # Four pixels of the layout, as many as the smallest image has: reflected padding needs 3.
+        is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.image.factor
+        require(self, "training", is_wide, expected="crop_px 0 or at least 4 image.factor")
         has_signal = self.losses.layout_gan > 0 or (
             self.losses.paired > 0 and self.depnet.displacement > 0 and not self.prior.flip
         )

@@ -83,8 +83,8 @@ def _check_finite(losses: Mapping[str, float], step: int) -> None:
     for name, value in losses.items():
         if not math.isfinite(value):
             msg = (
-                f"training: loss {name!r} must be finite, got {value} at step {step + 1}; lower "
-                "the learning rate, or continue from the last checkpoint with --resume"
+                f"training: loss {name!r} must be finite, got {value} at step {step + 1}; hint: "
+                "train with another seed or lower learning rates"
             )
             raise TrainingError(msg)
 
@@ -97,6 +97,9 @@ def _deferred_interrupt() -> Iterator[threading.Event]:
         yield event
         return
     previous = signal.getsignal(signal.SIGINT)
+    if previous is None:  # set by something that is not Python, and so not ours to put back
+        yield event
+        return
 
     def remember(_number: int, _frame: FrameType | None) -> None:
         event.set()

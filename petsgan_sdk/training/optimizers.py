@@ -95,10 +95,15 @@ class ScheduledAdam:
             CheckpointError: A tensor is missing or of another shape.
         """
         if not state:
-            return
+            return  # its first step is still to come
+        unknown = sorted(
+            state.keys()
+            - {f"{n}.{key}" for n in range(len(self._parameters)) for key in _STATE_KEYS}
+        )
+        if unknown:
+            msg = f"checkpoint: optimizer tensor {unknown[0]} must belong to a parameter, got none"
+            raise CheckpointError(msg)
         for number, parameter in enumerate(self._parameters):
-            if not any(name.startswith(f"{number}.") for name in state):
-                continue
             for key in _STATE_KEYS:
                 name = f"{number}.{key}"
                 expected = () if key == "step" else tuple(parameter.shape)

@@ -32,7 +32,7 @@ from petsgan_sdk.training import losses
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
 
-__all__ = ["PetsganTraining"]
+__all__ = ["PetsganTraining", "fold_seed"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
@@ -276,9 +276,9 @@ class PetsganTraining:
         return Crop(top, left, crop_height, crop_width, factor)
 
     def _random(self, step: int, purpose: _Purpose) -> Generator:
-        # An odd multiplier mixes the seed over all 64 bits; step and purpose stay apart below it.
-        mixed = (self._settings.seed * 0x9E3779B97F4A7C15 + step * 16 + purpose) % (1 << 63)
-        return Generator().manual_seed(mixed)
+        # An odd multiplier takes seeds far apart; steps and purposes of one seed stay apart.
+        folded = fold_seed(self._settings.seed)
+        return Generator().manual_seed((folded * 0x7F4A7C15 + step * 16 + purpose) % (1 << 32))
 
     @torch.no_grad()
     def _average(self) -> None:
@@ -318,6 +318,11 @@ class PetsganTraining:
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
+
+
+def fold_seed(seed: int) -> int:
+    """Return 32 bits that depend on all of a seed: torch's generator on the CPU drops the rest."""
+    return (seed + (seed >> 32) * 0x9E3779B1) % (1 << 32)
 
 
 def _below(bound: int, draw: Generator) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -89,11 +88,15 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:
     if path.suffix != ".safetensors":
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
-        except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as exc:
-            msg = f"features: {str(path)!r} must be a safetensors or torch file of plain tensors"
+        except Exception as exc:  # a damaged pickle can fail in any way
+            msg = (
+                f"features: {str(path)!r} must be a safetensors or torch file of plain tensors, "
+                f"got one that does not load ({type(exc).__name__})"
+            )
             raise InputError(msg) from exc
         if not isinstance(tensors, dict):
-            msg = f"features: {str(path)!r} must hold a dict of tensors, got {type(tensors)}"
+            found = type(tensors).__name__
+            msg = f"features: {str(path)!r} must hold a dict of tensors, got a {found}"
             raise InputError(msg)
         return tensors, False
     try:
@@ -112,11 +115,21 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:
 
 
 def _expanded(tensors: Mapping[str, Tensor], key: str, path: Path) -> Tensor:
-    if key in tensors:
-        return tensors[key].float()
     parts = [tensors.get(f"{key}_{part}") for part in ("q", "scale", "min")]
-    if any(part is None for part in parts):
-        msg = f"features: {str(path)!r} must hold {key!r}, got no such tensor"
+    parts = [tensors[key]] if key in tensors else parts
+    if not all(isinstance(part, Tensor) for part in parts):
+        msg = f"features: {str(path)!r} must hold {key!r} as a tensor, got no such tensor"
         raise InputError(msg)
-    quantised, scale, minimum = (part.float() for part in parts if part is not None)
-    return quantised * scale + minimum
+    if len(parts) == 1:
+        expanded = tensors[key].float()
+    else:
+        quantised, scale, minimum = (part.float() for part in parts if part is not None)
+        if scale.numel() != 1 or minimum.numel() != 1:
+            found = f"{tuple(scale.shape)} and {tuple(minimum.shape)}"
+            msg = f"features: {key}_scale and _min in {str(path)!r} must be one number, got {found}"
+            raise InputError(msg)
+        expanded = quantised * scale + minimum
+    if not bool(expanded.isfinite().all()):
+        msg = f"features: {key!r} in {str(path)!r} must be finite numbers, got NaN or infinity"
+        raise InputError(msg)
+    return expanded
