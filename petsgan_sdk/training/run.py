@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 import petsgan_sdk
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from petsgan_sdk.config import load_preset, to_dict
-from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigError
+from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigError, TrainingError
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models import PetsganGenerator, VggFeatures
 from petsgan_sdk.models.petsgan import image_tensor
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training.loop import Progress, run_steps
-from petsgan_sdk.training.petsgan import PetsganTraining
+from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
 from petsgan_sdk.training.source import SourceImage, load_source
 from petsgan_sdk.training.vgg import choose_features, load_vgg
 
 __all__ = ["TrainResult", "train"]
 
 Note = Callable[[str], None]
+Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,12 +52,12 @@ def train(
     checkpoint_path: Path,
     *,
     preset: str = "fast",
-    max_size_px: int = 256,
+    max_size_px: int | None = None,
     steps: int | None = None,
-    prior: str = "internal",
+    prior: str | None = None,
     features: str = "auto",
     device: str = "auto",
-    seed: int = 0,
+    seed: int | None = None,
     resume: bool = False,
     overwrite: bool = False,
     overrides: Mapping[str, object] | None = None,
@@ -69,8 +73,8 @@ def train(
         image_path: Any image that Pillow reads.
         checkpoint_path: Where to write the model.
         preset: `fast`, `paper`, or a TOML file.
-        max_size_px: Longest side to learn at.
-        steps: Length of the run; None takes the preset's.
+        max_size_px: Longest side to learn at; None takes the preset's, here and below.
+        steps: Length of the run.
         prior: Where layouts come from.
         features: `auto`, `filters` or `vgg19:FILE`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
@@ -86,26 +90,27 @@ def train(
         ConfigError: A setting is out of range.
         OutputError: The checkpoint exists, or cannot be written.
         CheckpointError: `resume`, and the file is of another run.
-        TrainingError: A loss became NaN.
+        TrainingError: A loss or a weight became NaN.
         BackendUnavailableError: The device is not there.
         KeyboardInterrupt: After Ctrl-C; the state is saved.
     """
     given: dict[str, object] = {
         "image.max_size_px": max_size_px,
         "prior.name": prior,
+        "training.steps": steps,
         "training.seed": seed,
     }
-    if steps is not None:
-        given["training.steps"] = steps
-    config = load_preset(preset, overrides={**(overrides or {}), **given})
+    asked = {name: value for name, value in given.items() if value is not None}
+    config = load_preset(preset, overrides={**(overrides or {}), **asked})
     feature_kind, feature_file = choose_features(features)
     torch_device = _choose_device(device)
-    check_distinct(checkpoint_path, image_path)
+    check_distinct(checkpoint_path, image_path, *([feature_file] if feature_file else []))
     check_writable(checkpoint_path, overwrite=overwrite or resume)
     source = load_source(image_path, config.image, note)
-    generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
+    with _seeded(config.training.seed):
+        generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
+        training = PetsganTraining(generator)
     note(f"device {torch_device}, patch features {_describe(feature_kind, feature_file)}")
-    training = PetsganTraining(generator)
     first, seconds_before = 0, 0.0
     if resume and checkpoint_path.exists():
         first, seconds_before = _restore(training, checkpoint_path, config, source, note)
@@ -113,7 +118,12 @@ def train(
         note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
     started = time.monotonic()
 
+    saved = 0
+
     def save(steps_done: int) -> None:
+        nonlocal saved
+        arrays = training.state()
+        _check_finite(arrays, steps_done)
         checkpoint = Checkpoint(
             config=config,
             steps_done=steps_done,
@@ -121,13 +131,19 @@ def train(
             features=feature_kind,
             source=source.rgb,
             provenance=_provenance(source, torch_device),
-            arrays=training.state(),
+            arrays=arrays,
         )
         # Whether an older file may go was settled before the first step.
         save_checkpoint(checkpoint_path, checkpoint, overwrite=True)
+        saved = steps_done
 
     total = config.training.steps
-    run_steps(training, first=first, steps=total, save=save, progress=progress)
+    try:
+        run_steps(training, first=first, steps=total, save=save, progress=progress)
+    except KeyboardInterrupt:
+        if saved:
+            note(f"saved {str(checkpoint_path)!r} at step {saved} of {total}; --resume continues")
+        raise
     seconds = seconds_before + time.monotonic() - started
     size = (source.rgb.shape[1], source.rgb.shape[0])
     return TrainResult(checkpoint_path, total, seconds, size)
@@ -137,7 +153,6 @@ def _build(
     config: ModelConfig, source: SourceImage, kind: str, file: Path | None, note: Note
 ) -> PetsganGenerator:
     height, width = (side // config.image.factor for side in source.rgb.shape[:2])
-    torch.manual_seed(config.training.seed)
     generator = PetsganGenerator(config, image_tensor(source.rgb), features=kind)
     if isinstance(generator.features, VggFeatures) and file is not None:
         load_vgg(generator.features, file)
@@ -145,6 +160,25 @@ def _build(
     if min(height, width) < config.transfer.window:
         note(f"the layout is {width}x{height}, smaller than a patch: expect little variety")
     return generator
+
+
+@contextmanager
+def _seeded(seed: int) -> Iterator[None]:
+    """Decide initial weights by the seed, and leave the caller's random numbers alone."""
+    with torch.random.fork_rng(devices=[]):
+        torch.default_generator.manual_seed(fold_seed(seed))
+        yield
+
+
+def _check_finite(arrays: Mapping[str, Array], step: int) -> None:
+    """Refuse to save weights that the last update broke: the next loss would tell too late."""
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            msg = (
+                f"training: weights {name!r} must be finite, got NaN or infinity after step "
+                f"{step}; hint: train with another seed or lower learning rates"
+            )
+            raise TrainingError(msg)
 
 
 def _describe(kind: str, file: Path | None) -> str:
@@ -157,11 +191,12 @@ def _choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     kind, _, number = name.partition(":")
-    if kind not in ("cpu", "cuda") or (number and not number.isdigit()):
+    if kind not in ("cpu", "cuda") or not re.fullmatch("(:[0-9]{1,4})?", name[len(kind) :]):
         msg = f"device: must be auto, cpu, cuda or cuda:N, got {name!r}"
         raise ConfigError(msg)
-    if kind == "cuda" and not torch.cuda.is_available():
-        msg = f"device: {name!r} was asked for, but this torch sees no CUDA device"
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if int(number or 0) >= count:
+        msg = f"device: {name!r} was asked for, but this torch sees {count} {kind.upper()} devices"
         raise BackendUnavailableError(msg, hint="--device cpu, or a CUDA build of torch")
     return torch.device(name)
 
@@ -171,7 +206,8 @@ def _restore(
 ) -> tuple[int, float]:
     checkpoint = load_checkpoint(path)
     old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(config))
-    for name in sorted(old.keys() | new.keys()):
+    # The preset first, since with it many settings differ.
+    for name in sorted(old.keys() | new.keys(), key=lambda name: (name != "preset", name)):
         if old.get(name) != new.get(name):
             msg = (
                 f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "
