@@ -74,7 +74,7 @@ class MultiDilationCritic(nn.Module):
 
 
 class StridedPatchCritic(nn.Module):
-    """D of the `fast` preset: a patch critic of 28 px receptive field (the paper's: 23 px).
+    """D of the `fast` preset: a patch critic of 30 px receptive field (the paper's: 23 px).
 
     Two strided convolutions put most of the arithmetic at a quarter of the size, about 1/80 of the
     multi-dilation critic's for the same image. Spectral norm stands in for instance norm, whose
@@ -96,7 +96,7 @@ class StridedPatchCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3))
 
     def forward(self, image: Tensor) -> Tensor:
-        """`[N, 3, H, W]` in [-1, 1], H, W >= 28, to a map of logits `[N, 1, about H/4, W/4]`."""
+        """`[N, 3, H, W]` in [-1, 1], H, W >= 30, to a map of logits `[N, 1, about H/4, W/4]`."""
         return self.layers(image)  # type: ignore[no-any-return]
 
 
