@@ -1,0 +1,400 @@
+"""How fast a trained model is sampled: the runtime against two ways to do it in PyTorch.
+
+    python benchmarks/bench_sampling.py [MODEL.pt] [--size 256x256] [--threads 1 2] [--json]
+
+`runtime` is `petsgan_sdk.load(...).sample(...)` in a process without torch. `torch_same_weights` is
+the same model in PyTorch eager; the two must make the same images before anything is timed.
+`torch_public_form` is the paper's structure as the public code samples it. README.md beside this
+file says what the numbers mean.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from _harness import (
+    BenchmarkError,
+    Form,
+    Image,
+    Turn,
+    Worker,
+    host_facts,
+    print_table,
+    serve,
+    summarize,
+    take_turns,
+)
+
+import petsgan_sdk
+from petsgan_sdk.errors import PetsganError
+from petsgan_sdk.runtime.checks import check_int, check_size
+from petsgan_sdk.runtime.host import load_average
+
+RUNTIME, SAME_WEIGHTS, PUBLIC_FORM = "runtime", "torch_same_weights", "torch_public_form"
+
+_PHOTO = Path(__file__).parents[1] / "examples" / "chelsea.png"
+_SHORT_TRAINING_STEPS = 150
+_NUM_CHECKED = 4
+"""Images that the runtime and torch must agree on, per size."""
+_LEAST_CLOSE = 0.99
+"""Share of pixels that may differ by one level at most. Between two patches that are almost equally
+similar, float32 sums of another order choose the other one: then a small region differs visibly."""
+_PLAIN_TOLERANCE = 1e-4
+"""Of the public form's patch transfer against float64."""
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+"""Of pools that are sized when a library is loaded; torch and the runtime are told as well."""
+_PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "torch", "onnx")
+_COLUMNS = {
+    "name": "s",
+    "size": "s",
+    "threads": "d",
+    "p50_ms": ".2f",
+    "p95_ms": ".2f",
+    "min_ms": ".2f",
+    "cpu_p50_ms": ".2f",
+    "first_ms": ".1f",
+    "load_s": ".3f",
+    "ready_s": ".2f",
+    "peak_rss_mb": ".0f",
+    "samples": "d",
+}
+_RATIO_COLUMNS = {
+    "runtime against": "s",
+    "size": "s",
+    "threads": "d",
+    "wall": ".1f",
+    "wall_min": ".1f",
+    "cpu": ".1f",
+}
+
+
+class _Runtime:
+    """What is deployed."""
+
+    def __init__(self, bundle: Path, threads: int) -> None:
+        started = time.perf_counter()
+        self._sampler = petsgan_sdk.load(bundle, provider="cpu", threads=threads)
+        self._load_s = time.perf_counter() - started
+
+    def sample(self, *, width: int, height: int, seed: int, index: int) -> Image:
+        images = self._sampler.sample(height=height, width=width, seed=seed, start=index)
+        image: Image = images[0]
+        return image
+
+    def facts(self) -> dict[str, Any]:
+        return {"load_s": self._load_s}
+
+
+class _Torch:
+    """One of the two torch forms, and how long it took to import torch and load the model."""
+
+    def __init__(self, name: str, checkpoint: Path, least_canvas_px: int, threads: int) -> None:
+        started = time.perf_counter()
+        if name == SAME_WEIGHTS:
+            from same_weights import SameWeights  # noqa: PLC0415 - torch
+
+            self._form: Form = SameWeights(
+                checkpoint, least_canvas_px=least_canvas_px, threads=threads
+            )
+        else:
+            from public_form import PublicForm  # noqa: PLC0415 - torch
+
+            self._form = PublicForm(checkpoint, threads=threads)
+        self._load_s = time.perf_counter() - started
+        self.sample = self._form.sample
+
+    def facts(self) -> dict[str, Any]:
+        return {"load_s": self._load_s, **self._form.facts()}
+
+
+def main() -> int:
+    """Run, and return the exit code."""
+    options = _parse()
+    try:
+        if options.serve is not None:
+            serve(lambda: _create(options))
+            return 0
+        _check(options)
+        result = _run(options)
+    except (BenchmarkError, PetsganError) as exc:
+        print(f"error: {exc}", file=sys.stderr)
+        return exc.exit_code
+    except KeyboardInterrupt:
+        return 130
+    if options.json:
+        print(json.dumps(result, allow_nan=False))
+    else:
+        _print(result)
+    return 0
+
+
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
+    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL.pt", help="a checkpoint")
+    parser.add_argument("--size", nargs="+", type=_size, metavar="WxH", help="default 256x256")
+    parser.add_argument("--threads", nargs="+", type=int, help="default 1")
+    parser.add_argument("--iterations", type=int, help="rounds of turns; default 20")
+    parser.add_argument("--quick", action="store_true", help="tiny: to see that it runs")
+    parser.add_argument("--json", action="store_true", help="one object on stdout")
+    parser.add_argument("--serve", help=argparse.SUPPRESS)
+    parser.add_argument("--bundle", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--least-canvas", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    options.size = options.size or [(64, 64) if options.quick else (256, 256)]
+    options.threads = options.threads or [1]
+    if options.iterations is None:
+        options.iterations = 2 if options.quick else 20
+    return options
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    if not (width.isdecimal() and height.isdecimal()):
+        msg = f"must be WIDTHxHEIGHT such as 640x480, got {text!r}"
+        raise argparse.ArgumentTypeError(msg)
+    return int(width), int(height)
+
+
+def _check(options: argparse.Namespace) -> None:
+    for width, height in options.size:
+        check_size(height, width)
+    for threads in options.threads:
+        check_int(threads, "--threads", low=1, high=256)
+    check_int(options.iterations, "--iterations", low=1, high=100_000)
+
+
+def _create(options: argparse.Namespace) -> Form:
+    threads = options.threads[0]
+    if options.serve == RUNTIME:
+        return _Runtime(options.bundle, threads)
+    return _Torch(options.serve, options.model, options.least_canvas, threads)
+
+
+def _run(options: argparse.Namespace) -> dict[str, Any]:
+    load_before = load_average()
+    if load_before and load_before[0] > 0.5:
+        _note(f"note: this machine is busy, load {load_before[0]}; trust wall_min and cpu more")
+    with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
+        folder = Path(name)
+        model, source = _model(options, folder)
+        bundle = folder / "model.petsgan"
+        from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - torch
+
+        export_bundle(model, bundle, verify=False)  # verified below, as a whole
+        rows: list[dict[str, Any]] = []
+        checks: list[dict[str, Any]] = []
+        for size in options.size:
+            for threads in options.threads:
+                measured, checked = _measure(
+                    model, bundle, size=size, threads=threads, options=options, folder=folder
+                )
+                rows += measured
+                checks.append(checked)
+    return {
+        "rows": rows,
+        "ratios": _ratios(rows),
+        "checks": checks,
+        "model": source,
+        "host": host_facts(_PACKAGES, load_before=load_before),
+    }
+
+
+def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint to measure, trained here if none is given, and a description of it."""
+    from petsgan_sdk.checkpoint import load_checkpoint  # noqa: PLC0415 - workers do without
+
+    model = options.model
+    source = "given"
+    if model is None:
+        model = folder / "model.pt"
+        source = _train(model, quick=options.quick)
+    checkpoint = load_checkpoint(model)
+    return model, {
+        "file": model.name,
+        "source": source,
+        "preset": checkpoint.config.preset,
+        "steps": checkpoint.steps_done,
+        "image": checkpoint.provenance.get("image"),
+        "image_size_px": list(checkpoint.source.shape[1::-1]),
+    }
+
+
+def _train(model: Path, *, quick: bool) -> str:
+    """Train for a moment: time depends on the structure, and not on how good the weights are."""
+    from petsgan_sdk.training.run import train  # noqa: PLC0415 - torch
+
+    image, name = _PHOTO, f"examples/{_PHOTO.name}"
+    if quick or not image.is_file():
+        image, name = model.with_name("made.png"), "an image made of waves and noise"
+        _make_image(image)
+    steps = 2 if quick else _SHORT_TRAINING_STEPS
+    _note(f"no model given: training {steps} steps on {name}")
+    train(image, model, preset="fast", max_size_px=64 if quick else 256, steps=steps)
+    return f"trained here for {steps} steps on {name}"
+
+
+def _make_image(path: Path) -> None:
+    """An image with large shapes and fine texture."""
+    from PIL import Image as Pillow  # noqa: PLC0415 - only here
+
+    y, x = np.mgrid[0:168, 0:256] / 40.0
+    noise = np.random.default_rng(0).standard_normal((168, 256))
+    bands = [np.sin(x + y), np.sin(2.3 * x) * np.cos(y), np.cos(0.7 * x - 1.9 * y) + 0.3 * noise]
+    rgb = np.stack(bands, axis=2) * 90 + 128
+    Pillow.fromarray(rgb.clip(0, 255).astype(np.uint8)).save(path)
+
+
+def _measure(
+    model: Path,
+    bundle: Path,
+    *,
+    size: tuple[int, int],
+    threads: int,
+    options: argparse.Namespace,
+    folder: Path,
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """The three rows of one size and thread count, from fresh processes."""
+    from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - workers do without
+
+    least = open_bundle(bundle).manifest.min_canvas_px
+    command = [__file__, str(model), "--bundle", str(bundle), "--least-canvas", str(least)]
+    command += ["--threads", str(threads)]
+    environment = dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    label = f"{size[0]}x{size[1]}, threads {threads}"
+    with ExitStack() as stack:
+        workers: dict[str, Worker] = {}
+        for name in (RUNTIME, SAME_WEIGHTS, PUBLIC_FORM):
+            _note(f"{label}: starting {name}")
+            worker = Worker(name, [*command, "--serve", name], environment=environment)
+            workers[name] = stack.enter_context(worker)
+        checked = {"width": size[0], "height": size[1], "threads": threads}
+        checked |= _check_agreement(workers, size, folder)
+        # The faster a form, the more of its samples fit into a turn.
+        many, few = (2, 1) if options.quick else (5, 1)
+        turns = [
+            Turn(workers[RUNTIME], warmups=many * 4, settle=few, repeats=many),
+            Turn(workers[SAME_WEIGHTS], warmups=many * 2, settle=few, repeats=many),
+            Turn(workers[PUBLIC_FORM], warmups=few, settle=0, repeats=few),
+        ]
+        request = {"width": size[0], "height": size[1], "seed": 1, "index": 0}
+        take_turns(
+            turns,
+            rounds=options.iterations,
+            request=request,
+            progress=lambda text: _note(f"{label}: {text}"),
+        )
+        rows = [_row(turn, size=size, threads=threads) for turn in turns]
+    rows[0]["bundle_bytes"] = bundle.stat().st_size
+    return rows, checked
+
+
+def _row(turn: Turn, *, size: tuple[int, int], threads: int) -> dict[str, Any]:
+    peak = turn.worker.peak()
+    if turn.worker.name == RUNTIME and peak["torch"]:
+        msg = "the runtime's process must not import torch, but it did"
+        raise BenchmarkError(msg)
+    return {
+        "name": turn.worker.name,
+        "width": size[0],
+        "height": size[1],
+        "threads": threads,
+        **summarize(turn.times_ms),
+        "first_ms": turn.first_ms,
+        "peak_rss_mb": peak["peak_rss_mb"],
+        "ready_s": turn.worker.ready_s,
+        **turn.worker.facts,
+    }
+
+
+def _check_agreement(
+    workers: dict[str, Worker], size: tuple[int, int], folder: Path
+) -> dict[str, Any]:
+    """Compare what will be timed.
+
+    Raises:
+        BenchmarkError: The runtime and torch make different images, or the public form's patch
+            transfer is not what it should be.
+    """
+    error = workers[PUBLIC_FORM].facts["largest_error"]
+    if not error <= _PLAIN_TOLERANCE:
+        msg = f"{PUBLIC_FORM}: must be within {_PLAIN_TOLERANCE:g} of float64, got {error:.3g}"
+        raise BenchmarkError(msg, exit_code=4)
+    differences = []
+    for index in range(_NUM_CHECKED):
+        request = {"width": size[0], "height": size[1], "seed": 7, "index": index}
+        images = [
+            workers[name].save(folder / f"{name}.npy", **request).astype(np.int16)
+            for name in (RUNTIME, SAME_WEIGHTS)
+        ]
+        differences.append(np.abs(images[0] - images[1]).max(axis=2))
+    close = [float((d <= 1).mean()) for d in differences]
+    checked = {
+        "images": _NUM_CHECKED,
+        "least_share_within_1_level": min(close),
+        "share_equal": float(np.mean([d == 0 for d in differences])),
+        "max_levels": int(max(d.max() for d in differences)),
+        "public_form_error": error,
+    }
+    _note(f"agreement of {RUNTIME} and {SAME_WEIGHTS}: {checked}")
+    if min(close) < _LEAST_CLOSE:
+        msg = (
+            f"{RUNTIME} and {SAME_WEIGHTS} must agree within one level on {_LEAST_CLOSE:.0%} of "
+            f"the pixels of every image, got {min(close):.2%}; nothing was timed"
+        )
+        raise BenchmarkError(msg, exit_code=4)
+    return checked
+
+
+def _ratios(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """How many times faster the runtime is than each other form, in the same run.
+
+    `wall` and `cpu` are ratios of medians; `wall_min` of the fastest samples, which other programs
+    disturb least.
+    """
+    ratios: dict[str, list[dict[str, Any]]] = {}
+    keys = ("width", "height", "threads")
+    base = {tuple(r[k] for k in keys): r for r in rows if r["name"] == RUNTIME}
+    for row in rows:
+        if row["name"] != RUNTIME:
+            same = base[tuple(row[key] for key in keys)]
+            ratio = {key: row[key] for key in keys}
+            ratio["wall"] = row["p50_ms"] / same["p50_ms"]
+            ratio["wall_min"] = row["min_ms"] / same["min_ms"]
+            ratio["cpu"] = row["cpu_p50_ms"] / same["cpu_p50_ms"]
+            ratios.setdefault(row["name"], []).append(ratio)
+    return ratios
+
+
+def _print(result: dict[str, Any]) -> None:
+    sized = [{**row, "size": f"{row['width']}x{row['height']}"} for row in result["rows"]]
+    print_table(sized, _COLUMNS)
+    print()
+    ratios = [
+        {**ratio, "runtime against": name, "size": f"{ratio['width']}x{ratio['height']}"}
+        for name, values in result["ratios"].items()
+        for ratio in values
+    ]
+    print_table(ratios, _RATIO_COLUMNS)
+    print()
+    print(f"bundle {result['rows'][0]['bundle_bytes'] / 1e6:.2f} MB")
+    for key in ("model", "host"):
+        print(f"{key}: " + ", ".join(f"{k} {v}" for k, v in result[key].items()))
+    for check in result["checks"]:
+        print("check: " + ", ".join(f"{k} {v}" for k, v in check.items()))
+
+
+def _note(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_sampling.py"
+NAMES = ["runtime", "torch_same_weights", "torch_public_form"]
+
+pytestmark = pytest.mark.bench
+
+
+def run(*options: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, check=False
+    )
+
+
+def test_quick_run_prints_one_object():
+    for package in ("torch", "onnx", "onnxscript", "onnxruntime"):
+        pytest.importorskip(package, reason="the benchmark compares the runtime with torch")
+    result = run("--quick", "--json", "--threads", "1", "--iterations", "1")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    assert [row["name"] for row in report["rows"]] == NAMES
+    for row in report["rows"]:
+        assert (row["width"], row["height"], row["threads"]) == (64, 64, 1)
+        assert 0 < row["min_ms"] <= row["p50_ms"] <= row["p95_ms"]
+        assert row["peak_rss_mb"] > 0
+        assert row["load_s"] > 0
+    assert report["rows"][0]["bundle_bytes"] > 0
+    assert sorted(report["ratios"]) == sorted(NAMES[1:])
+    for ratios in report["ratios"].values():
+        assert [ratio["threads"] for ratio in ratios] == [1]
+        assert all(ratio[key] > 0 for ratio in ratios for key in ("wall", "wall_min", "cpu"))
+    assert {"cpu", "cores", "load_average", "versions", "command", "commit"} <= set(report["host"])
+    (check,) = report["checks"]
+    assert check["least_share_within_1_level"] >= 0.99
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--size", "8x8"], "height must be an integer from 16"),
+        (["--threads", "0"], "--threads must be an integer from 1"),
+        (["missing.pt"], "missing.pt"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_2(options, message):
+    result = run(*options)
+    assert result.returncode == 2
+    errors = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
+    assert len(errors) == 1
+    assert message in errors[0]
