@@ -1,0 +1,19 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from tiny_training import write_picture
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    # Two threads that wait for each other lose to whatever else the machine runs.
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(scope="session")
+def photo(tmp_path_factory):
+    return write_picture(tmp_path_factory.mktemp("photo") / "photo.png")
