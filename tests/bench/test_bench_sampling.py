@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import importlib
 import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_sampling.py"
@@ -39,6 +42,39 @@ def test_quick_run_prints_one_object():
     assert {"cpu", "cores", "load_average", "versions", "command", "commit"} <= set(report["host"])
     (check,) = report["checks"]
     assert check["least_share_within_1_level"] >= 0.99
+
+
+@pytest.fixture
+def script(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module("bench_sampling")
+
+
+def fake_workers(*, changed_rows: int = 0, levels: int = 2, plain_error: float = 0.0):
+    image = np.full((100, 10, 3), 100, dtype=np.uint8)
+    other = image.copy()
+    other[:changed_rows, :, 0] += levels
+    images = dict(zip(NAMES, (image, other, image), strict=True))
+    facts = {"largest_error": plain_error}
+    return {
+        name: SimpleNamespace(facts=facts, save=lambda path, name=name, **_: images[name])  # noqa: ARG005
+        for name in NAMES
+    }
+
+
+@pytest.mark.parametrize(("changed_rows", "levels"), [(0, 0), (1, 100), (100, 1)])
+def test_small_differences_are_accepted(script, tmp_path, changed_rows, levels):
+    workers = fake_workers(changed_rows=changed_rows, levels=levels)
+    check = script._check_agreement(workers, (10, 100), tmp_path)
+    assert check["max_levels"] == levels
+    assert check["share_equal"] == pytest.approx(1 - changed_rows / 100)
+
+
+@pytest.mark.parametrize("difference", [{"changed_rows": 2}, {"plain_error": 1e-3}])
+def test_disagreement_is_exit_code_4(script, tmp_path, difference):
+    with pytest.raises(script.BenchmarkError, match="must") as caught:
+        script._check_agreement(fake_workers(**difference), (10, 100), tmp_path)
+    assert caught.value.exit_code == 4
 
 
 @pytest.mark.parametrize(
