@@ -84,6 +84,9 @@ class StridedPatchCritic(nn.Module):
         width: Channels of the first layer.
     """
 
+    RECEPTIVE_FIELD_PX = 30
+    """Least side of an image."""
+
     def __init__(self, *, width: int = 32) -> None:
         """Build the layers."""
         super().__init__()

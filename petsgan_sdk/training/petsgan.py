@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models import (
     LayoutCritic,
     MultiDilationCritic,
@@ -59,6 +60,9 @@ class PetsganTraining:
 
     Args:
         generator: The generator to train, on its device.
+
+    Raises:
+        ConfigError: The image is too small for its critic, or there is no such prior.
     """
 
     def __init__(self, generator: PetsganGenerator) -> None:
@@ -75,6 +79,7 @@ class PetsganTraining:
             displacement=config.prior.displacement,
             flip=config.prior.flip,
         )
+        _check_critic(generator)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(device)
         self._layout_critic = LayoutCritic().to(device)
@@ -318,6 +323,17 @@ class PetsganTraining:
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
+
+
+def _check_critic(generator: PetsganGenerator) -> None:
+    height, width = generator.image.shape[2:]
+    least = StridedPatchCritic.RECEPTIVE_FIELD_PX
+    if generator.config.training.patch_critic == "strided" and min(height, width) < least:
+        msg = (
+            f"config: training.patch_critic 'strided' must have an image of at least {least} px, "
+            f"got {width}x{height}; hint: a larger image, image.factor 8, or 'multi_dilation'"
+        )
+        raise ConfigError(msg)
 
 
 def fold_seed(seed: int) -> int:
