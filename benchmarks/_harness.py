@@ -43,6 +43,9 @@ Image = np.ndarray[Any, np.dtype[np.uint8]]
 _SETTLE_S = 0.03
 """Rest before a turn: the idle threads of the process before may still spin on a core."""
 
+_TOLERATED_CORES = 0.25
+"""What other programs may take of the cores that the threads of a form need."""
+
 
 class BenchmarkError(Exception):
     """A worker failed, or two forms that must agree do not.
@@ -93,8 +96,28 @@ def serve(create: Callable[[], Form]) -> None:
             np.save(path, form.sample(**request))
             reply({})
         else:
-            repeats = request.pop("repeats")
-            reply({"times_ms": [_timed(form, request) for _ in range(repeats)]})
+            reply(_turn(form, request.pop("repeats"), request))
+
+
+def _turn(form: Form, repeats: int, request: Mapping[str, int]) -> dict[str, Any]:
+    """Time samples, and what else kept the cores busy meanwhile (None where nothing tells)."""
+    busy, cpu, wall = _busy_s(), time.process_time(), time.perf_counter()
+    times_ms = [_timed(form, request) for _ in range(repeats)]
+    wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
+    after = _busy_s()
+    others = None if busy is None or after is None else after - busy - cpu
+    return {"times_ms": times_ms, "wall_s": wall, "others_s": others}
+
+
+def _busy_s() -> float | None:
+    """Seconds that all cores together were not idle since the system started; Linux only."""
+    try:
+        line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
+    except OSError:
+        return None
+    # user nice system idle iowait irq softirq steal; steal is a core that we did not have.
+    ticks = [int(word) for word in line.split()[1:9]]
+    return (sum(ticks) - ticks[3] - ticks[4]) / os.sysconf("SC_CLK_TCK")
 
 
 def _timed(form: Form, request: Mapping[str, int]) -> tuple[float, float]:
@@ -152,10 +175,14 @@ class Worker:
         """End the process."""
         self._end()
 
-    def time(self, repeats: int, **request: int) -> list[tuple[float, float]]:
-        """Sample `repeats` times: wall and CPU milliseconds of each."""
-        answer = self._ask(action="time", repeats=repeats, **request)
-        return [(wall, cpu) for wall, cpu in answer["times_ms"]]
+    def time(self, repeats: int, **request: int) -> dict[str, Any]:
+        """Sample `repeats` times.
+
+        Returns:
+            `times_ms`, wall and CPU milliseconds of each sample; `wall_s` of all of them;
+            `others_s`, how long other programs kept cores busy meanwhile, or None.
+        """
+        return self._ask(action="time", repeats=repeats, **request)
 
     def save(self, path: Path, **request: int) -> Image:
         """Sample once and fetch the image by way of a file."""
@@ -212,6 +239,31 @@ class Turn:
     """Wall time of the very first sample."""
     times_ms: list[tuple[float, float]] = field(default_factory=list)
     """Wall and CPU time of every sample that counts."""
+    wall_s: float = 0.0
+    """Length of all turns that count."""
+    others_s: float | None = 0.0
+    """Core seconds that other programs took during them; None where nothing tells."""
+
+    def take(self, request: Mapping[str, int]) -> None:
+        """Take one turn."""
+        self.worker.time(self.settle, **request)
+        answer = self.worker.time(self.repeats, **request)
+        self.times_ms += [(wall, cpu) for wall, cpu in answer["times_ms"]]
+        self.wall_s += answer["wall_s"]
+        others = answer["others_s"]
+        self.others_s = None if None in (others, self.others_s) else self.others_s + others
+
+    def contention(self, threads: int) -> dict[str, Any]:
+        """Say whether the threads had a core each.
+
+        Without one, the threads of a pool that spins while it waits burn CPU time, so that neither
+        wall nor CPU time, median nor minimum, says how fast the code is.
+        """
+        if self.others_s is None:
+            return {"others_cores": None, "contended": None}
+        others = max(0.0, self.others_s / self.wall_s)
+        spare = (os.cpu_count() or 1) - others
+        return {"others_cores": others, "contended": threads > spare + _TOLERATED_CORES}
 
 
 def take_turns(
@@ -224,15 +276,14 @@ def take_turns(
     """Warm up every worker, then A B C A B C: each fills its `times_ms`."""
     for turn in turns:
         progress(f"warming up {turn.worker.name}")
-        turn.first_ms = turn.worker.time(1, **request)[0][0]
+        turn.first_ms = turn.worker.time(1, **request)["times_ms"][0][0]
         turn.worker.time(max(0, turn.warmups - 1), **request)
     for number in range(1, rounds + 1):
         if number % 5 == 1:
             progress(f"round {number} of {rounds}")
         for turn in turns:
             time.sleep(_SETTLE_S)
-            turn.worker.time(turn.settle, **request)
-            turn.times_ms += turn.worker.time(turn.repeats, **request)
+            turn.take(request)
 
 
 def summarize(times_ms: Sequence[tuple[float, float]]) -> dict[str, Any]:
@@ -249,19 +300,20 @@ def summarize(times_ms: Sequence[tuple[float, float]]) -> dict[str, Any]:
     }
 
 
-def host_facts(packages: Sequence[str], *, load_before: Sequence[float] | None) -> dict[str, Any]:
+def host_facts(packages: Sequence[str]) -> dict[str, Any]:
     """The machine, the software and the command, so that a number can be judged later.
+
+    To be asked before the run: a checkout may move on during it.
 
     Args:
         packages: Distributions whose versions matter.
-        load_before: `load_average()` when the benchmark began.
     """
     model, mhz = _cpu()
     return {
         "cpu": model,
         "mhz": mhz,
         "cores": os.cpu_count(),
-        "load_average": {"before": load_before, "after": load_average()},
+        "load_average": {"before": load_average()},
         "platform": platform.platform(),
         "versions": {
             "python": platform.python_version(),

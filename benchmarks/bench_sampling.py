@@ -66,6 +66,8 @@ _COLUMNS = {
     "ready_s": ".2f",
     "peak_rss_mb": ".0f",
     "samples": "d",
+    "others_cores": ".2f",
+    "contended": "",
 }
 _RATIO_COLUMNS = {
     "runtime against": "s",
@@ -74,6 +76,7 @@ _RATIO_COLUMNS = {
     "wall": ".1f",
     "wall_min": ".1f",
     "cpu": ".1f",
+    "contended": "",
 }
 
 
@@ -180,9 +183,7 @@ def _create(options: argparse.Namespace) -> Form:
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
-    load_before = load_average()
-    if load_before and load_before[0] > 0.5:
-        _note(f"note: this machine is busy, load {load_before[0]}; trust wall_min and cpu more")
+    host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
         folder = Path(name)
         model, source = _model(options, folder)
@@ -199,12 +200,17 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
                 )
                 rows += measured
                 checks.append(checked)
+    host["load_average"]["after"] = load_average()
+    if any(row["contended"] for row in rows):
+        _note(
+            "note: other programs took cores that rows marked contended needed: do not quote them"
+        )
     return {
         "rows": rows,
         "ratios": _ratios(rows),
         "checks": checks,
         "model": source,
-        "host": host_facts(_PACKAGES, load_before=load_before),
+        "host": host,
     }
 
 
@@ -308,6 +314,7 @@ def _row(turn: Turn, *, size: tuple[int, int], threads: int) -> dict[str, Any]:
         "height": size[1],
         "threads": threads,
         **summarize(turn.times_ms),
+        **turn.contention(threads),
         "first_ms": turn.first_ms,
         "peak_rss_mb": peak["peak_rss_mb"],
         "ready_s": turn.worker.ready_s,
@@ -358,7 +365,7 @@ def _ratios(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
     """How many times faster the runtime is than each other form, in the same run.
 
     `wall` and `cpu` are ratios of medians; `wall_min` of the fastest samples, which other programs
-    disturb least.
+    disturb least. None of them means anything where `contended` is true.
     """
     ratios: dict[str, list[dict[str, Any]]] = {}
     keys = ("width", "height", "threads")
@@ -370,6 +377,7 @@ def _ratios(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
             ratio["wall"] = row["p50_ms"] / same["p50_ms"]
             ratio["wall_min"] = row["min_ms"] / same["min_ms"]
             ratio["cpu"] = row["cpu_p50_ms"] / same["cpu_p50_ms"]
+            ratio["contended"] = row["contended"] or same["contended"]
             ratios.setdefault(row["name"], []).append(ratio)
     return ratios
 

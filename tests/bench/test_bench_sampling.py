@@ -34,6 +34,7 @@ def test_quick_run_prints_one_object():
         assert 0 < row["min_ms"] <= row["p50_ms"] <= row["p95_ms"]
         assert row["peak_rss_mb"] > 0
         assert row["load_s"] > 0
+        assert row["contended"] in (True, False, None)
     assert report["rows"][0]["bundle_bytes"] > 0
     assert sorted(report["ratios"]) == sorted(NAMES[1:])
     for ratios in report["ratios"].values():
@@ -75,6 +76,18 @@ def test_disagreement_is_exit_code_4(script, tmp_path, difference):
     with pytest.raises(script.BenchmarkError, match="must") as caught:
         script._check_agreement(fake_workers(**difference), (10, 100), tmp_path)
     assert caught.value.exit_code == 4
+
+
+@pytest.mark.parametrize(
+    ("others_s", "threads", "contended"),
+    [(0.0, 2, False), (10.0, 1, False), (10.0, 2, True), (20.0, 1, True), (None, 2, None)],
+)
+def test_threads_without_a_core_each_are_contended(
+    script, monkeypatch, others_s, threads, contended
+):
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    turn = script.Turn(None, warmups=1, settle=0, repeats=1, wall_s=10.0, others_s=others_s)
+    assert turn.contention(threads)["contended"] is contended
 
 
 @pytest.mark.parametrize(
