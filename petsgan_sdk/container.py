@@ -48,6 +48,7 @@ _MAX_NAME_CHARS = 128
 _PICKLE_HEADS = tuple(b"\x80" + bytes([protocol]) for protocol in range(2, 6))
 _TORCH = "a torch checkpoint, whose pickle could run code and is never loaded"
 _COPY_AGAIN = "copy or create the file again"
+_HEAD_BYTES = 256
 _LEGACY_TORCH_HEAD = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19"
 
 
@@ -194,7 +195,7 @@ def _read(file: BinaryIO, format_name: str, version: int, *, max_bytes: int) -> 
 
 def _checked_entries(file: BinaryIO, *, max_bytes: int) -> list[_stored_zip.Entry]:
     """Judge the file by its first bytes and its directory, before any member is read."""
-    head = file.read(len(_LEGACY_TORCH_HEAD))
+    head = file.read(_HEAD_BYTES)
     try:
         entries = _stored_zip.read_entries(
             file, max_entries=_MAX_MEMBERS, max_directory_bytes=_MAX_DIRECTORY_BYTES
@@ -312,7 +313,8 @@ def _refuse_head(head: bytes, problem: str) -> NoReturn:
     """Say what a file is that no zip directory could be read from."""
     if not head:
         _refuse("an empty file")
-    if head == _LEGACY_TORCH_HEAD:
+    # torch writes 64-bit zips, whose directory is not read here; its pickle is the first member.
+    if head.startswith(_LEGACY_TORCH_HEAD) or (head.startswith(b"PK") and b"/data.pkl" in head):
         _refuse(_TORCH)
     if head.startswith(_PICKLE_HEADS):
         _refuse("a pickle, which could run code and is never loaded")

@@ -26,17 +26,22 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], prefix: str) -> N
     """Fill a module from what `named_arrays` returned.
 
     Raises:
-        CheckpointError: An array is missing, left over, or of another shape; the first is named.
+        CheckpointError: An array is missing, left over, or of another shape or dtype; the first is
+            named.
     """
     start = f"{prefix}/"
     given = {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
     state = module.state_dict()
     for name in sorted(state.keys() | given.keys()):
-        expected = tuple(state[name].shape) if name in state else None
-        found = tuple(given[name].shape) if name in given else None
+        expected = _kind(state[name].detach().cpu().numpy()) if name in state else None
+        found = _kind(given[name]) if name in given else None
         if expected != found:
             msg = f"checkpoint: {start}{name} must have shape {expected}, got {found}"
             raise CheckpointError(msg)
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(torch.from_numpy(given[name]))
+
+
+def _kind(array: Array) -> str:
+    return f"{array.shape} {array.dtype}"

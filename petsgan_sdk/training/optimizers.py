@@ -108,7 +108,7 @@ class ScheduledAdam:
                 name = f"{number}.{key}"
                 expected = () if key == "step" else tuple(parameter.shape)
                 found = tuple(state[name].shape) if name in state else None
-                if found != expected:
+                if found != expected or state[name].dtype != np.float32:
                     msg = f"checkpoint: optimizer tensor {name} must have shape {expected}, "
                     raise CheckpointError(msg + f"got {found}")
                 # Adam keeps its step counter on the CPU.
