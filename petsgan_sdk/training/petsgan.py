@@ -38,6 +38,9 @@ __all__ = ["PetsganTraining", "fold_seed"]
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
 
+_LEAST_CRITIC_PX = 32
+"""Smallest crop that every patch critic takes."""
+
 _NOISY_POOL = 8
 """Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
 
@@ -200,15 +203,21 @@ class PetsganTraining:
         if weights.sparsity > 0:
             reported["sparsity"] = losses.sparsity_penalty(source.weight)
             loss = loss + weights.sparsity * reported["sparsity"]
-        if step not in self._patch.span or weights.adversarial == 0:
-            return loss
-        crop = self._crop(self._random(step, _Purpose.FRESH_CROP))
-        transferred = crop.of(self._fresh(step))
+        if step in self._patch.span and weights.adversarial > 0:
+            loss = loss + self._patch_loss(step, reported)
+        return loss
+
+    def _patch_loss(self, step: int, reported: Losses) -> Tensor:
+        """Term rho_patch of eq. 5, and the terms that tie IR to what it is given."""
+        weights = self._weights
+        draw = self._random(step, _Purpose.FRESH_CROP)
+        transferred = self._crop(draw).of(self._fresh(step))
         fake = self.generator.restore(transferred)
-        self._update_patch_critic(fake.detach(), step, reported)
+        seen = self._off_grid(fake, draw)
+        self._update_patch_critic(seen.detach(), step, reported)
         with _frozen(self._patch_critic):
-            reported["patch_gan"] = losses.hinge_generator(self._patch_critic(fake))
-        loss = loss + weights.adversarial * reported["patch_gan"]
+            reported["patch_gan"] = losses.hinge_generator(self._patch_critic(seen))
+        loss = weights.adversarial * reported["patch_gan"]
         if weights.consistency > 0:
             reduced = functional.avg_pool2d(fake, self.generator.factor)
             reported["consistency"] = functional.l1_loss(reduced, transferred.code)
@@ -217,6 +226,18 @@ class PetsganTraining:
             reported["texture"] = functional.l1_loss(fake, transferred.texture)
             loss = loss + weights.texture * reported["texture"]
         return loss
+
+    def _off_grid(self, fake: Tensor, draw: Generator) -> Tensor:
+        """Cut a crop so that its blocks lie anywhere on the critic's strides.
+
+        A strided critic that always met the blocks in one place would be blind to their grid.
+        """
+        spare = self.generator.factor - 1
+        if not self._settings.crop_px or min(fake.shape[2:]) - spare < _LEAST_CRITIC_PX:
+            return fake
+        top, left = _below(spare + 1, draw), _below(spare + 1, draw)
+        height, width = fake.shape[2] - spare, fake.shape[3] - spare
+        return fake[:, :, top : top + height, left : left + width]
 
     def _update_patch_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         height, width = fake.shape[2:]
