@@ -51,7 +51,8 @@ def describe_file(path: Path) -> dict[str, Any]:
         CheckpointError: It is a damaged checkpoint.
     """
     kind = _peek(path)
-    if kind == CHECKPOINT_FORMAT:
+    # A damaged file has no format to tell; then its name says which reader to ask.
+    if kind == CHECKPOINT_FORMAT or (not kind and path.suffix == ".pt"):
         return _describe_checkpoint(path)
     return describe_bundle(open_bundle(path))
 

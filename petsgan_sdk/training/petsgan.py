@@ -150,7 +150,7 @@ class PetsganTraining:
         torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
         for optimizer in active:
             optimizer.step(step)
-        self._average()
+        self._average(step)
 
     def _depnet_loss(self, step: int, reported: Losses) -> Tensor:
         """Term varphi of eq. 6, and the paired term where the prior knows a noise's layout."""
@@ -307,10 +307,12 @@ class PetsganTraining:
         return Generator().manual_seed((folded * 0x7F4A7C15 + step * 16 + purpose) % (1 << 32))
 
     @torch.no_grad()
-    def _average(self) -> None:
+    def _average(self, step: int) -> None:
+        # A short memory at first, so that a short run does not export its random beginning.
+        decay = min(self._settings.ema_decay, (step + 1) / (step + 10))
         pairs = zip(self.averaged.parameters(), self.generator.parameters(), strict=True)
         for averaged, current in pairs:
-            averaged.lerp_(current, 1 - self._settings.ema_decay)
+            averaged.lerp_(current, 1 - decay)
         buffers = zip(self.averaged.buffers(), self.generator.buffers(), strict=True)
         for averaged_buffer, current_buffer in buffers:
             averaged_buffer.copy_(current_buffer)
