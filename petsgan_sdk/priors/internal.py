@@ -65,7 +65,7 @@ def displace(image: Tensor, displacement: Tensor) -> Tensor:
         displacement: `[N, 2, h, w]`, x then y, in pixels.
 
     Returns:
-        `[N, 3, h, w]` in [-1, 1]; bicubic, the border repeats.
+        `[N, 3, h, w]` in [-1, 1]; bicubic, mirrored at the border: repeating it would smear streaks.
     """
     height, width = image.shape[2:]
     y = torch.arange(height, device=image.device).view(1, -1, 1) + displacement[:, 1]
@@ -75,7 +75,7 @@ def displace(image: Tensor, displacement: Tensor) -> Tensor:
         image.expand(len(displacement), -1, -1, -1),
         grid,
         mode="bicubic",
-        padding_mode="border",
+        padding_mode="reflection",
         align_corners=False,
     )
     return moved.clamp(-1, 1)
