@@ -65,7 +65,7 @@ def displace(image: Tensor, displacement: Tensor) -> Tensor:
         displacement: `[N, 2, h, w]`, x then y, in pixels.
 
     Returns:
-        `[N, 3, h, w]` in [-1, 1]; bicubic, mirrored at the border: repeating it would smear streaks.
+        `[N, 3, h, w]` in [-1, 1]; bicubic, mirrored at the border: a repeated one smears.
     """
     height, width = image.shape[2:]
     y = torch.arange(height, device=image.device).view(1, -1, 1) + displacement[:, 1]
