@@ -46,9 +46,9 @@ def test_quick_run_prints_one_object():
 
 
 @pytest.fixture
-def script(monkeypatch):
+def sampling(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("bench_sampling")
+    return importlib.import_module("_sampling")
 
 
 def fake_workers(*, changed_rows: int = 0, levels: int = 2, plain_error: float = 0.0):
@@ -64,9 +64,9 @@ def fake_workers(*, changed_rows: int = 0, levels: int = 2, plain_error: float =
 
 
 @pytest.mark.parametrize(("changed_rows", "levels"), [(0, 0), (1, 100), (5, 1)])
-def test_small_differences_are_accepted(script, tmp_path, changed_rows, levels):
+def test_small_differences_are_accepted(sampling, tmp_path, changed_rows, levels):
     workers = fake_workers(changed_rows=changed_rows, levels=levels)
-    check = script._check_agreement(workers, (10, 100), tmp_path)
+    check = sampling.check_agreement(workers, (10, 100), tmp_path)
     assert check["max_levels"] == levels
     assert check["share_equal"] == pytest.approx(1 - changed_rows / 100)
 
@@ -74,9 +74,9 @@ def test_small_differences_are_accepted(script, tmp_path, changed_rows, levels):
 @pytest.mark.parametrize(
     "difference", [{"changed_rows": 2}, {"changed_rows": 6, "levels": 1}, {"plain_error": 1e-3}]
 )
-def test_disagreement_is_exit_code_4(script, tmp_path, difference):
-    with pytest.raises(script.BenchmarkError, match="must") as caught:
-        script._check_agreement(fake_workers(**difference), (10, 100), tmp_path)
+def test_disagreement_is_exit_code_4(sampling, tmp_path, difference):
+    with pytest.raises(sampling.BenchmarkError, match="must") as caught:
+        sampling.check_agreement(fake_workers(**difference), (10, 100), tmp_path)
     assert caught.value.exit_code == 4
 
 
@@ -85,10 +85,10 @@ def test_disagreement_is_exit_code_4(script, tmp_path, difference):
     [(0.0, 2, False), (10.0, 1, False), (10.0, 2, True), (20.0, 1, True), (None, 2, None)],
 )
 def test_threads_without_a_core_each_are_contended(
-    script, monkeypatch, others_s, threads, contended
+    sampling, monkeypatch, others_s, threads, contended
 ):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
-    turn = script.Turn(None, warmups=1, settle=0, repeats=1, wall_s=10.0, others_s=others_s)
+    turn = sampling.Turn(None, warmups=1, settle=0, repeats=1, wall_s=10.0, others_s=others_s)
     assert turn.contention(threads)["contended"] is contended
 
 
