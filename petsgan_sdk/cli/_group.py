@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -32,7 +32,9 @@ class ErrorGroup(TyperGroup):
         if "--debug" in args[:end]:
             kept = [word for word in args[:end] if word != "--debug"]
             args = ["--debug", *kept, *args[end:]]
-        return super().parse_args(ctx, args)
+        if not args:
+            return super().parse_args(ctx, args)  # shows the help
+        return _mapped(lambda: super(ErrorGroup, self).parse_args(ctx, args), debug=False)  # type: ignore[no-any-return]
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command, then map its errors."""
@@ -48,20 +50,23 @@ def _mapped(command: Callable[[], Any], *, debug: bool | None) -> Any:
     except PetsganError as exc:
         _say(_one_line(str(exc)), debug=debug)
         raise typer.Exit(exc.exit_code) from exc
-    except (BrokenPipeError, EOFError):
+    except (BrokenPipeError, EOFError, typer.Exit, typer.Abort):
         raise
     except Exception as exc:
-        if _is_typers_own(exc):
-            raise
+        if hasattr(exc, "format_message"):
+            _refuse_usage(exc)
         _say(f"unexpected {type(exc).__name__}: {_one_line(str(exc))}", debug=debug)
         if not debug:
             sys.stderr.write("hint: run the same command with --debug for the traceback\n")
         raise typer.Exit(1) from exc
 
 
-def _is_typers_own(exc: Exception) -> bool:
-    """Usage errors, exits and aborts: Typer prints these itself, with exit code 2 for usage."""
-    return isinstance(exc, typer.Exit | typer.Abort) or hasattr(exc, "show")
+def _refuse_usage(exc: Any) -> NoReturn:
+    """Say in one line what Typer would say in four."""
+    context = getattr(exc, "ctx", None)
+    hint = f"; hint: {context.command_path} --help" if context is not None else ""
+    _say(_one_line(exc.format_message()).rstrip(".") + hint, debug=False)
+    raise typer.Exit(exc.exit_code) from exc
 
 
 def _say(line: str, *, debug: bool | None) -> None:

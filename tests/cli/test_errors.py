@@ -57,7 +57,9 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, words: list
     "words",
     [
         ["nope"],
+        ["--nope"],
         ["generate"],
+        ["generate", "x", "--nope"],
         ["info", "a", "b"],
         ["generate", "x", "--provider", "tensorrt"],
         ["generate", "x", "--format", "gif"],
@@ -71,7 +73,9 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, words: list
 def test_usage_errors(words: list[str]) -> None:
     result = runner.invoke(app, words)
     assert result.exit_code == 2
-    assert "Error: " in result.stderr
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert "--help" in result.stderr
     assert result.stdout == ""
 
 
