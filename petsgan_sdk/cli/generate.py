@@ -84,7 +84,7 @@ def generate_command(
         return
     wide, high = plan.size_px
     print_line(
-        f"{count} images of {wide}x{high} in {output} "
+        f"{count} {'image' if count == 1 else 'images'} of {wide}x{high} in {output} "
         f"({seconds:.2f} s, seed {seed}, {sampler.provider})"
     )
     if plan.sheet is not None:

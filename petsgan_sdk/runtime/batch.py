@@ -6,17 +6,19 @@ Everything that can be refused is refused before the first image is made. Never 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.files import atomic_write, check_distinct, check_writable
+from petsgan_sdk.files import check_distinct, check_writable
+from petsgan_sdk.imaging import FORMATS, save_image
 from petsgan_sdk.runtime.checks import check_int, check_seed, check_size
 from petsgan_sdk.runtime.names import DEFAULT_TEMPLATE, plan_names
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.sheet import ContactSheet
-from petsgan_sdk.runtime.writer import FORMATS, ImageWriter, encode_image
+from petsgan_sdk.runtime.writer import ImageWriter
 
 __all__ = ["MAX_IMAGES", "BatchPlan", "generate_images", "plan_batch"]
 
@@ -105,8 +107,15 @@ def generate_images(
         OutputError: A file cannot be written.
     """
     started = time.perf_counter()
+    with _made_folders(plan):
+        _write_images(sampler, plan, progress)
+    return time.perf_counter() - started
+
+
+def _write_images(
+    sampler: Sampler, plan: BatchPlan, progress: Callable[[int], None] | None
+) -> None:
     width, height = plan.size_px
-    _make_folders(plan)
     count = len(plan.paths)
     sheet = ContactSheet(count, plan.size_px) if plan.sheet is not None else None
     workers = min(_MAX_WORKERS, max(1, sampler.threads), count)
@@ -119,9 +128,7 @@ def generate_images(
             if progress is not None:
                 progress(done)
     if sheet is not None and plan.sheet is not None:
-        encoded = encode_image(sheet.image(), _extension(plan.sheet))
-        atomic_write(plan.sheet, encoded, overwrite=plan.overwrite)
-    return time.perf_counter() - started
+        save_image(plan.sheet, sheet.image(), overwrite=plan.overwrite)
 
 
 def _extension(path: Path) -> str:
@@ -164,13 +171,26 @@ def _check_existing(outputs: tuple[Path, ...], bundle: Path, *, overwrite: bool)
         check_distinct(path, bundle)
 
 
-def _make_folders(plan: BatchPlan) -> None:
-    """Make the folders and prove that they can be written, before the first image is made."""
+@contextmanager
+def _made_folders(plan: BatchPlan) -> Iterator[None]:
+    """Make the folders and prove that they can be written, before the first image is made.
+
+    When what follows fails, those that were made here and are still empty go again.
+    """
     firsts = (plan.paths[0],) if plan.sheet is None else (plan.paths[0], plan.sheet)
-    for first in firsts:
-        try:
-            first.parent.mkdir(parents=True, exist_ok=True)
-        except OSError as exc:
-            msg = f"output folder {str(first.parent)!r} cannot be made: {exc.strerror or exc}"
-            raise OutputError(msg) from exc
-        check_writable(first, overwrite=plan.overwrite)
+    made: list[Path] = []  # the inner before the outer
+    try:
+        for first in firsts:
+            made[:0] = [p for p in (first.parent, *first.parent.parents) if not p.exists()]
+            try:
+                first.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as exc:
+                msg = f"output folder {str(first.parent)!r} cannot be made: {exc.strerror or exc}"
+                raise OutputError(msg) from exc
+            check_writable(first, overwrite=plan.overwrite)
+        yield
+    except BaseException:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+        raise
