@@ -7,15 +7,13 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+from petsgan_sdk import checkpoint
 from petsgan_sdk.container import MANIFEST, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 
-__all__ = ["CHECKPOINT_FORMAT", "describe_bundle", "describe_file"]
-
-CHECKPOINT_FORMAT = "petsgan-checkpoint"
-CHECKPOINT_VERSION = 1
+__all__ = ["describe_bundle", "describe_file"]
 
 _MAX_PEEK_BYTES = 4 << 20
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
@@ -52,7 +50,7 @@ def describe_file(path: Path) -> dict[str, Any]:
     """
     kind = _peek(path)
     # A damaged file has no format to tell; then its name says which reader to ask.
-    if kind == CHECKPOINT_FORMAT or (not kind and path.suffix == ".pt"):
+    if kind == checkpoint.FORMAT or (not kind and path.suffix == ".pt"):
         return _describe_checkpoint(path)
     return describe_bundle(open_bundle(path))
 
@@ -80,7 +78,10 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
 
 def _describe_checkpoint(path: Path) -> dict[str, Any]:
     container = read_container(
-        path, format=CHECKPOINT_FORMAT, format_version=CHECKPOINT_VERSION, error=CheckpointError
+        path,
+        format=checkpoint.FORMAT,
+        format_version=checkpoint.FORMAT_VERSION,
+        error=CheckpointError,
     )
     hidden = ("format", "format_version", "members")
     header = {key: value for key, value in container.header.items() if key not in hidden}

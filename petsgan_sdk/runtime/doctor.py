@@ -19,6 +19,7 @@ from petsgan_sdk.runtime.providers import (
     INSTALL_CPU,
     INSTALL_GPU,
     ORT_NAMES,
+    REPAIR,
     available_providers,
     conflicting_wheels,
 )
@@ -73,7 +74,7 @@ def probe_provider(provider: str) -> str | None:
         session = GraphSession(probe_model(), "probe", provider=provider, threads=1)
         result = session.run({"x": image})["y"]
     except BackendUnavailableError as exc:
-        return str(exc).removesuffix(f"; hint: {exc.hint}")
+        return _without_hint(exc)
     except PetsganError as exc:
         return str(exc)
     windows = np.lib.stride_tricks.sliding_window_view(image[0, 0], (3, 3))
@@ -96,8 +97,7 @@ def diagnose() -> dict[str, Any]:
     wheels = conflicting_wheels()
     if wheels:
         detail = f"{' and '.join(wheels)} are both installed and overwrite each other"
-        command = f"pip uninstall -y onnxruntime onnxruntime-gpu && {INSTALL_CPU}"
-        missing.append({"what": "one onnxruntime", "detail": detail, "install": command})
+        missing.append({"what": "one onnxruntime", "detail": detail, "install": REPAIR})
     backends = kernels.available_backends()
     if "cpu" not in backends:
         detail = "the compiled kernels are not built: numpy is used, which is much slower"
@@ -118,11 +118,17 @@ def diagnose() -> dict[str, Any]:
     }
 
 
+def _without_hint(exc: BackendUnavailableError) -> str:
+    """Return the message alone, where the command is shown on a line of its own."""
+    return str(exc).removesuffix(f"; hint: {exc.hint}")
+
+
 def _try_providers(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     try:
         listed = available_providers()
     except BackendUnavailableError as exc:
-        missing.append({"what": "onnxruntime", "detail": str(exc), "install": exc.hint or ""})
+        command = exc.hint or INSTALL_CPU
+        missing.append({"what": "onnxruntime", "detail": _without_hint(exc), "install": command})
         return {name: {"ok": False, "detail": "onnxruntime is missing"} for name in ORT_NAMES}
     providers: dict[str, dict[str, Any]] = {}
     for name in ORT_NAMES:

@@ -21,6 +21,7 @@ __all__ = [
     "INSTALL_CPU",
     "INSTALL_GPU",
     "ORT_NAMES",
+    "REPAIR",
     "Candidate",
     "ProviderName",
     "available_providers",
@@ -37,6 +38,8 @@ ORT_NAMES: dict[str, str] = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecuti
 
 INSTALL_CPU = 'pip install "petsgan-sdk[cpu]"'
 INSTALL_GPU = 'pip uninstall -y onnxruntime && pip install "petsgan-sdk[gpu]"'
+REPAIR = f"pip uninstall -y onnxruntime onnxruntime-gpu && {INSTALL_CPU}"
+"""For an onnxruntime that two wheels overwrote; the two above say what they install."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,19 +68,15 @@ def import_onnxruntime() -> Any:
         raise BackendUnavailableError(msg, hint=INSTALL_CPU) from exc
     if not hasattr(module, "InferenceSession"):
         msg = "onnxruntime is installed but broken: it has no InferenceSession"
-        raise BackendUnavailableError(msg, hint=_repair_command()) from None
+        raise BackendUnavailableError(msg, hint=REPAIR)
     wheels = conflicting_wheels()
     if wheels:
         _log.warning(
             "%s are installed together and overwrite each other; hint: %s",
             " and ".join(wheels),
-            _repair_command(),
+            REPAIR,
         )
     return module
-
-
-def _repair_command() -> str:
-    return f"pip uninstall -y onnxruntime onnxruntime-gpu && {INSTALL_CPU}"
 
 
 def conflicting_wheels() -> tuple[str, ...]:
