@@ -79,10 +79,12 @@ def export_bundle(
         raise CheckpointError(msg)
     deployment = FAMILIES[family](checkpoint)
     manifest = _manifest(checkpoint, deployment)
-    with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
-        draft = Path(folder) / "draft.petsgan"
-        _write(draft, manifest, deployment, overwrite=False)
-        largest = _verify(draft, deployment, note) if verify else None
+    largest = None
+    if verify:
+        with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
+            draft = Path(folder) / "draft.petsgan"
+            _write(draft, manifest, deployment, overwrite=False)
+            largest = _verify(draft, deployment, note)
     size = _write(bundle_path, manifest, deployment, overwrite=overwrite)
     return ExportResult(bundle_path, size, largest)
 

@@ -20,7 +20,6 @@ __all__ = ["OPSET", "to_onnx"]
 OPSET = 18
 """Operator set of the exported graphs: the lowest that holds everything they use."""
 
-
 _SYMBOLS = ("h", "w", "H", "W", "H2", "W2")
 """Names of the axes after N, in the order in which the inputs first use them."""
 
