@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.priors.internal import InternalPrior
 
-__all__ = ["PRIORS", "InternalPrior", "LayoutPrior", "create_prior"]
+__all__ = ["PRIORS", "InternalPrior", "LayoutPrior", "check_prior_name", "create_prior"]
 
 
 class LayoutPrior(Protocol):
@@ -32,6 +32,17 @@ PRIORS = {"internal": InternalPrior}
 """Constructors by name, each called with `(low_res, displacement, flip)`."""
 
 
+def check_prior_name(name: str) -> None:
+    """Refuse a prior that does not exist.
+
+    Raises:
+        ConfigError: No such prior; the message lists the names.
+    """
+    if name not in PRIORS:
+        msg = f"prior: name must be one of {', '.join(sorted(PRIORS))}, got {name!r}"
+        raise ConfigError(msg)
+
+
 def create_prior(name: str, low_res: Tensor, *, displacement: float, flip: bool) -> LayoutPrior:
     """Make a prior by name.
 
@@ -44,7 +55,5 @@ def create_prior(name: str, low_res: Tensor, *, displacement: float, flip: bool)
     Raises:
         ConfigError: No such prior; the message lists the names.
     """
-    if name not in PRIORS:
-        msg = f"prior: name must be one of {sorted(PRIORS)}, got {name!r}"
-        raise ConfigError(msg)
+    check_prior_name(name)
     return PRIORS[name](low_res, displacement=displacement, flip=flip)

@@ -21,6 +21,7 @@ from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigE
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models import PetsganGenerator, VggFeatures
 from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.priors import check_prior_name
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training.loop import Progress, run_steps
 from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
@@ -102,22 +103,25 @@ def train(
     }
     asked = {name: value for name, value in given.items() if value is not None}
     config = load_preset(preset, overrides={**(overrides or {}), **asked})
+    check_prior_name(config.prior.name)
     feature_kind, feature_file = choose_features(features)
     torch_device = _choose_device(device)
     check_distinct(checkpoint_path, image_path, *([feature_file] if feature_file else []))
     check_writable(checkpoint_path, overwrite=overwrite or resume)
+    # All that can be refused without the image is refused before it is read.
+    previous = _previous(checkpoint_path, config, feature_kind) if resume else None
     source = load_source(image_path, config.image, note)
     with _seeded(config.training.seed):
         generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
         training = PetsganTraining(generator)
     note(f"device {torch_device}, patch features {_describe(feature_kind, feature_file)}")
     first, seconds_before = 0, 0.0
-    if resume and checkpoint_path.exists():
-        first, seconds_before = _restore(training, checkpoint_path, config, source, note)
+    if previous is not None:
+        first, seconds_before = previous.steps_done, previous.seconds
+        _restore(training, previous, checkpoint_path, source, note)
     elif resume:
         note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
     started = time.monotonic()
-
     saved = 0
 
     def save(steps_done: int) -> None:
@@ -201,9 +205,10 @@ def _choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _restore(
-    training: PetsganTraining, path: Path, config: ModelConfig, source: SourceImage, note: Note
-) -> tuple[int, float]:
+def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint | None:
+    """The checkpoint of the same run to resume, or None if there is no file."""
+    if not path.exists():
+        return None
     checkpoint = load_checkpoint(path)
     old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(config))
     # The preset first, since with it many settings differ.
@@ -214,19 +219,25 @@ def _restore(
                 f"{old.get(name)!r} where now {new.get(name)!r} is asked for"
             )
             raise CheckpointError(msg)
+    if checkpoint.features != feature_kind:
+        msg = (
+            f"checkpoint: {str(path)!r} must have {feature_kind} features to resume, "
+            f"got {checkpoint.features}"
+        )
+        raise CheckpointError(msg)
+    return checkpoint
+
+
+def _restore(
+    training: PetsganTraining, checkpoint: Checkpoint, path: Path, source: SourceImage, note: Note
+) -> None:
     if checkpoint.provenance.get("digest") != source.digest:
         msg = f"checkpoint: {str(path)!r} must be of the same image to resume, got another image"
         raise CheckpointError(msg)
-    if checkpoint.features != training.generator.features_name:
-        msg = (
-            f"checkpoint: {str(path)!r} must have {training.generator.features_name} features to "
-            f"resume, got {checkpoint.features}"
-        )
-        raise CheckpointError(msg)
     training.load(checkpoint.arrays)
     done = "is already finished" if checkpoint.is_finished else "continues"
-    note(f"{str(path)!r} {done} at step {checkpoint.steps_done} of {config.training.steps}")
-    return checkpoint.steps_done, checkpoint.seconds
+    total = checkpoint.config.training.steps
+    note(f"{str(path)!r} {done} at step {checkpoint.steps_done} of {total}")
 
 
 def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:

@@ -31,12 +31,13 @@ def choose_features(choice: str) -> tuple[str, Path | None]:
 
     Raises:
         ConfigError: Another text.
+        InputError: The named file is not there.
     """
     kind, _, name = choice.partition(":")
     if choice == "filters":
         return "filters", None
     if kind == "vgg19" and name:
-        return "vgg19", Path(name)
+        return "vgg19", _checked(Path(name))
     if choice == "auto":
         cached = _cache_folder() / _CACHE_NAME
         return ("vgg19", cached) if cached.is_file() else ("filters", None)
@@ -56,10 +57,7 @@ def load_vgg(features: VggFeatures, path: Path) -> None:
         InputError: No file, not such a file, or a layer is missing or of another shape.
         BackendUnavailableError: A safetensors file, and the package to read it is missing.
     """
-    if not path.is_file():
-        msg = f"features: VGG-19 weights must be a file, got nothing at {str(path)!r}"
-        raise InputError(msg)
-    tensors, is_bgr = _read(path)
+    tensors, is_bgr = _read(_checked(path))
     with torch.no_grad():
         for layer, key in _LAYERS.items():
             weight = _expanded(tensors, f"{key}.weight", path)
@@ -77,6 +75,14 @@ def load_vgg(features: VggFeatures, path: Path) -> None:
         if is_bgr:
             features.input_mean.copy_(torch.tensor(_CAFFE_MEAN_RGB).view(1, 3, 1, 1) / 255)
             features.input_std.fill_(1 / 255)
+
+
+def _checked(path: Path) -> Path:
+    if not path.is_file():
+        found = "a folder" if path.is_dir() else "no file"
+        msg = f"features: {str(path)!r} must be a file of VGG-19 weights, got {found}"
+        raise InputError(msg)
+    return path
 
 
 def _cache_folder() -> Path:

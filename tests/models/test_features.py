@@ -198,10 +198,12 @@ def test_vgg_of_a_list(tmp_path):
         load_vgg(VggFeatures(), tmp_path / "vgg.pt")
 
 
-@pytest.mark.parametrize("name", ["absent.safetensors", "."])
-def test_vgg_needs_a_file(name, tmp_path):
-    with pytest.raises(InputError, match="must be a file, got nothing"):
+@pytest.mark.parametrize(("name", "found"), [("absent.safetensors", "no file"), (".", "a folder")])
+def test_vgg_needs_a_file(name, found, tmp_path):
+    with pytest.raises(InputError, match=f"must be a file of VGG-19 weights, got {found}"):
         load_vgg(VggFeatures(), tmp_path / name)
+    with pytest.raises(InputError, match=found):
+        choose_features(f"vgg19:{tmp_path / name}")
 
 
 def test_vgg_without_the_package_that_reads_it(tmp_path, monkeypatch):
@@ -212,6 +214,8 @@ def test_vgg_without_the_package_that_reads_it(tmp_path, monkeypatch):
 
 
 def test_choice_of_features(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Path("a:b").touch()
     monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path))
     assert choose_features("filters") == ("filters", None)
     assert choose_features("vgg19:a:b") == ("vgg19", Path("a:b"))

@@ -87,6 +87,6 @@ def test_flipping_has_no_target_and_mirrors_about_half(low_res):
 
 
 def test_unknown_prior(low_res):
-    with pytest.raises(ConfigError, match=r"must be one of \['internal'\], got 'biggan'"):
+    with pytest.raises(ConfigError, match="must be one of internal, got 'biggan'"):
         create_prior("biggan", low_res, displacement=0.5, flip=False)
     assert sorted(PRIORS) == ["internal"]
