@@ -22,7 +22,7 @@ MIN_SIDE_PX = 16
 """Smallest side of an image."""
 
 MAX_SIDE_PX = 16_000
-"""Largest side of an image: below the limit of WebP (16383) and of JPEG (65535)."""
+"""Largest side of an image: below the limit of WebP (16383) and of JPEG (65500)."""
 
 MAX_PIXELS = 16_777_216
 """Largest image, 4096 x 4096: one run of it takes a few GB of memory."""
