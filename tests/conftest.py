@@ -7,6 +7,9 @@ import shutil
 import pytest
 from hypothesis import settings
 
+# Tests import onnxruntime themselves, before the SDK would turn its telemetry off.
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+
 settings.register_profile("fast", max_examples=25, deadline=None)
 settings.register_profile("ci", max_examples=100, deadline=None, derandomize=True)
 settings.register_profile("slow", max_examples=1000, deadline=None)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import logging
+import os
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal, get_args
@@ -58,9 +59,14 @@ class Candidate:
 def import_onnxruntime() -> Any:
     """Import onnxruntime, or say how to install it.
 
+    Its telemetry (from 1.29 on: an identifier on the disk, and events sent to its maker) is off
+    unless `ORT_DISABLE_TELEMETRY` is set to something else, or the program has imported onnxruntime
+    before.
+
     Raises:
         BackendUnavailableError: It is not installed, or what is installed is broken.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")  # read once, when it is loaded
     try:
         module = importlib.import_module("onnxruntime")
     except ImportError as exc:

@@ -3,6 +3,8 @@ from __future__ import annotations
 import importlib
 import importlib.metadata
 import logging
+import os
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,6 +31,15 @@ def listing(*names: str) -> Any:
     return lambda: names
 
 
+def test_importing_leaves_no_trace_at_home(tmp_path: Path) -> None:
+    code = "from petsgan_sdk.runtime import doctor; assert doctor.probe_provider('cpu') is None"
+    kept = {k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "CI")}
+    home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
+    command = [sys.executable, "-c", code]
+    subprocess.run(command, env={**kept, **home}, check=True, timeout=60)
+    assert list(tmp_path.rglob("*")) == []
+
+
 def test_unknown_name_lists_the_names() -> None:
     with pytest.raises(ConfigError, match="one of auto, cpu, cuda, got 'tensorrt'"):
         providers.candidate_providers("tensorrt")
@@ -48,6 +59,19 @@ def test_auto_tries_the_best_first(monkeypatch: pytest.MonkeyPatch) -> None:
     assert tried == [("cuda", False), ("cpu", True)]
     (named,) = providers.candidate_providers("cuda")
     assert named.required
+
+
+@pytest.mark.usefixtures("fresh_import")
+@pytest.mark.parametrize(("given", "found"), [(None, "1"), ("0", "0")])
+def test_onnxruntime_reports_to_nobody_unless_told_to(
+    monkeypatch: pytest.MonkeyPatch, given: str | None, found: str
+) -> None:
+    monkeypatch.setenv("ORT_DISABLE_TELEMETRY", "")  # so that it is put back afterwards
+    monkeypatch.delenv("ORT_DISABLE_TELEMETRY")
+    if given is not None:
+        monkeypatch.setenv("ORT_DISABLE_TELEMETRY", given)
+    providers.import_onnxruntime()
+    assert os.environ["ORT_DISABLE_TELEMETRY"] == found
 
 
 class FellBack:
