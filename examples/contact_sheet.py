@@ -19,8 +19,8 @@ def main(photo: Path, bundle: Path, sheet: Path) -> None:
     images = [
         resize(load_image(photo).rgb, (width, height)),
         *sampler.sample(3, seed=1),
-        *sampler.sample(4, height=9 * height // 8, width=3 * width // 4, seed=2),
-        *sampler.sample(3, height=height, width=4 * width // 3, seed=3),
+        *sampler.sample(4, height=height, width=3 * width // 4, seed=2),
+        *sampler.sample(3, height=height, width=16 * height // 9, seed=3),
     ]
     save_image(sheet, contact_sheet(images, columns=4), overwrite=True)
 

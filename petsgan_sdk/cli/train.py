@@ -39,6 +39,10 @@ def train_command(
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="Any setting, such as prior.flip=true."),
+    ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: Annotated[
         bool, typer.Option("--force", help="Overwrite an existing checkpoint.")
@@ -48,6 +52,8 @@ def train_command(
     """Learn a generator from one image. Ctrl-C saves; --resume continues."""
     # Torch's idle OpenMP threads otherwise spin, which costs up to tenfold on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
+
     training = import_extra("petsgan_sdk.training", extra="train", task="training")
     with ProgressBar("training", unit="step") as bar:
 
@@ -66,6 +72,7 @@ def train_command(
             seed=seed,
             resume=resume,
             overwrite=force,
+            overrides=parse_overrides(settings or []),
             progress=show,
             note=bar.note,
         )

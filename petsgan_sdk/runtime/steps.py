@@ -199,11 +199,6 @@ class Pipeline:
         self._steps = tuple(zip(steps, dead_after, strict=True))
         self._output = output
 
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The stages that an observer hears of, in order."""
-        return tuple(step.label for step, _ in self._steps)
-
     def run(self, canvas: Canvas, *, observer: Observer | None = None) -> Array:
         """Run every step for one image.
 

@@ -73,6 +73,7 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
     stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
     words = ["train", "a.jpg", "-o", "m.pt", "--preset", "paper", "--max-size", "128"]
     words += ["--steps", "40", "--features", "filters", "--seed", "7", "--force"]
+    words += ["--set", "prior.flip=true", "--set", "training.layout_batch=4"]
     result = runner.invoke(app, [*words, "--json"])
     assert result.exit_code == 0, result.output
     assert json.loads(result.stdout) == {
@@ -96,6 +97,7 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
         "seed": 7,
         "resume": False,
         "overwrite": True,
+        "overrides": {"prior.flip": True, "training.layout_batch": 4},
     }
 
 

@@ -10,7 +10,6 @@ from PIL import Image
 
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import contact_sheet, fit_size, load_image, resize, to_signed, to_u8
-from petsgan_sdk.pyramid import downscale, upscale
 
 SIDES = st.integers(1, 24)
 UNIT = st.floats(-1, 1, width=32)
@@ -56,11 +55,6 @@ def test_resize_shape_range_and_channels(height, width, size, method, seed):
     pixels = to_u8(image)
     assert resize(pixels, size, method=method).dtype == np.uint8
     np.testing.assert_array_equal(resize(pixels, (width, height), method=method), pixels)
-
-
-@given(image=hnp.arrays(np.float32, (2, 3, 4), elements=UNIT), factor=st.integers(1, 5))
-def test_downscale_undoes_upscale(image, factor):
-    np.testing.assert_array_equal(downscale(upscale(image, factor), factor), image)
 
 
 @given(
