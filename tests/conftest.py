@@ -3,6 +3,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import signal
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,10 @@ settings.register_profile("slow", max_examples=1000, deadline=None)
 settings.load_profile(
     os.environ.get("HYPOTHESIS_PROFILE", "ci" if os.environ.get("CI") else "fast")
 )
+
+# A shell that starts pytest in the background has it ignore SIGINT, and so would every child; the
+# tests of Ctrl-C need the signal to arrive.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS = {
     "gpu": (lambda: shutil.which("nvidia-smi") is not None, "no CUDA device on this machine"),
