@@ -130,7 +130,7 @@ class LossConfig:
     collapse: float
     """DEPNet: collapse penalty -|D_G(G(z1)) - D_G(G(z2))|, eq. 6."""
     layout_gradient_penalty: float
-    """D_G: R1 penalty on real layouts; the paper names none and diverges without."""
+    """D_G: R1 penalty on real layouts; the paper names none."""
     adversarial: float
     """DIPNet: patch GAN on the image, eq. 5."""
     reconstruction: float

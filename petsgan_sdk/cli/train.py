@@ -41,7 +41,7 @@ def train_command(
     seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="PATH=VALUE", help="Any setting, such as prior.flip=true."),
+        typer.Option("--set", metavar="PATH=VALUE", help="A setting, as prior.displacement=0.3."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Continue an interrupted run.")] = False,
     force: Annotated[
@@ -50,7 +50,7 @@ def train_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Learn a generator from one image. Ctrl-C saves; --resume continues."""
-    # Torch's idle OpenMP threads otherwise spin, which costs up to tenfold on a busy machine.
+    # Torch's idle OpenMP threads otherwise spin, which slows every step down on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
 

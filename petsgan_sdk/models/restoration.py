@@ -63,9 +63,9 @@ class MendingNet(nn.Module):
     and two thin convolutions at full size turn them and the texture into a residual. (A pixel
     shuffle in their place let the adversarial term draw that grid into flat regions.)
 
-    Padding is by zeros, which costs a convolution nothing (repeating borders took a third of the
-    time in ONNX Runtime). It does no harm here: the result is the texture plus a small residual,
-    and the crops of training show the network zeros at every border.
+    Padding is by zeros, which a convolution does itself (repeated borders are operators of their
+    own in ONNX, each with a copy of the map). It does no harm here: the result is the texture plus
+    a small residual, and the crops of training show the network zeros at every border.
 
     Args:
         width: Channels of the trunk.

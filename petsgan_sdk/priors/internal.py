@@ -16,7 +16,7 @@ class InternalPrior:
 
     Two octaves of smooth displacement move, stretch and squeeze objects but keep each of them
     whole. Patch transfer then redraws what was stretched with patches of natural scale, so that
-    the layouts may be bold. Rearranging coarse blocks was tried too and broke objects apart.
+    the layouts may be bold.
 
     Args:
         low_res: `[1, 3, h, w]` in [-1, 1].
