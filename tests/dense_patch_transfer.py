@@ -18,8 +18,10 @@ def unfold(features, window):
 
 
 def cosines(query, features, window):
-    """`[queries, references]` of one image."""
-    rows, columns = unfold(query, window).copy(), unfold(features, window).copy()
+    """`[queries, references]` of one image; references of several images follow each other."""
+    images = features if features.ndim == 4 else features[None]
+    rows = unfold(query, window).copy()
+    columns = np.concatenate([unfold(image, window) for image in images])
     rows /= np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-12)
     columns /= np.maximum(np.linalg.norm(columns, axis=1, keepdims=True), 1e-12)
     return rows @ columns.T
@@ -38,17 +40,20 @@ def softmax_at(cosine, index, temperature):
 def lay_patches(values, index, weight, *, window, normalize):
     """The overlap average of one image; `index` and `weight` are `[h, w]`."""
     height, width = index.shape
-    channels, ref_height, ref_width = values.shape
+    images = values if values.ndim == 4 else values[None]
+    channels, ref_height, ref_width = images.shape[1:]
     radius = window // 2
     total, votes = np.zeros((channels, height, width)), np.zeros((height, width))
     offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
     for y, x in np.ndindex(height, width):
-        from_y, from_x = divmod(int(index[y, x]), ref_width)
+        image, from_y, from_x = np.unravel_index(index[y, x], (len(images), ref_height, ref_width))
         for dy, dx in offsets:
             if not (0 <= y + dy < height and 0 <= x + dx < width):
                 continue
             inside = 0 <= from_y + dy < ref_height and 0 <= from_x + dx < ref_width
             if inside:
-                total[:, y + dy, x + dx] += weight[y, x] * values[:, from_y + dy, from_x + dx]
+                total[:, y + dy, x + dx] += (
+                    weight[y, x] * images[image, :, from_y + dy, from_x + dx]
+                )
             votes[y + dy, x + dx] += weight[y, x] * inside if normalize else 1.0
     return total / votes

@@ -11,7 +11,9 @@ void add_patch(const FoldTask& task, std::int64_t y, std::int64_t x, std::int64_
   const std::int64_t stride = task.channels + 1;
   const std::int64_t match = task.index[y * task.width + x];
   const float weight = task.weight[y * task.width + x];
-  const std::int64_t match_y = match / task.ref_width, match_x = match % task.ref_width;
+  const std::int64_t match_x = match % task.ref_width;
+  const std::int64_t match_row = match / task.ref_width;  // rows of all images are numbered on
+  const std::int64_t match_y = match_row % task.ref_height;
   const std::int64_t top = std::max({-task.radius, first - y, -match_y});
   const std::int64_t bottom = std::min({task.radius, last - 1 - y, task.ref_height - 1 - match_y});
   const std::int64_t left = std::max({-task.radius, -x, -match_x});
@@ -19,7 +21,7 @@ void add_patch(const FoldTask& task, std::int64_t y, std::int64_t x, std::int64_
       std::min({task.radius, task.width - 1 - x, task.ref_width - 1 - match_x});
   const std::int64_t count = (right - left + 1) * stride;
   for (std::int64_t dy = top; dy <= bottom; ++dy) {
-    const float* from = task.values + ((match_y + dy) * task.ref_width + match_x + left) * stride;
+    const float* from = task.values + ((match_row + dy) * task.ref_width + match_x + left) * stride;
     float* to = sums + ((y + dy - first) * task.width + x + left) * stride;
     for (std::int64_t i = 0; i < count; ++i) to[i] += weight * from[i];
   }

@@ -7,14 +7,14 @@ namespace petsgan {
 
 struct FoldTask {
   std::int64_t height, width;          // of the result
-  std::int64_t ref_height, ref_width;  // of the reference
+  std::int64_t ref_height, ref_width;  // of one reference image
   std::int64_t channels;               // value channels
   std::int64_t radius;                 // window = 2 * radius + 1
   bool normalize;                      // divide by the votes, not by the patch count
-  const float* values;                 // [ref_height][ref_width][channels + 1], the last is 1
-  const std::int32_t* index;           // [height][width]
-  const float* weight;                 // [height][width]
-  float* out;                          // [channels][height][width]
+  const float* values;        // [images][ref_height][ref_width][channels + 1], the last is 1
+  const std::int32_t* index;  // [height][width]
+  const float* weight;        // [height][width]
+  float* out;                 // [channels][height][width]
 };
 
 // Averages the rows [first, last) of the result. `scratch` has width * (channels + 1) floats for

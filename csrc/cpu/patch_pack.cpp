@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cpu/patch_similarity.h"
+#include "cpu/similarity/kernel.h"
 #include "petsgan/errors.h"
 
 namespace petsgan {
@@ -18,9 +18,9 @@ constexpr double kMinNorm = 1e-12;
   const float* end = map.features + map.channels * plane;
   const float* found = std::find_if(map.features, end, [](float x) { return !std::isfinite(x); });
   const std::int64_t at = found - map.features;
-  const std::string index =
-      (image < 0 ? "" : std::to_string(image) + ", ") + std::to_string(at / plane) + ", " +
-      std::to_string(at % plane / map.width) + ", " + std::to_string(at % map.width);
+  const std::string index = std::to_string(image) + ", " + std::to_string(at / plane) + ", " +
+                            std::to_string(at % plane / map.width) + ", " +
+                            std::to_string(at % map.width);
   const std::string value = std::isnan(*found) ? "nan" : *found > 0 ? "inf" : "-inf";
   throw InputError(name + " must be finite, got " + value + " at index [" + index + "]");
 }

@@ -15,8 +15,7 @@ struct FeatureMap {
 
 // The power of two that brings the largest magnitude of the map into [1, 2) (1 for a map of zeros).
 // Cosines do not change, and no product of features can overflow. Throws InputError that starts
-// with `name` and gives the first index where a feature is not finite; `image` leads that index
-// where it is not negative.
+// with `name` and gives the first index where a feature is not finite, `image` leading.
 float normalizing_scale(const FeatureMap& map, const std::string& name, std::int64_t image);
 
 // For every pixel 1 / max(norm of its patch, 1e-12), for features multiplied by `scale`; the bound

@@ -2,30 +2,25 @@
 
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "cpu/patch_pack.h"
-#include "cpu/simd.h"
 #include "petsgan/errors.h"
 
 namespace petsgan {
 namespace {
 
-const SimilarityKernel& kernel_for(SimdLevel level) {
-#ifdef PETSGAN_X86_KERNELS
-  if (level == SimdLevel::kAvx512) return kSimilarityAvx512;
-  if (level == SimdLevel::kAvx2) return kSimilarityAvx2;
-#endif
-  (void)level;
-  return kSimilarityPortable;
-}
-
 void check(const PatchReference::Shape& shape, std::int64_t window) {
-  if (shape.channels < 1 || shape.value_channels < 1 || shape.height < 1 || shape.width < 1) {
+  if (shape.images < 1 || shape.channels < 1 || shape.value_channels < 1 || shape.height < 1 ||
+      shape.width < 1) {
     throw ShapeError("PatchReference: features and values must not be empty");
   }
-  if (shape.height > std::numeric_limits<std::int32_t>::max() / shape.width) {
+  constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max();
+  if (shape.height > kMaxPixels / shape.width ||
+      shape.images > kMaxPixels / (shape.height * shape.width)) {
     throw ShapeError("PatchReference: features must have fewer than 2^31 pixels, got " +
-                     std::to_string(shape.height) + " x " + std::to_string(shape.width));
+                     std::to_string(shape.images) + " x " + std::to_string(shape.height) + " x " +
+                     std::to_string(shape.width));
   }
   if (window < 1 || window % 2 == 0) {
     throw ConfigError("PatchReference: window must be an odd integer of at least 1, got " +
@@ -33,15 +28,12 @@ void check(const PatchReference::Shape& shape, std::int64_t window) {
   }
 }
 
-std::vector<float> interleave_with_one(const FeatureMap& map) {
+void append_interleaved_with_one(const FeatureMap& map, std::vector<float>& out) {
   const std::int64_t plane = map.height * map.width;
-  std::vector<float> out(static_cast<std::size_t>(plane * (map.channels + 1)));
-  float* to = out.data();
   for (std::int64_t i = 0; i < plane; ++i) {
-    for (std::int64_t c = 0; c < map.channels; ++c) *to++ = map.features[c * plane + i];
-    *to++ = 1.0F;
+    for (std::int64_t c = 0; c < map.channels; ++c) out.push_back(map.features[c * plane + i]);
+    out.push_back(1.0F);
   }
-  return out;
 }
 
 }  // namespace
@@ -49,18 +41,24 @@ std::vector<float> interleave_with_one(const FeatureMap& map) {
 PatchReference::PatchReference(const Shape& shape, std::int64_t window, const float* features,
                                const float* values) {
   check(shape, window);
-  const FeatureMap map{shape.channels, shape.height, shape.width, features};
-  const FeatureMap value_map{shape.value_channels, shape.height, shape.width, values};
-  const float scale = normalizing_scale(map, "PatchReference: features", -1);
-  normalizing_scale(value_map, "PatchReference: values", -1);  // for its check
   auto packed = std::make_unique<PackedReference>();
   packed->shape = shape;
   packed->radius = window / 2;
-  packed->kernel = &kernel_for(simd_level());
-  packed->keys = AlignedBuffer<float>(shape.channels * shape.height * shape.width);
-  pack_keys(map, scale, packed->kernel->max_tile, packed->keys.data());
-  packed->key_scale = inverse_patch_norms(map, packed->radius, scale);
-  packed->values = interleave_with_one(value_map);
+  packed->kernel = &similarity_kernel();
+  packed->keys = AlignedBuffer<float>(shape.images * packed->key_floats());
+  for (std::int64_t image = 0; image < shape.images; ++image) {
+    const FeatureMap map{shape.channels, shape.height, shape.width,
+                         features + image * packed->key_floats()};
+    const FeatureMap value_map{shape.value_channels, shape.height, shape.width,
+                               values + image * shape.value_channels * packed->plane()};
+    const float scale = normalizing_scale(map, "PatchReference: features", image);
+    normalizing_scale(value_map, "PatchReference: values", image);  // for its check
+    pack_keys(map, scale, packed->kernel->max_tile,
+              packed->keys.data() + image * packed->key_floats());
+    const std::vector<float> inverse = inverse_patch_norms(map, packed->radius, scale);
+    packed->key_scale.insert(packed->key_scale.end(), inverse.begin(), inverse.end());
+    append_interleaved_with_one(value_map, packed->values);
+  }
   packed_ = std::move(packed);
 }
 

@@ -48,6 +48,7 @@ PYBIND11_MODULE(_core, module) {
   module.doc() = "CPU kernels of petsgan_sdk; call them through petsgan_sdk.kernels.";
   py::register_local_exception_translator(translate);
   module.def("build_info", &build_info);
+  module.def("multiply_add_peak", &petsgan::multiply_add_peak);
   petsgan::python::register_noise(module);
   petsgan::python::register_patch_transfer(module);
   petsgan::python::register_texture_transfer(module);

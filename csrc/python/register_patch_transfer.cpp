@@ -11,14 +11,15 @@ namespace {
 
 PatchReference make_reference(const py::array& features, const py::array& values,
                               std::int64_t window) {
-  const float* feature_data = checked_data<float>(features, 3, "PatchReference: features");
-  const float* value_data = checked_data<float>(values, 3, "PatchReference: values");
-  if (features.shape(1) != values.shape(1) || features.shape(2) != values.shape(2)) {
-    throw ShapeError("PatchReference: values must have the height and width of features, " +
+  const float* feature_data = checked_data<float>(features, 4, "PatchReference: features");
+  const float* value_data = checked_data<float>(values, 4, "PatchReference: values");
+  if (features.shape(0) != values.shape(0) || features.shape(2) != values.shape(2) ||
+      features.shape(3) != values.shape(3)) {
+    throw ShapeError("PatchReference: values must have the images, height and width of features, " +
                      describe_shape(features) + ", got " + describe_shape(values));
   }
-  const PatchReference::Shape shape{features.shape(0), values.shape(0), features.shape(1),
-                                    features.shape(2)};
+  const PatchReference::Shape shape{features.shape(1), values.shape(1), features.shape(2),
+                                    features.shape(3), features.shape(0)};
   py::gil_scoped_release release;
   return PatchReference(shape, window, feature_data, value_data);
 }

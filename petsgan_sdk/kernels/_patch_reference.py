@@ -15,13 +15,15 @@ __all__ = ["PatchReference"]
 
 
 class PatchReference:
-    """Features and values of the training image, ready to be searched.
+    """Features and values of one or several images, ready to be searched.
 
     Immutable, and safe to share between threads. Both arrays are copied.
 
     Args:
-        features: `[C, h, w]` float32, finite; what patches are compared by.
-        values: `[V, h, w]` float32, finite; what patches of the result are made of.
+        features: `[C, h, w]`, or `[R, C, h, w]` for R images, float32, finite; what patches are
+            compared by. No patch reaches from one image into another.
+        values: `[V, h, w]` or `[R, V, h, w]` float32, finite; what patches of the result are made
+            of.
         window: Side of a patch in pixels, odd. Patches reach over the border, where features are 0.
 
     Raises:
@@ -46,19 +48,19 @@ class PatchReference:
         if not isinstance(window, (int, np.integer)) or window < 1 or window % 2 == 0:
             message = f"{op}: window must be an odd integer of at least 1, got {window!r}"
             raise ConfigError(message)
-        check_array(features, name=f"{op}: features", axes="C, h, w")
-        check_array(values, name=f"{op}: values", axes="V, h, w")
+        images = "R, " if getattr(features, "ndim", 3) == 4 else ""
+        check_array(features, name=f"{op}: features", axes=f"{images}C, h, w")
+        check_array(values, name=f"{op}: values", axes=f"{images}V, h, w")
         if 0 in features.shape or 0 in values.shape:
             message = (
                 f"{op}: features and values must not be empty, "
                 f"got shapes {features.shape} and {values.shape}"
             )
             raise ShapeError(message)
-        if features.shape[1:] != values.shape[1:]:
-            message = (
-                f"{op}: values must have shape [V, {features.shape[1]}, {features.shape[2]}] "
-                f"like features, got {values.shape}"
-            )
+        *count, _, height, width = features.shape
+        if [*count, height, width] != [*values.shape[:-3], *values.shape[-2:]]:
+            expected = ", ".join(map(str, [*count, "V", height, width]))
+            message = f"{op}: values must have shape [{expected}] like features, got {values.shape}"
             raise ShapeError(message)
         check_finite(features, name=f"{op}: features")
         check_finite(values, name=f"{op}: values")
@@ -72,8 +74,17 @@ class PatchReference:
         set_once("values", values)
         set_once("window", window)
         core = _backend.core()
-        packed: Any = None if core is None else core.PatchReference(features, values, window=window)
+        packed: Any = None
+        if core is not None:
+            packed = core.PatchReference(
+                _with_images(features), _with_images(values), window=window
+            )
         set_once("_packed", packed)
+
+    @property
+    def channels(self) -> int:
+        """Feature channels C."""
+        return self.features.shape[-3]
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: threads may be reading."""
@@ -86,6 +97,10 @@ class PatchReference:
             f"PatchReference(features={self.features.shape}, values={self.values.shape}, "
             f"window={self.window})"
         )
+
+
+def _with_images(array: NDArray[np.float32]) -> NDArray[np.float32]:
+    return array if array.ndim == 4 else array[None]
 
 
 def _read_only_copy(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,7 +28,8 @@ class PatchTransfer:
     values: NDArray[np.float32]
     """`[N, V, h, w]` float32, overlapping reference patches averaged."""
     index: NDArray[np.int32]
-    """`[N, h, w]` int32, y * w_reference + x of the best match of each patch's centre."""
+    """`[N, h, w]` int32, (image * h_reference + y) * w_reference + x of the best match of each
+    patch's centre; the image is 0 where there is only one."""
     weight: NDArray[np.float32]
     """`[N, h, w]` float32 in (0, 1], the softmax of the best match."""
 
@@ -75,7 +76,7 @@ def patch_transfer(
     """
     name = "patch_transfer: query"
     check_array(query, name=name, axes="N, C, h, w")
-    channels = reference.features.shape[0]
+    channels = reference.channels
     if query.shape[1] != channels or 0 in query.shape[2:]:
         message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
         raise ShapeError(message)

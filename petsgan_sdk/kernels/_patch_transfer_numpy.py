@@ -33,8 +33,8 @@ def patch_transfer(
 
     Args:
         query: `[N, C, h, w]` float32.
-        features: `[C, h', w']` float32.
-        values: `[V, h', w']` float32.
+        features: `[C, h', w']` or `[R, C, h', w']` float32.
+        values: `[V, h', w']` or `[R, V, h', w']` float32.
         window: Side of a patch, odd.
         temperature: Of the softmax; 0 means weight 1.
         normalize: Divide by the weights that voted instead of the patch count.
@@ -43,7 +43,8 @@ def patch_transfer(
         Values `[N, V, h, w]`, index `[N, h, w]`, weight `[N, h, w]`.
     """
     batch, _, height, width = query.shape
-    out = np.zeros((batch, values.shape[0], height, width), dtype=np.float32)
+    features, values = (a[None] if a.ndim == 3 else a for a in (features, values))
+    out = np.zeros((batch, values.shape[1], height, width), dtype=np.float32)
     index = np.zeros((batch, height, width), dtype=np.int32)
     weight = np.zeros((batch, height, width), dtype=np.float32)
     for n in range(batch):
@@ -60,24 +61,27 @@ def _match(
 ) -> tuple[NDArray[Any], _Float]:
     """Index of the best reference patch of every query patch, and its softmax weight."""
     height, width = query.shape[1:]
-    ref_height, ref_width = features.shape[1:]
+    ref_height, ref_width = features.shape[2:]
     query_scale = _inverse_norms(query, window)
-    feature_scale = _inverse_norms(features, window)
     best = np.full((height, width), -np.inf)
     index = np.zeros((height, width), dtype=np.int64)
     total = np.zeros((height, width))
-    for delta in range(-(height - 1), ref_height):
+    for image, diagonal in np.ndindex(len(features), height + ref_height - 1):
+        delta = diagonal - (height - 1)
+        if diagonal == 0:
+            feature_scale = _inverse_norms(features[image], window)
         first, last = max(0, -delta), min(height, ref_height - delta)
         rows, ref_rows = slice(first, last), slice(first + delta, last + delta)
         # [pair, reference column, query column]
-        products = np.moveaxis(features[:, ref_rows], 0, -1) @ np.moveaxis(query[:, rows], 0, 1)
+        products = np.moveaxis(features[image, :, ref_rows], 0, -1) @ np.moveaxis(
+            query[:, rows], 0, 1
+        )
         cosine = _box_sum(_diagonal_sum(products, window), window, axis=0)
         cosine *= feature_scale[ref_rows][:, :, None] * query_scale[rows][:, None, :]
         top = cosine.max(axis=1)
-        columns = (
-            cosine.argmax(axis=1) + np.arange(first + delta, last + delta)[:, None] * ref_width
-        )
-        index[rows] = np.where(top > best[rows], columns, index[rows])
+        centres = np.arange(first + delta, last + delta)[:, None] + image * ref_height
+        centres = cosine.argmax(axis=1) + centres * ref_width
+        index[rows] = np.where(top > best[rows], centres, index[rows])
         new_best = np.maximum(best[rows], top)
         if temperature > 0:
             total[rows] *= np.exp((best[rows] - new_best) / temperature)
@@ -117,9 +121,9 @@ def _average(
 ) -> _Float:
     """Lay the matched value patches over each other and average them."""
     height, width = index.shape
-    ref_height, ref_width = values.shape[1:]
+    ref_height, ref_width = values.shape[2:]
     radius = window // 2
-    numerator = np.zeros((values.shape[0], height, width))
+    numerator = np.zeros((values.shape[1], height, width))
     votes = np.zeros((height, width))
     for dy in range(-radius, radius + 1):
         for dx in range(-radius, radius + 1):
@@ -128,11 +132,14 @@ def _average(
             x = np.arange(max(0, -dx), min(width, width - dx))[None, :]
             if y.size == 0 or x.size == 0:
                 continue
-            source_y, source_x = index[y, x] // ref_width + dy, index[y, x] % ref_width + dx
+            row, source_x = np.divmod(index[y, x], ref_width)
+            image, source_y = np.divmod(row, ref_height)
+            source_y, source_x = source_y + dy, source_x + dx
             inside = (source_y >= 0) & (source_y < ref_height)
             inside &= (source_x >= 0) & (source_x < ref_width)
             share = np.where(inside, weight[y, x], 0.0)
-            source = values[:, source_y.clip(0, ref_height - 1), source_x.clip(0, ref_width - 1)]
+            source_y, source_x = source_y.clip(0, ref_height - 1), source_x.clip(0, ref_width - 1)
+            source = np.moveaxis(values[image, :, source_y, source_x], -1, 0)
             numerator[:, y + dy, x + dx] += share * source
             votes[y + dy, x + dx] += share if normalize else 1.0
     return numerator / votes

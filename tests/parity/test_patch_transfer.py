@@ -69,6 +69,21 @@ def test_against_the_dense_form(backend, temperature, shape):
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("temperature", [0.01, 0.0])
+@pytest.mark.parametrize("window", [1, 7])
+def test_several_reference_images(backend, temperature, window):
+    """As if their patches stood in one list; none reaches into the next image."""
+    rng = np.random.default_rng(3)
+    query = rng.standard_normal((2, 5, 9, 18)).astype(np.float32)
+    features = rng.standard_normal((3, 5, 7, 10)).astype(np.float32)
+    values = rng.uniform(-1, 1, (3, 2, 7, 10)).astype(np.float32)
+    reference = kernels.PatchReference(features, values, window=window)
+    result = kernels.patch_transfer(query, reference, temperature=temperature, backend=backend)
+    assert len(np.unique(result.index // 70)) == 3
+    check_against_dense(query, reference, result, temperature=temperature, normalize=True)
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_image_like_features(backend):
     # Smooth, non-negative and nearly equal neighbours: close cosines, many terms in the softmax.
     y, x = np.mgrid[0:24, 0:28] / 24

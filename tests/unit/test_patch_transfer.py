@@ -144,6 +144,20 @@ def test_reference_that_is_not_finite(name):
         kernels.PatchReference(**arrays)
 
 
+@pytest.mark.parametrize(
+    ("features", "values", "match"),
+    [
+        ((2, 3, 4, 5), (3, 4, 5), r"values must have shape \[R, V, h, w\], got \(3, 4, 5\)"),
+        ((2, 3, 4, 5), (3, 3, 4, 5), r"shape \[2, V, 4, 5\] like features, got \(3, 3, 4, 5\)"),
+        ((3, 4, 5), (3, 4, 6), r"shape \[V, 4, 5\] like features, got \(3, 4, 6\)"),
+        ((0, 3, 4, 5), (0, 3, 4, 5), "must not be empty"),
+    ],
+)
+def test_reference_whose_parts_do_not_fit(features, values, match):
+    with pytest.raises(ShapeError, match=match):
+        kernels.PatchReference(np.ones(features, np.float32), np.ones(values, np.float32))
+
+
 @backends
 @pytest.mark.parametrize(
     ("query", "error", "match"),

@@ -5,12 +5,15 @@
 #include <cstdint>
 #include <memory>
 
+#include "petsgan/executor.h"
+
 namespace petsgan {
 
 struct PackedReference;  // private layout, depends on the instruction set in use
 
-// Features [channels, height, width] and values [value_channels, height, width] of the training
-// image, float32 and C-contiguous, checked and packed once. Immutable; may be shared by threads.
+// Features [images, channels, height, width] and values [images, value_channels, height, width] of
+// what is searched, float32 and C-contiguous, checked and packed once. A patch never reaches from
+// one image into another. Immutable; may be shared by threads.
 class PatchReference {
  public:
   struct Shape {
@@ -18,6 +21,7 @@ class PatchReference {
     std::int64_t value_channels = 0;
     std::int64_t height = 0;
     std::int64_t width = 0;
+    std::int64_t images = 1;
   };
 
   // `window` is the odd side of a patch in pixels. Throws ShapeError for an empty reference,
@@ -44,15 +48,16 @@ struct PatchQuery {
 };
 
 struct PatchTransferOptions {
-  double temperature = 0.01;  // of the softmax, >= 0; 0 means that every weight is 1
-  bool normalize = true;      // divide by the weights that voted, not by the patch count
-  int threads = 1;            // at most this many; the result does not depend on it
+  double temperature = 0.01;     // of the softmax, >= 0; 0 means that every weight is 1
+  bool normalize = true;         // divide by the weights that voted, not by the patch count
+  int threads = 1;               // at most this many; the result does not depend on it
+  Executor* executor = nullptr;  // of the caller, used instead of own threads
 };
 
 // All C-contiguous, owned by the caller.
 struct PatchTransferOutput {
   float* values = nullptr;        // [batch, value_channels, height, width]
-  std::int32_t* index = nullptr;  // [batch, height, width], y * width + x of the reference
+  std::int32_t* index = nullptr;  // [batch, height, width], (image * height + y) * width + x
   float* weight = nullptr;        // [batch, height, width], in (0, 1]
 };
 

@@ -1,4 +1,4 @@
 #define PETSGAN_LANES 4
 #define PETSGAN_MAX_TILE 6
 #define PETSGAN_KERNEL kSimilarityPortable
-#include "cpu/patch_similarity_impl.h"
+#include "cpu/similarity/sweep.h"

@@ -2,4 +2,4 @@
 #define PETSGAN_LANES 8
 #define PETSGAN_MAX_TILE 6
 #define PETSGAN_KERNEL kSimilarityAvx2
-#include "cpu/patch_similarity_impl.h"
+#include "cpu/similarity/sweep.h"

@@ -2,4 +2,4 @@
 #define PETSGAN_LANES 16
 #define PETSGAN_MAX_TILE 12
 #define PETSGAN_KERNEL kSimilarityAvx512
-#include "cpu/patch_similarity_impl.h"
+#include "cpu/similarity/sweep.h"

@@ -12,7 +12,7 @@ namespace petsgan {
 struct MatchState {
   float* best;
   float* sum;           // of exp2((score - best) * steepness)
-  std::int32_t* index;  // y * key_width + x
+  std::int32_t* index;  // first_index + y * key_width + x
 };
 
 struct SimilarityTask {
@@ -26,6 +26,7 @@ struct SimilarityTask {
   const float* steepness;       // [query_height][padded_width], log2(e) / temperature / norm
   const float* cutoff;          // same shape: scores this far below the best are not summed
   bool soft;                    // false: only best and index are wanted
+  std::int64_t first_index;     // of the keys' image
   std::int64_t first_diagonal;  // key row - query row
   std::int64_t last_diagonal;   // exclusive
   MatchState state;
@@ -41,7 +42,12 @@ struct SimilarityKernel {
   // into += from, for `count` queries (a multiple of `lanes`).
   void (*merge)(const MatchState& into, const MatchState& from, const float* steepness,
                 std::int64_t count);
+  // Multiply-adds in registers, `iterations` times the same fixed number, which it returns.
+  std::int64_t (*multiply_add_loop)(std::int64_t iterations);
 };
+
+// The fastest that this build and this machine have; see simd_level().
+const SimilarityKernel& similarity_kernel();
 
 // Score of a query that no key has been compared with. Far below any score, yet differences to it
 // stay finite.
