@@ -75,9 +75,9 @@ PatchMatcher::PatchMatcher(std::int64_t height, std::int64_t width,
       states_(2 * size_ * num_chunks()),
       indices_(size_ * num_chunks()),
       scratch_([this] {
-        return std::make_unique<Scratch>(
-            Scratch{AlignedBuffer<float>(kernel_.scratch_size(task_)),
-                    std::vector<const float*>(static_cast<std::size_t>(2 * task_.radius + 4))});
+        return std::make_unique<Scratch>(Scratch{
+            AlignedBuffer<float>(kernel_.scratch_size(task_)),
+            std::vector<const float*>(static_cast<std::size_t>(2 * task_.radius + kernel_.rows))});
       }) {}
 
 void PatchMatcher::match(const FeatureMap& query, std::int64_t image, std::int32_t* index,

@@ -84,7 +84,7 @@ class PatchReference:
     @property
     def channels(self) -> int:
         """Feature channels C."""
-        return self.features.shape[-3]
+        return int(self.features.shape[-3])
 
     def __setattr__(self, name: str, value: object) -> None:
         """Refuse: threads may be reading."""

@@ -31,12 +31,13 @@ struct SimilarityTask {
   std::int64_t last_diagonal;   // exclusive
   MatchState state;
   float* scratch;        // scratch_size() floats, 64-byte aligned, zero at first use
-  const float** planes;  // 2 * radius + 4 pointers of scratch
+  const float** planes;  // 2 * radius + SimilarityKernel::rows pointers of scratch
 };
 
 struct SimilarityKernel {
   std::int64_t lanes;     // queries that one vector holds
   std::int64_t max_tile;  // most key columns in one register tile
+  std::int64_t rows;      // query rows that are finished together
   std::int64_t (*scratch_size)(const SimilarityTask& task);
   void (*run)(const SimilarityTask& task);
   // into += from, for `count` queries (a multiple of `lanes`).

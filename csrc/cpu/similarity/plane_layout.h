@@ -1,9 +1,12 @@
-// Where the planes of one row pair lie in scratch memory.
+// Where the planes of row pairs lie in scratch memory.
 //
-// A plane holds one number for each (key column, query column). Its rows are `step - 1` floats
-// apart, so that one step along the diagonal (key column + 1, query column + 1) is a jump of `step`
-// floats, a multiple of the vector size: a diagonal sum is a strided filter over a flat array.
-// Zeros between and around the rows stand for pixels outside the map.
+// A plane holds one number for each (key column, query column). In the plane of products the rows
+// of all query columns of one key are `stride` floats apart, a multiple of the vector size. What
+// lies between and around them is 0: pixels outside the maps.
+// In a summed plane the rows are `stride - 1` floats apart: a step down a diagonal (next key, next
+// query) is a jump of `stride` floats, so that the vectors of a diagonal are stored aligned. It is
+// loads of other vectors that cross cache lines then, which costs less than stores that do. Between
+// the rows lies anything finite.
 #pragma once
 
 #include "cpu/similarity/kernel.h"
@@ -12,23 +15,24 @@
 namespace petsgan {
 namespace {
 
-constexpr std::int64_t kRows = 4;       // query rows finished together
-constexpr std::int64_t kKeyBlock = 64;  // key columns between two updates of the running sum
+// Query rows that are finished together, by a processor with so many registers.
+constexpr std::int64_t kRows = kLanes == 16 ? 8 : 4;
+constexpr std::int64_t kKeyBlock = 32;  // key columns between two updates of the running sum
+
+constexpr std::int64_t round_up(std::int64_t size) { return (size + kLanes - 1) / kLanes * kLanes; }
 
 struct Layout {
-  std::int64_t step;        // floats from (k, q) to (k + 1, q + 1)
-  std::int64_t row_stride;  // step - 1
-  std::int64_t plane;       // floats of one summed plane
-  std::int64_t margin;      // floats of zeros before and after the product plane
-  std::int64_t ring;        // planes in the ring
+  std::int64_t stride;  // floats from one key to the next in the plane of products
+  std::int64_t plane;   // floats of one summed plane
+  std::int64_t margin;  // floats of zeros before and after the plane of products
+  std::int64_t ring;    // planes in the ring
 
   explicit Layout(const SimilarityTask& task) {
-    const std::int64_t with_zeros = task.query_width + task.radius;
-    const std::int64_t columns = task.padded_width > with_zeros ? task.padded_width : with_zeros;
-    step = (columns + 1 + kLanes - 1) / kLanes * kLanes;
-    row_stride = step - 1;
-    plane = task.key_width * step;
-    margin = task.radius * step;
+    // A vector of a diagonal may begin kLanes - 1 columns before its row, and end so far behind it.
+    const std::int64_t between = task.radius > kLanes ? task.radius : kLanes;
+    stride = round_up(task.query_width + between);
+    plane = task.key_width * stride;
+    margin = task.radius * stride + round_up(task.radius + kLanes);
     ring = 2 * task.radius + kRows;
   }
 };
@@ -36,20 +40,20 @@ struct Layout {
 struct Scratch {
   const float* zeros;  // one plane
   float* products;     // one plane with margins
-  float* ring;
-  float* strip;  // [kRows][kKeyBlock][kLanes] scores
+  float* ring;         // planes
+  float* strip;        // [kRows][kKeyBlock][kLanes] scores
 
   Scratch(const Layout& layout, float* base) {
     zeros = base;
     products = base + layout.plane + layout.margin;
     ring = products + layout.plane + layout.margin;
-    strip = ring + layout.ring * layout.plane;
+    strip = ring + layout.ring * layout.plane + kLanes;
   }
 };
 
 std::int64_t scratch_size(const SimilarityTask& task) {
   const Layout layout(task);
-  return (2 + layout.ring) * layout.plane + 2 * layout.margin + kRows * kKeyBlock * kLanes;
+  return (2 + layout.ring) * layout.plane + 2 * layout.margin + kLanes + kRows * kKeyBlock * kLanes;
 }
 
 }  // namespace

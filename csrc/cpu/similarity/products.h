@@ -51,15 +51,15 @@ void multiply_rows(const SimilarityTask& task, const Layout& layout, std::int64_
   const std::int64_t num_tiles = (task.key_width + PETSGAN_MAX_TILE - 1) / PETSGAN_MAX_TILE;
   for (std::int64_t t = 0; t < num_tiles; ++t) {
     const KeyTile tile = key_tile(t, num_tiles, task.key_width);
-    float* out = products + tile.start * layout.row_stride;
+    float* out = products + tile.start * layout.stride;
     std::int64_t x = 0;
     for (; x + 2 * kLanes <= task.padded_width; x += 2 * kLanes) {
       multiply_for<2>(tile.size)(keys + tile.start * task.channels, query + x * task.channels,
-                                 task.channels, out + x, layout.row_stride);
+                                 task.channels, out + x, layout.stride);
     }
     if (x < task.padded_width) {
       multiply_for<1>(tile.size)(keys + tile.start * task.channels, query + x * task.channels,
-                                 task.channels, out + x, layout.row_stride);
+                                 task.channels, out + x, layout.stride);
     }
   }
 }

@@ -7,6 +7,28 @@
 namespace petsgan {
 namespace {
 
+// The lowest of `count` keys whose score in the strip is `top`, in each lane that has one.
+IntVec find(const float* strip, Vec top, std::int64_t count) {
+  constexpr std::int64_t kChains = 4;  // that do not wait for each other
+  const IntVec none = splat_int(0x7FFFFFFF);
+  IntVec found[kChains] = {none, none, none, none};
+  std::int64_t k = count - 1;
+  for (; (k + 1) % kChains != 0; --k) {
+    found[0] = load(strip + k * kLanes) == top ? splat_int(static_cast<std::int32_t>(k)) : found[0];
+  }
+  IntVec key = splat_int(static_cast<std::int32_t>(k));
+  for (; k >= 0; k -= kChains, key -= static_cast<std::int32_t>(kChains)) {
+#pragma GCC unroll 4
+    for (std::int32_t chain = 0; chain < kChains; ++chain) {
+      const IntVec here = key - chain;
+      found[chain] = load(strip + (k - chain) * kLanes) == top ? here : found[chain];
+    }
+  }
+  const IntVec low = found[0] < found[1] ? found[0] : found[1];
+  const IntVec high = found[2] < found[3] ? found[2] : found[3];
+  return low < high ? low : high;
+}
+
 // Takes the scores of `count` keys from the strip into the running state of one query vector.
 void update(const SimilarityTask& task, std::int64_t at, const float* strip, Vec top,
             std::int64_t count, std::int64_t first_key) {
@@ -14,13 +36,8 @@ void update(const SimilarityTask& task, std::int64_t at, const float* strip, Vec
   if (!any_greater(top, best - load(task.cutoff + at))) return;
   const Vec new_best = max(best, top);
   if (any_greater(top, best)) {
-    const IntVec improved = top > best;
-    IntVec index = load(task.state.index + at);
-    for (std::int64_t k = count - 1; k >= 0; --k) {
-      const IntVec here = (load(strip + k * kLanes) == top) & improved;
-      index = here ? splat_int(static_cast<std::int32_t>(first_key + k)) : index;
-    }
-    store(task.state.index + at, index);
+    const IntVec here = find(strip, top, count) + static_cast<std::int32_t>(first_key);
+    store(task.state.index + at, top > best ? here : load(task.state.index + at));
     store(task.state.best + at, new_best);
   }
   if (!task.soft) return;

@@ -14,7 +14,7 @@
 namespace petsgan {
 namespace {
 
-// Finishes `rows` <= 4 neighbouring row pairs, the first of them (query_row, key_row).
+// Finishes `rows` <= kRows neighbouring row pairs, the first of them (query_row, key_row).
 template <typename VerticalSum>
 void score_rows(const SimilarityTask& task, const Layout& layout, const VerticalSum& vertical_sum,
                 std::int64_t query_row, std::int64_t key_row, std::int64_t rows, float* strip) {
@@ -27,11 +27,12 @@ void score_rows(const SimilarityTask& task, const Layout& layout, const Vertical
     for (std::int64_t key = 0; key < task.key_width; key += kKeyBlock) {
       const std::int64_t left = task.key_width - key;
       const std::int64_t count = left < kKeyBlock ? left : kKeyBlock;
-      Vec top[kRows] = {splat(kNoScore), splat(kNoScore), splat(kNoScore), splat(kNoScore)};
+      Vec top[kRows];
+      for (Vec& row : top) row = splat(kNoScore);
       for (std::int64_t k = 0; k < count; ++k) {
         Vec score[kRows];
-        vertical_sum((key + k) * layout.row_stride + x, score);
-#pragma GCC unroll 4
+        vertical_sum((key + k) * (layout.stride - 1) + x, score);
+#pragma GCC unroll 8
         for (std::int64_t r = 0; r < kRows; ++r) {
           score[r] *= splat(scale[r][key + k]);
           top[r] = max(score[r], top[r]);
@@ -59,11 +60,7 @@ void run_diagonal(const SimilarityTask& task, const Layout& layout, const Scratc
       const std::int64_t query_row = first_query + computed;
       float* plane = scratch.ring + computed % layout.ring * layout.plane;
       multiply_rows(task, layout, query_row, query_row + delta, scratch.products);
-      if (radius == 3) {
-        sum_diagonals_7(scratch.products, plane, layout.step, task.key_width);
-      } else {
-        sum_diagonals_any(scratch.products, plane, radius, layout.step, task.key_width);
-      }
+      sum_diagonals(task, scratch.products, plane, layout.stride);
     }
     for (std::int64_t i = 0; i < 2 * radius + kRows; ++i) {
       const std::int64_t pair = t - radius + i;
@@ -92,7 +89,7 @@ void run(const SimilarityTask& task) {
 
 }  // namespace
 
-const SimilarityKernel PETSGAN_KERNEL = {kLanes, PETSGAN_MAX_TILE, scratch_size, run,
+const SimilarityKernel PETSGAN_KERNEL = {kLanes, PETSGAN_MAX_TILE, kRows, scratch_size, run,
                                          merge,  multiply_add_loop};
 
 }  // namespace petsgan

@@ -54,22 +54,33 @@ inline bool any_greater(Vec a, Vec b) {
 #endif
 }
 
-// 2^x for x <= 0, relative error below 2e-7; below 2^-125 it stays there.
+// 2^f, relative error below 2e-7, for |f| <= 1/2.
+inline Vec exp2_fraction(Vec f) {
+  Vec p = splat(1.326472457512767e-3F);
+  p = p * f + 9.671513609103899e-3F;
+  p = p * f + 5.550733759328655e-2F;
+  p = p * f + 2.402224206907859e-1F;
+  p = p * f + 6.931469775846277e-1F;
+  return p * f + 1.0F;
+}
+
+// 2^x for x <= 0, relative error below 2e-7. What is below 2^-125 may come out as anything from 0
+// to that.
 inline Vec exp2_nonpositive(Vec x) {
+#if PETSGAN_LANES == 16
+  const __m512 f =
+      _mm512_maskz_reduce_ps(0xFFFF, (__m512)x, 0);  // what is left after rounding to an integer
+  const __m512 whole = (__m512)(x - (Vec)f);
+  return (Vec)_mm512_maskz_scalef_ps(0xFFFF, (__m512)exp2_fraction((Vec)f), whole);
+#else
   const Vec magic = splat(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
   x = max(x, splat(-125.0F));
   const Vec shifted = x + magic;
-  const Vec f = x - (shifted - magic);  // in [-1/2, 1/2]
-  Vec p = splat(1.535336188319500e-4F);
-  p = p * f + 1.339887440266574e-3F;
-  p = p * f + 9.618437357674640e-3F;
-  p = p * f + 5.550332471162809e-2F;
-  p = p * f + 2.402264791363012e-1F;
-  p = p * f + 6.931472028550421e-1F;
-  p = p * f + 1.0F;
+  const Vec p = exp2_fraction(x - (shifted - magic));
   // The low bits of `shifted` are the integer; put it into the exponent.
   typedef std::uint32_t UintVec __attribute__((vector_size(PETSGAN_LANES * 4)));
   return (Vec)((UintVec)p + ((UintVec)shifted << 23));
+#endif
 }
 
 }  // namespace
