@@ -20,22 +20,12 @@ struct Parallel {
   void operator()(std::int64_t num_tasks, const std::function<void(std::int64_t task)>& run) const;
 };
 
-// Lends objects of type T, each to one task at a time, and keeps them for the next.
+// Objects of type T that tasks use one after the other: as many as there are tasks at one time.
 template <typename T>
 class ScratchList {
  public:
   explicit ScratchList(std::function<std::unique_ptr<T>()> make) : make_(std::move(make)) {}
 
-  // Calls use(T&) with an object that nobody else has.
-  template <typename Use>
-  void with(const Use& use) {
-    std::unique_ptr<T> item = take();
-    use(*item);
-    const std::lock_guard lock(mutex_);
-    free_.push_back(std::move(item));
-  }
-
- private:
   std::unique_ptr<T> take() {
     {
       const std::lock_guard lock(mutex_);
@@ -48,6 +38,12 @@ class ScratchList {
     return make_();
   }
 
+  void give_back(std::unique_ptr<T> item) {
+    const std::lock_guard lock(mutex_);
+    free_.push_back(std::move(item));
+  }
+
+ private:
   const std::function<std::unique_ptr<T>()> make_;
   std::mutex mutex_;
   std::vector<std::unique_ptr<T>> free_;

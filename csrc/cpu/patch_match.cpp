@@ -8,7 +8,7 @@ namespace petsgan {
 namespace {
 
 constexpr std::int64_t kPairsPerChunk = std::int64_t{1} << 17;
-constexpr std::int64_t kMaxChunks = 16;  // each holds 12 bytes per query
+constexpr std::int64_t kMaxChunks = 32;
 constexpr double kLog2E = 1.4426950408889634;
 
 std::int64_t num_diagonals(const SimilarityTask& task) {
@@ -69,27 +69,28 @@ PatchMatcher::PatchMatcher(std::int64_t height, std::int64_t width,
       task_(make_task(height, width, reference, temperature > 0.0)),
       size_(task_.query_height * task_.padded_width),
       starts_(chunk_diagonals(task_, reference.shape.images)),
-      packed_query_(size_ * task_.channels),
+      packed_query_(height * kernel_.query_row_bytes(task_.channels, task_.padded_width)),
       steepness_(size_),
       cutoff_(size_),
-      states_(2 * size_ * num_chunks()),
-      indices_(size_ * num_chunks()),
+      result_(size_),
       scratch_([this] {
         return std::make_unique<Scratch>(Scratch{
             AlignedBuffer<float>(kernel_.scratch_size(task_)),
             std::vector<const float*>(static_cast<std::size_t>(2 * task_.radius + kernel_.rows))});
-      }) {}
+      }),
+      chunk_matches_([this] { return std::make_unique<Matches>(size_); }) {}
 
 void PatchMatcher::match(const FeatureMap& query, std::int64_t image, std::int32_t* index,
                          float* weight) {
   prepare(query, image);
   parallel_(num_chunks(), [this](std::int64_t chunk) {
-    scratch_.with([this, chunk](Scratch& scratch) { run_chunk(chunk, scratch); });
+    std::unique_ptr<Matches> matches = chunk_matches_.take();
+    std::unique_ptr<Scratch> scratch = scratch_.take();
+    run_chunk(chunk, matches->state(), *scratch);
+    scratch_.give_back(std::move(scratch));
+    merge_in_order(chunk, std::move(matches));
   });
-  for (std::int64_t chunk = 1; chunk < num_chunks(); ++chunk) {
-    kernel_.merge(state(0), state(chunk), steepness_.data(), size_);
-  }
-  const MatchState result = state(0);
+  const MatchState result = result_.state();
   for (std::int64_t y = 0; y < query.height; ++y) {
     for (std::int64_t x = 0; x < query.width; ++x) {
       const std::int64_t at = y * task_.padded_width + x;
@@ -99,20 +100,16 @@ void PatchMatcher::match(const FeatureMap& query, std::int64_t image, std::int32
   }
 }
 
-MatchState PatchMatcher::state(std::int64_t chunk) {
-  float* best = states_.data() + 2 * size_ * chunk;
-  return {best, best + size_, indices_.data() + size_ * chunk};
-}
-
 void PatchMatcher::prepare(const FeatureMap& query, std::int64_t image) {
   const float scale = normalizing_scale(query, "patch_transfer: query", image);
   const std::vector<float> inverse_norms = inverse_patch_norms(query, reference_.radius, scale);
   const double keys = static_cast<double>(reference_.shape.images * reference_.plane());
   // All that is left out weighs less than e^-14 < 1e-6 of the best.
   const double nats = std::log(keys) + 14.0;
+  const std::int64_t row_bytes = kernel_.query_row_bytes(task_.channels, task_.padded_width);
   for (std::int64_t y = 0; y < query.height; ++y) {
-    pack_query_row(query, scale, y, kernel_.lanes, task_.padded_width,
-                   packed_query_.data() + y * task_.padded_width * task_.channels);
+    kernel_.pack_query_row(query, scale, y, task_.padded_width,
+                           packed_query_.data() + y * row_bytes);
     for (std::int64_t x = 0; x < query.width; ++x) {
       const double inverse =
           static_cast<double>(inverse_norms[static_cast<std::size_t>(y * query.width + x)]);
@@ -122,7 +119,8 @@ void PatchMatcher::prepare(const FeatureMap& query, std::int64_t image) {
       cutoff_.data()[at] = task_.soft ? static_cast<float>(std::min(nats / per_score, 1e30)) : 0.0F;
     }
   }
-  for (std::int64_t chunk = 0; chunk < num_chunks(); ++chunk) reset(state(chunk));
+  reset(result_.state());
+  next_to_merge_ = 0;
 }
 
 // Padding lanes start with a score that nothing beats, so that no update touches them.
@@ -136,25 +134,37 @@ void PatchMatcher::reset(const MatchState& state) const {
   }
 }
 
-void PatchMatcher::run_chunk(std::int64_t chunk, Scratch& scratch) {
+void PatchMatcher::run_chunk(std::int64_t chunk, const MatchState& state, Scratch& scratch) {
+  reset(state);
   const std::int64_t diagonals = num_diagonals(task_);
   const std::int64_t end = starts_[static_cast<std::size_t>(chunk) + 1];
   SimilarityTask task = task_;
   task.query = packed_query_.data();
   task.steepness = steepness_.data();
   task.cutoff = cutoff_.data();
-  task.state = state(chunk);
+  task.state = state;
   task.scratch = scratch.floats.data();
   task.planes = scratch.planes.data();
   for (std::int64_t at = starts_[static_cast<std::size_t>(chunk)]; at < end;) {
     const std::int64_t image = at / diagonals, next = std::min(end, (image + 1) * diagonals);
-    task.keys = reference_.keys.data() + image * reference_.key_floats();
+    task.keys = reference_.keys.data() + image * reference_.image_bytes();
     task.key_scale = reference_.key_scale.data() + image * reference_.plane();
     task.first_index = image * reference_.plane();
     task.first_diagonal = at - image * diagonals - (task.query_height - 1);
     task.last_diagonal = next - image * diagonals - (task.query_height - 1);
     kernel_.run(task);
     at = next;
+  }
+}
+
+// Sums of floats depend on their order, so chunks are merged in theirs, not as they happen to end.
+void PatchMatcher::merge_in_order(std::int64_t chunk, std::unique_ptr<Matches> matches) {
+  const std::lock_guard lock(merge_mutex_);
+  waiting_[chunk] = std::move(matches);
+  for (auto next = waiting_.begin(); next != waiting_.end() && next->first == next_to_merge_;
+       next = waiting_.erase(next), ++next_to_merge_) {
+    kernel_.merge(result_.state(), next->second->state(), steepness_.data(), size_);
+    chunk_matches_.give_back(std::move(next->second));
   }
 }
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/patch_pack.h"
+#include "cpu/feature_map.h"
 #include "petsgan/errors.h"
 
 namespace petsgan {
@@ -44,17 +44,20 @@ PatchReference::PatchReference(const Shape& shape, std::int64_t window, const fl
   auto packed = std::make_unique<PackedReference>();
   packed->shape = shape;
   packed->radius = window / 2;
-  packed->kernel = &similarity_kernel();
-  packed->keys = AlignedBuffer<float>(shape.images * packed->key_floats());
+  packed->kernel = &similarity_kernel(shape.channels);
+  packed->keys = AlignedBuffer<std::byte>(shape.images * packed->image_bytes());
+  const std::int64_t row_bytes = packed->kernel->key_row_bytes(shape.channels, shape.width);
   for (std::int64_t image = 0; image < shape.images; ++image) {
     const FeatureMap map{shape.channels, shape.height, shape.width,
-                         features + image * packed->key_floats()};
+                         features + image * shape.channels * packed->plane()};
     const FeatureMap value_map{shape.value_channels, shape.height, shape.width,
                                values + image * shape.value_channels * packed->plane()};
     const float scale = normalizing_scale(map, "PatchReference: features", image);
     normalizing_scale(value_map, "PatchReference: values", image);  // for its check
-    pack_keys(map, scale, packed->kernel->max_tile,
-              packed->keys.data() + image * packed->key_floats());
+    std::byte* keys = packed->keys.data() + image * packed->image_bytes();
+    for (std::int64_t row = 0; row < shape.height; ++row) {
+      packed->kernel->pack_key_row(map, scale, row, keys + row * row_bytes);
+    }
     const std::vector<float> inverse = inverse_patch_norms(map, packed->radius, scale);
     packed->key_scale.insert(packed->key_scale.end(), inverse.begin(), inverse.end());
     append_interleaved_with_one(value_map, packed->values);

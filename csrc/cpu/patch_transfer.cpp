@@ -6,10 +6,10 @@
 #include <string>
 
 #include "common/aligned_buffer.h"
+#include "cpu/feature_map.h"
 #include "cpu/parallel.h"
 #include "cpu/patch_fold.h"
 #include "cpu/patch_match.h"
-#include "cpu/patch_pack.h"
 #include "cpu/patch_reference.h"
 #include "petsgan/errors.h"
 
@@ -41,9 +41,9 @@ void fold(const FoldTask& task, const Parallel& parallel) {
   ScratchList<Sums> scratch([band_size] { return std::make_unique<Sums>(band_size); });
   parallel(bands, [&](std::int64_t band) {
     const std::int64_t first = band * kFoldRows;
-    scratch.with([&](Sums& sums) {
-      fold_rows(task, first, std::min(task.height, first + kFoldRows), sums.data());
-    });
+    std::unique_ptr<Sums> sums = scratch.take();
+    fold_rows(task, first, std::min(task.height, first + kFoldRows), sums->data());
+    scratch.give_back(std::move(sums));
   });
 }
 

@@ -3,10 +3,11 @@
 
 namespace petsgan {
 
-enum class SimdLevel { kPortable, kAvx2, kAvx512 };
+// In ascending order; each includes the lower ones.
+enum class SimdLevel { kPortable, kAvx2, kAvx512, kAmx };
 
-// The best level that both this build and this machine have. PETSGAN_SIMD=portable|avx2|avx512
-// asks for a lower one; a level that is not here throws ConfigError.
+// The best level that both this build and this machine have. PETSGAN_SIMD=
+// portable|avx2|avx512|amx asks for a lower one; a level that is not here throws ConfigError.
 SimdLevel simd_level();
 
 const char* simd_name(SimdLevel level);

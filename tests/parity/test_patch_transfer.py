@@ -124,9 +124,9 @@ SIMD_SCRIPT = f"""
 import numpy as np
 from petsgan_sdk import kernels
 rng = np.random.default_rng(2)
-for size, window in (((21, 37), 7), ((9, 70), 5)):
-    query = rng.standard_normal((1, 5, *size)).astype(np.float32)
-    arrays = rng.standard_normal((2, 5, 13, 67)).astype(np.float32)
+for size, window, channels in (((21, 37), 7, 5), ((9, 70), 5, 64), ((33, 16), 7, 43)):
+    query = rng.standard_normal((1, channels, *size)).astype(np.float32)
+    arrays = rng.standard_normal((2, channels, 13, 67)).astype(np.float32)
     reference = kernels.PatchReference(arrays[0], arrays[1], window=window)
     fast = kernels.patch_transfer(query, reference, temperature=0.01, backend="cpu")
     twin = kernels.patch_transfer(query, reference, temperature=0.01, backend="numpy")
@@ -138,9 +138,9 @@ print(kernels.build_info()["simd"])
 
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the C++ kernels are not built")
-@pytest.mark.parametrize("simd", ["portable", "avx2", "avx512"])
+@pytest.mark.parametrize("simd", ["portable", "avx2", "avx512", "amx"])
 def test_every_instruction_set(simd):
-    levels = ["portable", "avx2", "avx512"]
+    levels = ["portable", "avx2", "avx512", "amx"]
     if levels.index(simd) > levels.index(kernels.build_info()["simd"]):
         pytest.skip(f"this machine has no {simd}")
     done = subprocess.run(

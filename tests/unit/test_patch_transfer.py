@@ -276,4 +276,4 @@ def test_build_info():
     assert set(info) >= {"version", "compiler", "simd", "threads", "backends"}
     assert info["threads"] >= 1
     if "cpu" in BACKENDS:
-        assert info["simd"] in {"portable", "avx2", "avx512"}
+        assert info["simd"] in {"portable", "avx2", "avx512", "amx"}

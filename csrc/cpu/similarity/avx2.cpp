@@ -2,4 +2,6 @@
 #define PETSGAN_LANES 8
 #define PETSGAN_MAX_TILE 6
 #define PETSGAN_KERNEL kSimilarityAvx2
+#include "cpu/similarity/products_fp32.h"
+// After the products that it uses.
 #include "cpu/similarity/sweep.h"

@@ -2,4 +2,6 @@
 #define PETSGAN_LANES 16
 #define PETSGAN_MAX_TILE 12
 #define PETSGAN_KERNEL kSimilarityAvx512
+#include "cpu/similarity/products_fp32.h"
+// After the products that it uses.
 #include "cpu/similarity/sweep.h"

@@ -3,7 +3,10 @@
 // instruction set.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+
+#include "cpu/feature_map.h"
 
 namespace petsgan {
 
@@ -20,8 +23,8 @@ struct SimilarityTask {
   std::int64_t query_height, query_width, padded_width;  // padded to a multiple of `lanes`
   std::int64_t key_height, key_width;
   std::int64_t radius;          // window = 2 * radius + 1
-  const float* query;           // [query_height][padded_width / lanes][channels][lanes]
-  const float* keys;            // [key_height], then tiles of columns as [channels][tile]
+  const std::byte* query;       // rows as pack_query_row() made them
+  const std::byte* keys;        // rows as pack_key_row() made them
   const float* key_scale;       // [key_height][key_width], 1 / patch norm
   const float* steepness;       // [query_height][padded_width], log2(e) / temperature / norm
   const float* cutoff;          // same shape: scores this far below the best are not summed
@@ -35,9 +38,14 @@ struct SimilarityTask {
 };
 
 struct SimilarityKernel {
-  std::int64_t lanes;     // queries that one vector holds
-  std::int64_t max_tile;  // most key columns in one register tile
-  std::int64_t rows;      // query rows that are finished together
+  std::int64_t lanes;  // queries that one vector holds
+  std::int64_t rows;   // query rows that are finished together
+  // Rows of features times `scale`, in the layout of this kernel. Padding is 0.
+  std::int64_t (*query_row_bytes)(std::int64_t channels, std::int64_t padded_width);
+  void (*pack_query_row)(const FeatureMap& map, float scale, std::int64_t row,
+                         std::int64_t padded_width, std::byte* packed);
+  std::int64_t (*key_row_bytes)(std::int64_t channels, std::int64_t width);
+  void (*pack_key_row)(const FeatureMap& map, float scale, std::int64_t row, std::byte* packed);
   std::int64_t (*scratch_size)(const SimilarityTask& task);
   void (*run)(const SimilarityTask& task);
   // into += from, for `count` queries (a multiple of `lanes`).
@@ -47,27 +55,20 @@ struct SimilarityKernel {
   std::int64_t (*multiply_add_loop)(std::int64_t iterations);
 };
 
-// The fastest that this build and this machine have; see simd_level().
-const SimilarityKernel& similarity_kernel();
+// The fastest for so many channels that this build and this machine have; see simd_level().
+const SimilarityKernel& similarity_kernel(std::int64_t channels);
 
 // Score of a query that no key has been compared with. Far below any score, yet differences to it
 // stay finite.
 constexpr float kNoScore = -1e30F;
 
-// Columns [start, start + size) of a key row, split evenly so that no tile is small.
-struct KeyTile {
-  std::int64_t start, size;
-};
-inline KeyTile key_tile(std::int64_t tile, std::int64_t num_tiles, std::int64_t width) {
-  const std::int64_t size = width / num_tiles;
-  const std::int64_t larger = width % num_tiles;
-  return {tile * size + (tile < larger ? tile : larger), size + (tile < larger ? 1 : 0)};
-}
-
 extern const SimilarityKernel kSimilarityPortable;
 #ifdef PETSGAN_X86_KERNELS
 extern const SimilarityKernel kSimilarityAvx2;
 extern const SimilarityKernel kSimilarityAvx512;
+#endif
+#ifdef PETSGAN_AMX_KERNELS
+extern const SimilarityKernel kSimilarityAmx;
 #endif
 
 }  // namespace petsgan

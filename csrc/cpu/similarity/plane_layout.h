@@ -23,7 +23,7 @@ constexpr std::int64_t round_up(std::int64_t size) { return (size + kLanes - 1) 
 
 struct Layout {
   std::int64_t stride;  // floats from one key to the next in the plane of products
-  std::int64_t plane;   // floats of one summed plane
+  std::int64_t plane;   // floats of one plane
   std::int64_t margin;  // floats of zeros before and after the plane of products
   std::int64_t ring;    // planes in the ring
 
@@ -31,7 +31,7 @@ struct Layout {
     // A vector of a diagonal may begin kLanes - 1 columns before its row, and end so far behind it.
     const std::int64_t between = task.radius > kLanes ? task.radius : kLanes;
     stride = round_up(task.query_width + between);
-    plane = task.key_width * stride;
+    plane = (task.key_width + 15) / 16 * 16 * stride;  // a product may write rows of zeros more
     margin = task.radius * stride + round_up(task.radius + kLanes);
     ring = 2 * task.radius + kRows;
   }

@@ -1,5 +1,5 @@
-// The body of every <instruction set>.cpp, which defines PETSGAN_LANES, PETSGAN_MAX_TILE and
-// PETSGAN_KERNEL first. Everything has internal linkage (see vector.h).
+// The body of every <instruction set>.cpp, which defines PETSGAN_LANES and PETSGAN_KERNEL, and
+// includes the header of its products first. Everything has internal linkage (see vector.h).
 //
 // Lanes are neighbouring queries of one row; the loops run over keys, so that maximum, sum and
 // index are plain vector operations. For one diagonal (key row - query row is fixed) the row pairs
@@ -8,7 +8,7 @@
 // go at once into the running maximum and sum.
 #include "cpu/similarity/box_sums.h"
 #include "cpu/similarity/peak.h"
-#include "cpu/similarity/products.h"
+#include "cpu/similarity/plane_layout.h"
 #include "cpu/similarity/running_softmax.h"
 
 namespace petsgan {
@@ -80,6 +80,7 @@ void run_diagonal(const SimilarityTask& task, const Layout& layout, const Scratc
 }
 
 void run(const SimilarityTask& task) {
+  [[maybe_unused]] const ProductUnit unit;
   const Layout layout(task);
   const Scratch scratch(layout, task.scratch);
   for (std::int64_t delta = task.first_diagonal; delta < task.last_diagonal; ++delta) {
@@ -89,7 +90,8 @@ void run(const SimilarityTask& task) {
 
 }  // namespace
 
-const SimilarityKernel PETSGAN_KERNEL = {kLanes, PETSGAN_MAX_TILE, kRows, scratch_size, run,
-                                         merge,  multiply_add_loop};
+const SimilarityKernel PETSGAN_KERNEL = {
+    kLanes,       kRows, query_row_bytes, pack_query_row,   key_row_bytes, pack_key_row,
+    scratch_size, run,   merge,           multiply_add_loop};
 
 }  // namespace petsgan

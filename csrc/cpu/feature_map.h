@@ -1,4 +1,4 @@
-// Feature maps in the layouts that the similarity kernels read, and the norms of their patches.
+// Feature maps: their scale, and the norms of their patches.
 #pragma once
 
 #include <cstdint>
@@ -21,12 +21,5 @@ float normalizing_scale(const FeatureMap& map, const std::string& name, std::int
 // For every pixel 1 / max(norm of its patch, 1e-12), for features multiplied by `scale`; the bound
 // is in units of the features as they came.
 std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radius, float scale);
-
-// To [height][padded_width / lanes][channels][lanes], zeros in the padding, one row at a time.
-void pack_query_row(const FeatureMap& map, float scale, std::int64_t row, std::int64_t lanes,
-                    std::int64_t padded_width, float* packed);
-
-// To [height], then tiles of at most `max_tile` columns as [channels][tile].
-void pack_keys(const FeatureMap& map, float scale, std::int64_t max_tile, float* packed);
 
 }  // namespace petsgan

@@ -1,10 +1,9 @@
-#include "cpu/patch_pack.h"
+#include "cpu/feature_map.h"
 
 #include <algorithm>
 #include <cmath>
 #include <cstring>
 
-#include "cpu/similarity/kernel.h"
 #include "petsgan/errors.h"
 
 namespace petsgan {
@@ -82,30 +81,6 @@ std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radiu
     return static_cast<float>(1.0 / std::max(std::sqrt(sum), bound));
   });
   return result;
-}
-
-void pack_query_row(const FeatureMap& map, float scale, std::int64_t row, std::int64_t lanes,
-                    std::int64_t padded_width, float* packed) {
-  for (std::int64_t x = 0; x < padded_width; x += lanes) {
-    const std::int64_t used = std::min(lanes, map.width - x);
-    for (std::int64_t c = 0; c < map.channels; ++c, packed += lanes) {
-      const float* from = map.features + (c * map.height + row) * map.width + x;
-      for (std::int64_t i = 0; i < lanes; ++i) packed[i] = i < used ? from[i] * scale : 0.0F;
-    }
-  }
-}
-
-void pack_keys(const FeatureMap& map, float scale, std::int64_t max_tile, float* packed) {
-  const std::int64_t num_tiles = (map.width + max_tile - 1) / max_tile;
-  for (std::int64_t y = 0; y < map.height; ++y) {
-    for (std::int64_t t = 0; t < num_tiles; ++t) {
-      const KeyTile tile = key_tile(t, num_tiles, map.width);
-      for (std::int64_t c = 0; c < map.channels; ++c) {
-        const float* from = map.features + (c * map.height + y) * map.width + tile.start;
-        for (std::int64_t i = 0; i < tile.size; ++i) *packed++ = from[i] * scale;
-      }
-    }
-  }
 }
 
 }  // namespace petsgan
