@@ -4,6 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 def build_info() -> dict[str, Any]: ...
+def multiply_add_peak() -> float: ...
 def normal_noise(
     shape: tuple[int, int, int, int],
     *,

@@ -52,21 +52,24 @@ void sum_diagonals(const SimilarityTask& task, const float* in, float* out, std:
   }
 }
 
-// kRows rows of patch products at one place, from the planes of kRows + 6 row pairs.
+// Rows (4 or 8) of patch products at one place, from the planes of Rows + 6 row pairs.
+template <int Rows>
 struct VerticalSum7 {
+  static constexpr int kCount = Rows;
   const float* const* planes;
-  void operator()(std::int64_t at, Vec out[kRows]) const {
+
+  void operator()(std::int64_t at, Vec out[Rows]) const {
     const auto plane = [&](int i) { return load(planes[i] + at); };
     Vec left = plane(1) + plane(2), inner = plane(5) + plane(6);
     Vec middle = (plane(3) + plane(4)) + inner;
 #pragma GCC unroll 2
-    for (int r = 0; r < kRows; r += 4) {
+    for (int r = 0; r < Rows; r += 4) {
       const Vec right = plane(r + 7) + plane(r + 8);
       out[r] = middle + (left + plane(r));
       out[r + 1] = middle + (left + plane(r + 7));
       out[r + 2] = middle + (right + plane(r + 2));
       out[r + 3] = middle + (right + plane(r + 9));
-      if (r + 4 == kRows) break;
+      if (r + 4 == Rows) break;
       left = inner;
       middle = right + (plane(r + 9) + plane(r + 10));
     }
@@ -74,8 +77,10 @@ struct VerticalSum7 {
 };
 
 struct VerticalSumAny {
+  static constexpr int kCount = kRows;
   const float* const* planes;
   std::int64_t window;
+
   void operator()(std::int64_t at, Vec out[kRows]) const {
     for (std::int64_t row = 0; row < kRows; ++row) {
       out[row] = load(planes[row] + at);

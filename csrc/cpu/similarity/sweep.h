@@ -14,12 +14,14 @@
 namespace petsgan {
 namespace {
 
-// Finishes `rows` <= kRows neighbouring row pairs, the first of them (query_row, key_row).
+// Finishes `rows` <= VerticalSum::kCount neighbouring row pairs, the first of them (query_row,
+// key_row).
 template <typename VerticalSum>
 void score_rows(const SimilarityTask& task, const Layout& layout, const VerticalSum& vertical_sum,
                 std::int64_t query_row, std::int64_t key_row, std::int64_t rows, float* strip) {
-  const float* scale[kRows];
-  for (std::int64_t r = 0; r < kRows; ++r) {
+  constexpr int kCount = VerticalSum::kCount;
+  const float* scale[kCount];
+  for (std::int64_t r = 0; r < kCount; ++r) {
     scale[r] = task.key_scale + (key_row + (r < rows ? r : 0)) * task.key_width;
   }
   constexpr std::int64_t kStrip = kKeyBlock * kLanes;
@@ -27,13 +29,13 @@ void score_rows(const SimilarityTask& task, const Layout& layout, const Vertical
     for (std::int64_t key = 0; key < task.key_width; key += kKeyBlock) {
       const std::int64_t left = task.key_width - key;
       const std::int64_t count = left < kKeyBlock ? left : kKeyBlock;
-      Vec top[kRows];
+      Vec top[kCount];
       for (Vec& row : top) row = splat(kNoScore);
       for (std::int64_t k = 0; k < count; ++k) {
-        Vec score[kRows];
+        Vec score[kCount];
         vertical_sum((key + k) * (layout.stride - 1) + x, score);
 #pragma GCC unroll 8
-        for (std::int64_t r = 0; r < kRows; ++r) {
+        for (std::int64_t r = 0; r < kCount; ++r) {
           score[r] *= splat(scale[r][key + k]);
           top[r] = max(score[r], top[r]);
           store(strip + r * kStrip + k * kLanes, score[r]);
@@ -69,8 +71,11 @@ void run_diagonal(const SimilarityTask& task, const Layout& layout, const Scratc
     }
     const std::int64_t rows = pairs - t < kRows ? pairs - t : kRows;
     const std::int64_t query_row = first_query + t;
-    if (radius == 3) {
-      score_rows(task, layout, VerticalSum7{planes}, query_row, query_row + delta, rows,
+    if (radius == 3 && rows <= 4) {
+      score_rows(task, layout, VerticalSum7<4>{planes}, query_row, query_row + delta, rows,
+                 scratch.strip);
+    } else if (radius == 3) {
+      score_rows(task, layout, VerticalSum7<kRows>{planes}, query_row, query_row + delta, rows,
                  scratch.strip);
     } else {
       score_rows(task, layout, VerticalSumAny{planes, 2 * radius + 1}, query_row, query_row + delta,
