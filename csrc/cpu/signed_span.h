@@ -6,7 +6,7 @@
 
 namespace petsgan {
 
-// A part of one row. Plain pointers: see NoiseRow.
+// A part of one row. Plain pointers: see noise_row.h.
 struct SignedSpan {
   const float* red;
   const float* green;

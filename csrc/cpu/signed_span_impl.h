@@ -1,5 +1,5 @@
 // Plain loops that compilers turn into vectors. Included only by the per-instruction-set files; all
-// but the kernel lies in an anonymous namespace, as in simd_vector.h.
+// but the kernel lies in an anonymous namespace, as in similarity/vector.h.
 #include <cstdint>
 #include <cstring>
 
