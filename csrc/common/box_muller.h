@@ -1,7 +1,7 @@
 // Two uniform words to two normal values, in float64 with a fixed order of operations.
 //
 // Only + - * / and sqrt of IEEE-754 are used, and no fused multiply-add (the build sets
-// -ffp-contract=off), so that the vectors of cpu/noise_row_impl.h and the numpy twin in
+// -ffp-contract=off), so that the vectors of cpu/noise_row/vectors.h and the numpy twin in
 // petsgan_sdk/noise.py give the same bits. A change here changes every image that a seed gives:
 // change the three files together.
 #pragma once

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <string>
 
-#include "cpu/noise_row.h"
+#include "cpu/noise_row/kernel.h"
 #include "cpu/simd.h"
 #include "petsgan/errors.h"
 

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <string>
 
-#include "cpu/signed_span.h"
+#include "cpu/signed_span/kernel.h"
 #include "cpu/simd.h"
 #include "cpu/thread_pool.h"
 #include "petsgan/errors.h"

@@ -6,7 +6,7 @@
 
 namespace petsgan {
 
-// A part of one row. Plain pointers: see noise_row.h.
+// A part of one row. Plain pointers: see noise_row/kernel.h.
 struct SignedSpan {
   const float* red;
   const float* green;

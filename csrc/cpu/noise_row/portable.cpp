@@ -3,7 +3,7 @@
 
 #include "common/box_muller.h"
 #include "common/philox.h"
-#include "cpu/noise_row.h"
+#include "cpu/noise_row/kernel.h"
 
 namespace petsgan {
 

@@ -7,7 +7,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/noise_row.h"
+#include "cpu/noise_row/kernel.h"
 
 namespace petsgan {
 namespace {

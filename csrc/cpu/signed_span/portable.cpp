@@ -1,2 +1,2 @@
 #define PETSGAN_CONVERT_SPAN convert_span_portable
-#include "cpu/signed_span_impl.h"
+#include "cpu/signed_span/loops.h"

@@ -3,7 +3,7 @@
 #include <cstdint>
 #include <cstring>
 
-#include "cpu/signed_span.h"
+#include "cpu/signed_span/kernel.h"
 
 namespace petsgan {
 namespace {
