@@ -14,6 +14,9 @@ def normal_noise(
     top: int,
     left: int,
 ) -> NDArray[np.float32]: ...
+def signed_to_u8(
+    image: NDArray[np.float32], *, height: int, width: int, threads: int
+) -> NDArray[np.uint8]: ...
 def texture_transfer(
     index: NDArray[np.int32],
     texture: NDArray[np.float32],

@@ -1,8 +1,9 @@
 """Noise and position as pure functions of pixel coordinates; numpy only.
 
-The same seed gives the same values for any batch, tile, thread count and language: this module and
-csrc/common/{philox,box_muller}.h compute the same IEEE-754 operations in the same order, so their
-float32 results are equal bit by bit. Change one only together with the other.
+The same seed gives the same values for any batch, tile, thread count and language: this module,
+csrc/common/{philox,box_muller}.h and csrc/cpu/noise_row/vectors.h compute the same IEEE-754
+operations in the same order, so their float32 results are equal bit by bit. Change one only
+together with all.
 """
 
 from __future__ import annotations

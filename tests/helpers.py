@@ -7,6 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+# Values of PETSGAN_SIMD, ascending; a machine that has one has those before it.
+SIMD_LEVELS = ("portable", "avx2", "avx512", "amx")
+
 TOLERANCES = {
     "exact": 0.0,
     "float32": 1e-5,  # one op against its reference

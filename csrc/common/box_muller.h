@@ -1,8 +1,9 @@
 // Two uniform words to two normal values, in float64 with a fixed order of operations.
 //
 // Only + - * / and sqrt of IEEE-754 are used, and no fused multiply-add (the build sets
-// -ffp-contract=off), so that the numpy twin in petsgan_sdk/noise.py gives the same bits. A change
-// here changes every image that a seed gives: change both files together.
+// -ffp-contract=off), so that the vectors of cpu/noise_row/vectors.h and the numpy twin in
+// petsgan_sdk/noise.py give the same bits. A change here changes every image that a seed gives:
+// change the three files together.
 #pragma once
 
 #include <cmath>

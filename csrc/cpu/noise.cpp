@@ -1,10 +1,10 @@
 #include "petsgan/noise.h"
 
 #include <algorithm>
-#include <array>
+#include <string>
 
-#include "common/box_muller.h"
-#include "common/philox.h"
+#include "cpu/noise_row/kernel.h"
+#include "cpu/simd.h"
 #include "petsgan/errors.h"
 
 namespace petsgan {
@@ -24,18 +24,29 @@ void check_block(const NoiseBlock& block) {
   }
 }
 
-std::array<float, 4> four_normals(const PhiloxCounter& counter, const PhiloxKey& key) {
-  const PhiloxCounter words = philox4x32(counter, key);
-  const auto [a, b] = box_muller(words[0], words[1]);
-  const auto [c, d] = box_muller(words[2], words[3]);
-  return {a, b, c, d};
+using RowKernel = void (*)(const NoiseRow&);
+
+RowKernel row_kernel() {
+  switch (simd_level()) {
+#ifdef PETSGAN_X86_KERNELS
+    case SimdLevel::kAmx:
+    case SimdLevel::kAvx512:
+      return noise_row_avx512;
+    case SimdLevel::kAvx2:
+      return noise_row_avx2;
+#endif
+    default:
+      return noise_row_portable;
+  }
 }
 
 }  // namespace
 
 void normal_noise(const NoiseBlock& block, std::uint64_t seed, float* out) {
   check_block(block);
-  const PhiloxKey key = {static_cast<std::uint32_t>(seed), static_cast<std::uint32_t>(seed >> 32)};
+  const RowKernel write_row = row_kernel();
+  const auto key0 = static_cast<std::uint32_t>(seed);
+  const auto key1 = static_cast<std::uint32_t>(seed >> 32);
   const std::int64_t plane = block.height * block.width;
   for (std::int64_t n = 0; n < block.batch; ++n) {
     const std::uint32_t image = block.first_image + static_cast<std::uint32_t>(n);
@@ -43,14 +54,12 @@ void normal_noise(const NoiseBlock& block, std::uint64_t seed, float* out) {
       const std::uint32_t group = (block.stage << 16) | static_cast<std::uint32_t>(channel / 4);
       const std::int64_t used = std::min<std::int64_t>(4, block.channels - channel);
       float* corner = out + (n * block.channels + channel) * plane;
-      for (std::int64_t pixel = 0; pixel < plane; ++pixel) {
+      for (std::int64_t row = 0; row < block.height; ++row) {
         // Coordinates wrap modulo 2^32, so that tiles left of or above the origin are defined too.
-        const auto y = static_cast<std::uint32_t>(block.top + pixel / block.width);
-        const auto x = static_cast<std::uint32_t>(block.left + pixel % block.width);
-        const std::array<float, 4> normals = four_normals({x, y, image, group}, key);
-        for (std::int64_t k = 0; k < used; ++k) {
-          corner[k * plane + pixel] = normals[static_cast<std::size_t>(k)];
-        }
+        const auto y = static_cast<std::uint32_t>(block.top + row);
+        const auto x = static_cast<std::uint32_t>(block.left);
+        float* pixels = corner + row * block.width;
+        write_row({x, y, image, group, key0, key1, block.width, used, plane, pixels});
       }
     }
   }

@@ -7,6 +7,7 @@ from petsgan_sdk.kernels._build import build_info
 from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
+from petsgan_sdk.kernels._signed_to_u8 import signed_to_u8
 from petsgan_sdk.kernels._texture_transfer import texture_transfer
 
 __all__ = [
@@ -17,5 +18,6 @@ __all__ = [
     "build_info",
     "normal_noise",
     "patch_transfer",
+    "signed_to_u8",
     "texture_transfer",
 ]

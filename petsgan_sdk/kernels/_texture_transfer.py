@@ -63,6 +63,7 @@ def texture_transfer(
     check_array(texture, name=f"{_OP}: texture", axes="3, h0 * factor, w0 * factor")
     _check_sizes(index, texture, factor)
     if _backend.resolve(backend) == "numpy":
+        _check_index(index, texture, factor)  # C++ does so itself
         return _texture_transfer_numpy.texture_transfer(index, texture, factor=factor)
     result = _backend.core().texture_transfer(index, texture, factor=factor, threads=threads)
     return cast("NDArray[np.float32]", result)
@@ -85,7 +86,10 @@ def _check_sizes(index: NDArray[Any], texture: NDArray[Any], factor: int) -> Non
             f"with h0 and w0 of at least 1, got {texture.shape}"
         )
         raise ShapeError(message)
-    limit = (height // factor) * (width // factor)
+
+
+def _check_index(index: NDArray[Any], texture: NDArray[Any], factor: int) -> None:
+    limit = (texture.shape[1] // factor) * (texture.shape[2] // factor)
     bad = (index < 0) | (index >= limit)
     if bad.any():
         first = [int(i) for i in np.argwhere(bad)[0]]

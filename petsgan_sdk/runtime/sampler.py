@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
-from petsgan_sdk.errors import BackendUnavailableError, BundleError
+from petsgan_sdk.errors import BackendUnavailableError, BundleError, InputError
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.checks import (
@@ -41,7 +41,6 @@ __all__ = ["ImageArray", "Sampler", "load"]
 
 ImageArray = np.ndarray[Any, np.dtype[np.uint8]]
 
-_BAND_PX = 64
 _KEPT_PIXELS = 1024 * 1024
 """Larger canvases give their scratch memory back, which makes their next run a third slower."""
 
@@ -253,10 +252,21 @@ class Sampler:
             msg = f"tensor {name!r} must be {expected}, got {result.shape}; export the model again"
             raise BundleError(msg)
         started = time.perf_counter()
-        image = _to_image(result[0, :, :height, :width])
+        image = self._to_image(result[0], height=height, width=width)
         if observer is not None:
             observer("to_uint8", time.perf_counter() - started)
         return image
+
+    def _to_image(
+        self, signed: np.ndarray[Any, np.dtype[Any]], *, height: int, width: int
+    ) -> ImageArray:
+        """The upper left of a canvas `[3, H, W]` in [-1, 1] as `[height, width, 3]` uint8."""
+        canvas = np.ascontiguousarray(signed, dtype=np.float32)
+        try:
+            return kernels.signed_to_u8(canvas, height=height, width=width, threads=self.threads)
+        except InputError as exc:
+            msg = "the model made values that are not finite; export or train it again"
+            raise BundleError(msg) from exc
 
 
 def _stream_noise(seed: int, index: int) -> NoiseSource:
@@ -283,20 +293,3 @@ def _between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
         return a * np.float32(weight_a) + b * np.float32(weight_b)
 
     return draw
-
-
-def _to_image(signed: np.ndarray[Any, np.dtype[Any]]) -> ImageArray:
-    """`[3, H, W]` in [-1, 1] to `[H, W, 3]` uint8, halves rounded up."""
-    _, height, width = signed.shape
-    image = np.empty((height, width, 3), dtype=np.uint8)
-    # In bands that fit the cache, so that a large image needs no second copy in float32.
-    for top in range(0, height, _BAND_PX):
-        band = signed[:, top : top + _BAND_PX] * np.float32(127.5)
-        band += np.float32(128.0)
-        if not np.isfinite(band.sum()):
-            msg = "the model made values that are not finite; export or train it again"
-            raise BundleError(msg)
-        np.clip(band, 0.0, 255.0, out=band)
-        # Values of 0 and above: to truncate is to take the floor.
-        image[top : top + _BAND_PX] = band.transpose(1, 2, 0)
-    return image

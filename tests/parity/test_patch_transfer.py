@@ -7,7 +7,7 @@ import sys
 import dense_patch_transfer as dense
 import numpy as np
 import pytest
-from helpers import TOLERANCES, assert_close
+from helpers import SIMD_LEVELS, TOLERANCES, assert_close
 
 from petsgan_sdk import kernels
 
@@ -138,10 +138,9 @@ print(kernels.build_info()["simd"])
 
 
 @pytest.mark.skipif("cpu" not in BACKENDS, reason="the C++ kernels are not built")
-@pytest.mark.parametrize("simd", ["portable", "avx2", "avx512", "amx"])
+@pytest.mark.parametrize("simd", SIMD_LEVELS)
 def test_every_instruction_set(simd):
-    levels = ["portable", "avx2", "avx512", "amx"]
-    if levels.index(simd) > levels.index(kernels.build_info()["simd"]):
+    if SIMD_LEVELS.index(simd) > SIMD_LEVELS.index(kernels.build_info()["simd"]):
         pytest.skip(f"this machine has no {simd}")
     done = subprocess.run(
         [sys.executable, "-c", SIMD_SCRIPT],

@@ -226,15 +226,34 @@ def test_the_bundle_is_not_kept(bundle: Path, monkeypatch: pytest.MonkeyPatch) -
     assert seen[0]() is None
 
 
-def test_rounding() -> None:
-    signed = np.array([-2, -1, -1 + 1 / 255, 0, 0.5, 1, 3], dtype=np.float32)
-    image = sampler_module._to_image(np.broadcast_to(signed, (3, 1, 7)).copy())
-    assert image[0, :, 0].tolist() == [0, 0, 1, 128, 191, 255, 255]
+@pytest.mark.parametrize("size", [(48, 64), (41, 57)])
+def test_compiled_noise_and_conversion_give_the_bytes_of_numpy(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, size: tuple[int, int]
+) -> None:
+    wanted = sampler.sample(2, height=size[0], width=size[1], seed=8)
+    used: list[str] = []
+
+    def twin(name: str) -> Any:
+        real = getattr(kernels, name)
+
+        def run(*args: Any, **options: Any) -> Any:
+            used.append(name)
+            return real(*args, **options, backend="numpy")
+
+        return run
+
+    for name in ("normal_noise", "signed_to_u8"):
+        monkeypatch.setattr(sampler_module.kernels, name, twin(name))
+    np.testing.assert_array_equal(sampler.sample(2, height=size[0], width=size[1], seed=8), wanted)
+    assert used == ["normal_noise", "signed_to_u8"] * 2
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_numbers_that_are_not_finite_are_an_error(bad: float) -> None:
-    signed = np.zeros((3, 4, 4), dtype=np.float32)
-    signed[1, 2, 3] = bad
-    with pytest.raises(BundleError, match="not finite"):
-        sampler_module._to_image(signed)
+def test_numbers_that_are_not_finite_are_an_error(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch, bad: float
+) -> None:
+    canvas = np.zeros((1, 3, 48, 64), dtype=np.float32)
+    canvas[0, 1, 2, 3] = bad
+    monkeypatch.setattr(sampler._pipeline, "run", lambda *_, **__: canvas)
+    with pytest.raises(BundleError, match="the model made values that are not finite"):
+        sampler.sample()

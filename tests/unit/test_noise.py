@@ -26,21 +26,38 @@ def words(text):
     return np.array([int(word, 16) for word in text.split()], dtype=np.uint32)
 
 
+def signed(word):
+    return word - (word >> 31 << 32)
+
+
 @pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
 def test_philox_gives_the_published_answers(counter, key, expected):
     np.testing.assert_array_equal(noise.philox4x32(words(counter), words(key)), words(expected))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_first_values_by_the_textbook_formula(backend):
-    # Channels 0..3 of pixel (0, 0) come from the published answer for zero counter and key.
-    u = [(int(word) + 0.5) / 2**32 for word in words(KNOWN_ANSWERS[0][2])]
-    expected = []
+@pytest.mark.parametrize(("counter", "key", "expected"), KNOWN_ANSWERS)
+@pytest.mark.parametrize("width", [1, 11])  # alone, and in whichever lane of a vector
+def test_the_published_answers_by_the_textbook_formula(backend, counter, key, expected, width):
+    # The counter is (column, row, image, stage and channel / 4), so that any can be asked for.
+    column, row, image, group = (int(word) for word in words(counter))
+    key0, key1 = (int(word) for word in words(key))
+    channel = 4 * (group & 0xFFFF)
+    normals = []
+    u = [(int(word) + 0.5) / 2**32 for word in words(expected)]
     for a, b in ((u[0], u[1]), (u[2], u[3])):
         radius = math.sqrt(-2 * math.log(a))
-        expected += [radius * math.cos(2 * math.pi * b), radius * math.sin(2 * math.pi * b)]
-    values = kernels.normal_noise((1, 4, 1, 1), seed=0, backend=backend).ravel()
-    np.testing.assert_array_equal(values, np.array(expected, dtype=np.float32))
+        normals += [radius * math.cos(2 * math.pi * b), radius * math.sin(2 * math.pi * b)]
+    block = kernels.normal_noise(
+        (1, channel + 4, 1, width),
+        seed=key1 << 32 | key0,
+        stage=group >> 16,
+        first_image=image,
+        top=signed(row),
+        left=signed(column) - width + 1,
+        backend=backend,
+    )
+    np.testing.assert_array_equal(block[0, channel:, 0, -1], np.array(normals, dtype=np.float32))
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,0 +1,68 @@
+"""The last step of sampling: a signed planar canvas to an image of bytes, cropped."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.kernels import _backend, _signed_to_u8_numpy
+from petsgan_sdk.kernels._checks import check_array
+
+__all__ = ["signed_to_u8"]
+
+_OP = "signed_to_u8"
+
+
+def signed_to_u8(
+    image: NDArray[np.float32],
+    *,
+    height: int,
+    width: int,
+    threads: int = 1,
+    backend: _backend.Backend = "auto",
+) -> NDArray[np.uint8]:
+    """Crop a canvas, round it to bytes and interleave its channels, in one pass.
+
+    Args:
+        image: `[3, H, W]` float32 in [-1, 1]; values beyond are cut.
+        height: Rows to keep, from the top; 0 to H.
+        width: Columns to keep, from the left; 0 to W.
+        threads: Most threads to use; the result is the same for any number.
+        backend: Implementation; all give the same bytes.
+
+    Returns:
+        `[height, width, 3]` uint8, `floor(127.5 x + 128)` in float32, cut to 0..255: the bytes of
+        `imaging.to_u8`.
+
+    Raises:
+        ShapeError: `image` is not `[3, H, W]`, or the crop is not within it.
+        DTypeError: `image` is not C-contiguous float32.
+        InputError: A value within the crop is not finite; names the first one.
+        ConfigError: `threads` is out of range.
+        BackendUnavailableError: The named backend is not built.
+    """
+    check_array(image, name=f"{_OP}: image", axes="3, H, W")
+    _check_sizes(image, height, width)
+    if threads < 1:
+        message = f"{_OP}: threads must be at least 1, got {threads!r}"
+        raise ConfigError(message)
+    if _backend.resolve(backend) == "numpy":
+        return _signed_to_u8_numpy.signed_to_u8(image[:, :height, :width])
+    result = _backend.core().signed_to_u8(image, height=height, width=width, threads=threads)
+    return cast("NDArray[np.uint8]", result)
+
+
+def _check_sizes(image: NDArray[Any], height: int, width: int) -> None:
+    if image.shape[0] != 3:
+        message = f"{_OP}: image must have shape [3, H, W], got {image.shape}"
+        raise ShapeError(message)
+    for name, value, limit in (
+        ("height", height, image.shape[1]),
+        ("width", width, image.shape[2]),
+    ):
+        if not isinstance(value, (int, np.integer)) or not 0 <= value <= limit:
+            message = f"{_OP}: {name} must be an integer from 0 to {limit}, got {value!r}"
+            raise ShapeError(message)
