@@ -1,0 +1,106 @@
+// The part of CUDA that the kernels in csrc/cuda use, under its own names, on the CPU. Only what
+// they use: a kernel that needs more adds it here.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "emu/fibers.h"
+#include "petsgan/cuda/patch_transfer.h"
+
+#define __global__
+#define __device__
+#define __host__
+#define __launch_bounds__(...)
+#define __syncthreads() ::petsgan::emu::sync_threads(__FILE__, __LINE__)
+
+// Built-in variables.
+namespace petsgan::emu {
+
+struct ThreadIndex {
+  struct X {
+    operator unsigned() const { return thread_index(); }
+  } x;
+};
+
+struct BlockIndex {
+  struct X {
+    operator unsigned() const { return block_index(); }
+  } x;
+};
+
+}  // namespace petsgan::emu
+
+inline constexpr petsgan::emu::ThreadIndex threadIdx{};
+inline constexpr petsgan::emu::BlockIndex blockIdx{};
+
+// Functions.
+using std::max;
+using std::min;
+
+struct alignas(16) float4 {
+  float x, y, z, w;
+};
+
+inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
+
+template <typename T>
+T __shfl_xor_sync(unsigned, T value, int mask) {
+  static_assert(sizeof(T) <= sizeof(std::uint64_t));
+  std::uint64_t bits = 0;
+  std::memcpy(&bits, &value, sizeof value);
+  const unsigned lane = petsgan::emu::thread_index() % 32;
+  bits = petsgan::emu::exchange(bits, lane ^ static_cast<unsigned>(mask));
+  std::memcpy(&value, &bits, sizeof value);
+  return value;
+}
+
+inline void atomicMax(unsigned long long* to, unsigned long long value) {
+  *to = std::max(*to, value);
+}
+
+inline long long __double_as_longlong(double x) {
+  long long bits;
+  std::memcpy(&bits, &x, sizeof bits);
+  return bits;
+}
+
+inline double __longlong_as_double(long long bits) {
+  double x;
+  std::memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+#include "emu/half_floats.h"  // NOLINT
+
+// The runtime: device memory is host memory, and every launch has finished when it returns.
+using cudaError_t = int;
+using cudaStream_t = petsgan::cuda::Stream;
+enum : int {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInsufficientDriver = 35,
+  cudaErrorNoDevice = 100,
+  cudaErrorNoKernelImageForDevice = 209,
+  cudaErrorUnsupportedPtxVersion = 222,
+  cudaErrorInvalidResourceHandle = 400,
+};
+enum cudaMemcpyKind { cudaMemcpyDeviceToHost };
+
+inline const char* cudaGetErrorName(cudaError_t) { return "no CUDA error is emulated"; }
+inline const char* cudaGetErrorString(cudaError_t) { return ""; }
+
+inline cudaError_t cudaMemsetAsync(void* to, int byte, std::size_t bytes, cudaStream_t) {
+  std::memset(to, byte, bytes);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaMemcpyAsync(void* to, const void* from, std::size_t bytes, cudaMemcpyKind,
+                                   cudaStream_t) {
+  std::memcpy(to, from, bytes);
+  return cudaSuccess;
+}
+
+inline cudaError_t cudaStreamSynchronize(cudaStream_t) { return cudaSuccess; }

@@ -1,0 +1,90 @@
+// What the tests call, through ctypes. Every function returns "" or the message of the error, in
+// memory that lives until this thread's next call.
+#include <cstdint>
+#include <string>
+
+#include "cuda/plan.h"
+#include "emu/fibers.h"
+#include "petsgan/cuda/patch_transfer.h"
+#include "petsgan/errors.h"
+
+namespace {
+
+using petsgan::cuda::FeatureType;
+using petsgan::cuda::PatchTransferShape;
+
+template <typename Run>
+const char* guarded(const Run& run) {
+  static thread_local std::string message;
+  message.clear();
+  try {
+    run();
+  } catch (const petsgan::ShapeError& error) {
+    message = std::string("ShapeError: ") + error.what();
+  } catch (const petsgan::ConfigError& error) {
+    message = std::string("ConfigError: ") + error.what();
+  } catch (const petsgan::Error& error) {
+    message = std::string("KernelError: ") + error.what();
+  }
+  return message.c_str();
+}
+
+// batch, channels, height, width, images, ref_height, ref_width, value_channels, window
+PatchTransferShape shape_of(const std::int64_t* sizes) {
+  return {sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5], sizes[6], sizes[7], sizes[8]};
+}
+
+}  // namespace
+
+extern "C" {
+
+void emulation_set_seed(std::uint64_t seed) { petsgan::emu::set_seed(seed); }
+
+void emulation_drop_barrier(const char* file, int line) { petsgan::emu::drop_barrier(file, line); }
+
+const char* emulation_sizes(const std::int64_t* sizes, int type, std::int64_t* packed_bytes,
+                            std::int64_t* workspace_bytes) {
+  return guarded([&] {
+    const PatchTransferShape shape = shape_of(sizes);
+    *packed_bytes = static_cast<std::int64_t>(petsgan::cuda::packed_reference_bytes(shape));
+    *workspace_bytes = static_cast<std::int64_t>(
+        petsgan::cuda::workspace_bytes(shape, static_cast<FeatureType>(type)));
+  });
+}
+
+// Tile, out, shifts, rows, splits, shared bytes.
+const char* emulation_plan(const std::int64_t* sizes, int type, std::int64_t* result) {
+  return guarded([&] {
+    const auto plan =
+        petsgan::cuda::plan_similarity(shape_of(sizes), static_cast<FeatureType>(type));
+    const std::int64_t values[] = {plan.tile,   plan.out,
+                                   plan.shifts, plan.rows,
+                                   plan.splits, static_cast<std::int64_t>(plan.shared_bytes)};
+    for (int i = 0; i < 6; ++i) result[i] = values[i];
+  });
+}
+
+const char* emulation_pack(const std::int64_t* sizes, int type, const void* features,
+                           const float* values, void* packed, std::int64_t* first_not_finite) {
+  return guarded([&] {
+    petsgan::cuda::pack_reference(shape_of(sizes), static_cast<FeatureType>(type),
+                                  {features, values}, packed, nullptr);
+    using petsgan::cuda::ReferenceArray;
+    first_not_finite[0] =
+        petsgan::cuda::first_not_finite(packed, ReferenceArray::kFeatures, nullptr);
+    first_not_finite[1] = petsgan::cuda::first_not_finite(packed, ReferenceArray::kValues, nullptr);
+  });
+}
+
+const char* emulation_transfer(const std::int64_t* sizes, int type, const void* query,
+                               const void* features, const float* values, const void* packed,
+                               double temperature, int normalize, float* out_values,
+                               std::int32_t* out_index, float* out_weight, void* workspace) {
+  return guarded([&] {
+    petsgan::cuda::patch_transfer(shape_of(sizes), static_cast<FeatureType>(type), query,
+                                  {features, values}, packed, {temperature, normalize != 0},
+                                  {out_values, out_index, out_weight}, workspace, nullptr);
+  });
+}
+
+}  // extern "C"
