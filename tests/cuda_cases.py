@@ -48,8 +48,10 @@ def random_inputs(case, *, seed=0, scale=1.0):
 
 def smooth_inputs(case, *, seed=0):
     """Non-negative features with nearly equal neighbours: close cosines, a wide softmax."""
-    y, x = np.mgrid[0 : max(case.query[0], case.reference[0]), 0 : 80] / 24
-    waves = np.maximum([np.sin((c % 4 + 1) * x + (c // 4 + 1) * y + c) for c in range(case.channels)], 0)
+    y, x = np.mgrid[0 : max(case.query[0], case.reference[0]), 0:80] / 24
+    waves = np.maximum(
+        [np.sin((c % 4 + 1) * x + (c // 4 + 1) * y + c) for c in range(case.channels)], 0
+    )
     rng = np.random.default_rng(seed)
     features = waves[None, :, : case.reference[0], : case.reference[1]]
     query = waves[None, :, : case.query[0], 3 : 3 + case.query[1]][..., ::-1]
@@ -62,7 +64,7 @@ def smooth_inputs(case, *, seed=0):
 def check_against_dense(
     case, inputs, result, *, temperature, normalize, tie=TIE, tolerance="float32"
 ):
-    """Fail unless the result is right for float64 arithmetic on the features as they are encoded."""
+    """Fail unless the result is right for float64 arithmetic on the features as encoded."""
     query, features = (decode(array, case.dtype) for array in inputs[:2])
     for n, (out, index, weight) in enumerate(zip(*result, strict=True)):
         cosine = dense.cosines(query[n], features, case.window)

@@ -84,8 +84,9 @@ def test_both_tiles_and_wide_windows_are_covered(emulation):
 def test_features_of_any_magnitude(emulation, scale):
     # Squares of 1e30 overflow float32. Below a norm of 1e-12 patches fade to cosine 0.
     case = Case((6, 6), (6, 6), window=3)
-    query, features, values = random_inputs(case)
-    for inputs in ((query, query * np.float32(scale), values), (query * np.float32(scale), query, values)):
+    query, _, values = random_inputs(case)
+    scaled = query * np.float32(scale)
+    for inputs in ((query, scaled, values), (scaled, query, values)):
         _, index, weight = run(emulation, case, inputs)
         if scale > 1:
             np.testing.assert_array_equal(index.ravel(), np.arange(36))
@@ -175,9 +176,7 @@ def test_a_missing_barrier_is_caught(emulation, barrier):
     for seed in range(1, 9):
         try:
             check_result = run(emulation, PLANTED, inputs, seed=seed, drop=barrier)
-            check_against_dense(
-                PLANTED, inputs, check_result, temperature=0.01, normalize=True
-            )
+            check_against_dense(PLANTED, inputs, check_result, temperature=0.01, normalize=True)
         except AssertionError:
             return
     pytest.fail(f"without the barrier at {barrier} every result is still right")
@@ -213,7 +212,7 @@ def test_sizes_out_of_range(emulation, change, match):
 @pytest.mark.parametrize("temperature", [-0.1, np.nan, np.inf])
 def test_temperature_out_of_range(emulation, temperature):
     case = Case((4, 4), (4, 4))
-    with pytest.raises(RuntimeError, match="ConfigError: .*temperature must be finite and >= 0"):
+    with pytest.raises(RuntimeError, match=r"ConfigError: .*temperature must be finite and >= 0"):
         run(emulation, case, random_inputs(case), temperature=temperature)
 
 
