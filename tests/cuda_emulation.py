@@ -44,6 +44,7 @@ def build(target, *, sanitize=False):
     """Compile the kernels, their host code and the emulation."""
     folders = [ROOT / folder for folder in FOLDERS]
     sources = [path for folder in folders for path in sorted(folder.glob("*.c[up]*"))]
+    sources.remove(ROOT / "csrc/cuda/device_memory.cu")  # the real runtime only
     return compile_sources(sources, target, sanitize=sanitize)
 
 

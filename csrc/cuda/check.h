@@ -28,6 +28,8 @@ inline const char* advice(cudaError_t error) {
       return "free device memory, or pass fewer images at a time";
     case cudaErrorInvalidResourceHandle:
       return "the stream must belong to the device of the arrays";
+    case cudaErrorStreamCaptureUnsupported:
+      return "pass the output arrays when a graph is captured";
     default:
       return "an earlier launch may have failed; run with CUDA_LAUNCH_BLOCKING=1 to find it";
   }

@@ -1,36 +1,13 @@
 // The extension module petsgan_sdk._core. One register_<thing> per file; no logic here.
 #include <pybind11/pybind11.h>
 
-#include <exception>
-
 #include "petsgan/build_info.h"
-#include "petsgan/errors.h"
 #include "python/register.h"
+#include "python/translate_errors.h"
 
 namespace py = pybind11;
 
 namespace {
-
-void raise_python(const char* name, const petsgan::Error& error) {
-  const py::object type = py::module_::import("petsgan_sdk.errors").attr(name);
-  py::set_error(type, error.what());
-}
-
-void translate(std::exception_ptr pointer) {
-  try {
-    if (pointer) std::rethrow_exception(pointer);
-  } catch (const petsgan::ShapeError& error) {
-    raise_python("ShapeError", error);
-  } catch (const petsgan::DTypeError& error) {
-    raise_python("DTypeError", error);
-  } catch (const petsgan::ConfigError& error) {
-    raise_python("ConfigError", error);
-  } catch (const petsgan::InputError& error) {
-    raise_python("InputError", error);
-  } catch (const petsgan::Error& error) {
-    raise_python("KernelError", error);
-  }
-}
 
 py::dict build_info() {
   const petsgan::BuildInfo info = petsgan::build_info();
@@ -46,7 +23,7 @@ py::dict build_info() {
 
 PYBIND11_MODULE(_core, module) {
   module.doc() = "CPU kernels of petsgan_sdk; call them through petsgan_sdk.kernels.";
-  py::register_local_exception_translator(translate);
+  py::register_local_exception_translator(petsgan::python::translate_errors);
   module.def("build_info", &build_info);
   module.def("multiply_add_peak", &petsgan::multiply_add_peak);
   petsgan::python::register_noise(module);

@@ -15,6 +15,7 @@
 
 struct CUstream_st;  // cudaStream_t is a pointer to it
 
+#pragma GCC visibility push(default)
 namespace petsgan::cuda {
 
 using Stream = CUstream_st*;
@@ -82,3 +83,4 @@ void patch_transfer(const PatchTransferShape& shape, FeatureType type, const voi
                     void* workspace, Stream stream);
 
 }  // namespace petsgan::cuda
+#pragma GCC visibility pop
