@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH_STAMP := $(VENV)/.torch
 EXTRAS := dev,cpu,train,export
-CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.h' \) | LC_ALL=C sort)
+CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.cu' -o -name '*.h' \) | LC_ALL=C sort)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
@@ -30,7 +30,7 @@ $(TORCH_STAMP): requirements-dev.txt
 
 # Editable: Python edits need nothing, a C++ or CMake edit makes this rule run again. Build isolation
 # brings scikit-build-core and pybind11, and cmake and ninja where the system has none.
-$(STAMP): $(TORCH_STAMP) pyproject.toml CMakeLists.txt $(CXX_SOURCES)
+$(STAMP): $(TORCH_STAMP) pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake) $(CXX_SOURCES)
 	$(BIN)/python -m pip install --quiet -r requirements-dev.txt -e '.[$(EXTRAS)]'
 	@touch $@
 

@@ -93,7 +93,6 @@ class Reference {
     shape.height = query_shape.at(2);
     shape.width = query_shape.at(3);
     const std::size_t bytes = petsgan::cuda::workspace_bytes(shape, type_);
-    if (shape.batch == 0) return;
     const DeviceScope scope(packed_->device());
     const petsgan::cuda::StreamMemory workspace(bytes, stream_of(stream));
     petsgan::cuda::patch_transfer(
@@ -122,14 +121,12 @@ PYBIND11_MODULE(_cuda, module) {
   py::register_local_exception_translator(petsgan::python::translate_errors);
   using release_gil = py::call_guard<py::gil_scoped_release>;
   module.def("status", &status);
-  module.def("pointer_device", [](std::uintptr_t address) {
-    return petsgan::cuda::pointer_device(pointer(address));
-  });
+  module.def(
+      "pointer_device",
+      [](std::uintptr_t address) { return petsgan::cuda::pointer_device(pointer(address)); },
+      py::arg("address"));
   module.def("order_streams", &order_streams, py::arg("before"), py::arg("after"),
              py::arg("device"), release_gil());
-  module.def("workspace_bytes", [](const PatchTransferShape& shape, int type) {
-    return petsgan::cuda::workspace_bytes(shape, static_cast<FeatureType>(type));
-  });
 
   py::class_<PatchTransferShape>(module, "Shape")
       .def(py::init(&make_shape), py::kw_only(), py::arg("batch"), py::arg("channels"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from petsgan_sdk.kernels._backend import Backend, available_backends
 from petsgan_sdk.kernels._build import build_info
+from petsgan_sdk.kernels._cuda import CudaPatchReference
+from petsgan_sdk.kernels._cuda_array import DeviceArray
 from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
@@ -12,6 +14,8 @@ from petsgan_sdk.kernels._texture_transfer import texture_transfer
 
 __all__ = [
     "Backend",
+    "CudaPatchReference",
+    "DeviceArray",
     "PatchReference",
     "PatchTransfer",
     "available_backends",

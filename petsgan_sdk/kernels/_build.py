@@ -8,6 +8,7 @@ from importlib.metadata import version
 from typing import Any
 
 from petsgan_sdk.kernels import _backend
+from petsgan_sdk.kernels._cuda_module import cuda_info
 
 __all__ = ["build_info"]
 
@@ -17,7 +18,8 @@ def build_info() -> dict[str, Any]:
 
     Returns:
         `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (hardware
-        threads), `backends` (names that `backend=` accepts).
+        threads), `backends` (names that `backend=` accepts), `cuda` (`built`, `usable` and why not,
+        and for which `architectures`).
     """
     core = _backend.core()
     if core is None:
@@ -29,4 +31,4 @@ def build_info() -> dict[str, Any]:
         }
     else:
         found = core.build_info()
-    return {**found, "backends": list(_backend.available_backends())}
+    return {**found, "backends": list(_backend.available_backends()), "cuda": cuda_info()}

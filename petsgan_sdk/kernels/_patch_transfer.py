@@ -6,13 +6,15 @@ PetsGAN eq. 7, streamed over the diagonals of the similarity tensor and never un
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, ShapeError
-from petsgan_sdk.kernels import _backend, _patch_transfer_numpy
+from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
+from petsgan_sdk.kernels import _backend, _cuda, _patch_transfer_numpy
 from petsgan_sdk.kernels._checks import check_array, check_finite
 from petsgan_sdk.kernels._patch_reference import PatchReference
 
@@ -23,7 +25,7 @@ _MAX_THREADS = 256
 
 @dataclass(frozen=True, slots=True)
 class PatchTransfer:
-    """What `patch_transfer` returns."""
+    """What `patch_transfer` returns: numpy arrays, or arrays on the device for backend "cuda"."""
 
     values: NDArray[np.float32]
     """`[N, V, h, w]` float32, overlapping reference patches averaged."""
@@ -35,13 +37,15 @@ class PatchTransfer:
 
 
 def patch_transfer(
-    query: NDArray[np.float32],
-    reference: PatchReference,
+    query: Any,
+    reference: PatchReference | _cuda.CudaPatchReference,
     *,
     temperature: float,
     normalize: bool = True,
     threads: int = 1,
-    backend: _backend.Backend = "auto",
+    backend: _backend.Backend | Literal["cuda"] = "auto",
+    stream: int = 0,
+    out: Sequence[Any] | None = None,
 ) -> PatchTransfer:
     """Rebuild a map from the reference patches that are most similar to its own.
 
@@ -58,22 +62,45 @@ def patch_transfer(
             pixels outside the image do not vote, so that brightness is kept. False is eq. 7 to the
             letter: weighted sum, 0 outside, divided by the number of patches that cover the pixel.
         threads: Most threads to use; the result is bit-identical for any number.
-        backend: Implementation; `"auto"` prefers cpu over numpy.
+        backend: Implementation; `"auto"` prefers cpu over numpy. `"cuda"`, which is never chosen
+            unasked, takes a `CudaPatchReference` and a query of its dtype on its device: any object
+            with `__dlpack__` or `__cuda_array_interface__`, which is read in place and must live
+            until `stream` has passed.
+        stream: Handle of the CUDA stream to work on; 0 is the default stream. Nothing waits for it.
+        out: For `"cuda"`: arrays on the device to write values, index and weight to, as a captured
+            graph needs. By default new ones, `DeviceArray`.
 
     Returns:
         Values, index and weight.
 
     Raises:
         ShapeError: `query` has another rank, channel count, or no pixels.
-        DTypeError: `query` is not C-contiguous float32.
+        DTypeError: `query` is not C-contiguous float32, or not on the device that was asked for.
         ConfigError: `temperature` or `threads` is out of range.
-        InputError: A feature is NaN or infinite.
+        InputError: A feature is NaN or infinite. With `"cuda"` finding that out would take a wait:
+            there all weights of an image with such a feature are NaN instead.
         BackendUnavailableError: The named backend is not built.
 
     Note:
         Deterministic for a fixed backend. Between equal cosines the numpy twin takes the lowest
         index; the C++ kernel takes the same one on every run.
     """
+    if backend == "cuda":
+        found = _cuda.patch_transfer(
+            query,
+            reference,
+            temperature=temperature,
+            normalize=normalize,
+            stream=stream,
+            out=out,
+        )
+        return PatchTransfer(*found)
+    if not isinstance(reference, PatchReference):
+        message = (
+            f"patch_transfer: reference must be a PatchReference for backend {backend!r}, "
+            f"got {type(reference).__name__}"
+        )
+        raise DTypeError(message)
     name = "patch_transfer: query"
     check_array(query, name=name, axes="N, C, h, w")
     channels = reference.channels

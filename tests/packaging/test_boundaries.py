@@ -59,14 +59,16 @@ def test_import_contracts():
 @pytest.mark.parametrize(
     ("folder", "forbidden"),
     [
-        ("csrc/include", r'#include ["<](pybind11|Python|common|cpu|python|cuda)'),
+        ("csrc/include", r'#include ["<](pybind11|Python|common|cpu|python|cuda|emu)'),
         ("csrc/common", r'#include ["<](pybind11|Python|cpu|python|cuda)'),
         ("csrc/cpu", r'#include ["<](pybind11|Python|python|cuda)'),
-        ("csrc/python", r'#include ["<](common|cpu|cuda)'),
+        ("csrc/cuda", r'#include ["<](pybind11|Python|common|cpu|python)'),
+        ("csrc/emu", r'#include ["<](pybind11|Python|common|cpu|python)'),
+        ("csrc/python", r'#include ["<](common|cpu|cuda|emu)'),
     ],
 )
 def test_includes_follow_the_layers(folder, forbidden):
-    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".h", ".cpp"}]
+    files = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".h", ".cpp", ".cu"}]
     assert files
     wrong = [
         f"{path.relative_to(ROOT)}: {line}"
