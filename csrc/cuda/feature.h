@@ -1,9 +1,11 @@
 // float32, float16 and bfloat16 features seen as float32.
 #pragma once
 
+#include <string>
 #include <type_traits>
 
 #include "cuda/device.h"
+#include "petsgan/errors.h"
 
 namespace petsgan::cuda {
 
@@ -33,6 +35,8 @@ void with_feature_type(FeatureType type, const Run& run) {
     case FeatureType::kBFloat16:
       return run(__nv_bfloat16{});
   }
+  throw ConfigError("patch_transfer: feature type must be 0, 1 or 2, got " +
+                    std::to_string(static_cast<int>(type)));
 }
 
 }  // namespace petsgan::cuda

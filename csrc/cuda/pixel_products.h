@@ -5,10 +5,11 @@
 // column, and columns outside the map are 0.
 //
 // float32: each thread keeps a 4 x 4 piece in registers; two 16-byte shared loads feed 16
-// multiply-adds. A warp spans 8 or 16 pieces of columns and 4 or 2 of keys, so its loads are 3
-// wavefronts for 16 multiply-add instructions, which take 4 cycles of a multiprocessor: bound by
-// the float32 lanes, with the load unit busy three quarters of the time. float16 and bfloat16: each
-// warp keeps a 16 x 32 piece on the tensor cores (warp_matrix.h).
+// multiply-adds. The pieces of a warp lie in 2 or 4 rows, so its loads are 3 (tile 64) or 2
+// wavefronts for 16 multiply-add instructions, which take 4 cycles of a multiprocessor: the float32
+// lanes are the bound, and the load unit is busy up to three quarters of the time.
+//
+// float16 and bfloat16: each warp keeps a 16 x 32 piece on the tensor cores (warp_matrix.h).
 #pragma once
 
 #include "cuda/feature.h"

@@ -18,17 +18,22 @@ constexpr std::int64_t kMinRows = 8, kMaxRows = 32;
 
 std::int64_t divide_up(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
-// Multiply-adds and additions for one row pair of one query and one reference image.
+// What a row pair of one query and one reference image costs, in multiply-adds on the float32
+// lanes. From the rates that are published for a multiprocessor, not from measurements: 128 float32
+// multiply-adds, about eight times as many on the tensor cores, and 32 bytes from L2 a cycle.
 double row_pair_cost(const SimilarityPlan& plan, FeatureType type, int tile, int out) {
+  constexpr double kPerByte = 128.0 / 32.0;
   const int window = 2 * plan.radius_x + 1;
-  const double products = static_cast<double>(divide_up(window, tile - out + 1)) * tile * tile;
-  // Per product on the tensor cores about an eighth of a multiply-add on the float32 lanes.
-  const double per_product =
-      static_cast<double>(plan.channels) * (type == FeatureType::kFloat32 ? 1.0 : 0.125) + 2.0;
-  const double per_output = window + 20.0;
+  const double products = static_cast<double>(tile) * tile;
+  const double channels = static_cast<double>(plan.channels);
+  const double multiply =
+      products * (channels * (type == FeatureType::kFloat32 ? 1.0 : 0.125) + 2.0);
+  const double load = 2.0 * tile * channels * static_cast<double>(feature_bytes(type)) * kPerByte;
+  const double product_tiles = static_cast<double>(divide_up(window, tile - out + 1));
+  const double sums = static_cast<double>(out) * out * (window + 20.0);
   const double tiles = static_cast<double>(divide_up(plan.query_width, out)) *
                        static_cast<double>(divide_up(plan.key_width, out));
-  return tiles * (products * per_product + out * out * per_output);
+  return tiles * (product_tiles * (multiply + load) + sums);
 }
 
 void choose_tile(SimilarityPlan& plan, FeatureType type) {

@@ -1,5 +1,5 @@
 // How the similarity search is cut into blocks. A pure function of the sizes, the same for every
-// device, so that results do not depend on the GPU.
+// device, so that the order of the sums, and the memory needed, do not depend on the GPU.
 #pragma once
 
 #include <cstddef>

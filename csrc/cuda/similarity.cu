@@ -16,11 +16,19 @@
 // conflicts. Grid: query images x (chunks of rows x tiles of columns) x splits of the units; see
 // plan.h.
 //
-// By arithmetic, not by measurement: with a window of 7, 64 float32 channels and a tile of 64, a
-// patch pair costs about 64 * 1.22 multiply-adds (the halo of 3 columns on each side) * 1.19 (of
-// rows, 32 of 38), 0.7 cycles of a multiprocessor of 128 lanes, and about 11 words of shared memory
-// for the sums, 0.4 cycles of its 32 banks. So float32 is bound by the float32 lanes, and 16-bit
-// features, whose products take less than 0.15 cycles, by shared memory.
+// By arithmetic, not by measurement: cycles of a multiprocessor (128 float32 lanes, 32 banks, 32
+// bytes from L2, 16 exponentials a cycle) for one patch pair, with a window of 7, 64 channels and
+// the plan for maps of 256 x 256, whose halos make it (64 / 52)^2 * 38 / 32 = 1.8 pixel products:
+//
+//                          float32                         16 bit
+//   multiply-adds          64 * 1.8 / 128 = 0.90           tensor cores, below 0.15
+//   shared: operands       64 * 1.8 * 3 / 512 = 0.67       4 * 1.8 * 12 / 512 = 0.17
+//   shared: sums           12 words * 1.19 / 32 = 0.45     0.45
+//   L2                     32 KiB * 1.19 / 52^2 / 32 = 0.45   0.23
+//   exponentials           1 / 16 = 0.06                   0.06
+//
+// So shared memory is the bound for both, close to the lanes for float32. What would lower it:
+// pieces of 8 x 4 for float32, and sums along the diagonal that reuse loads between keys.
 //
 // Numerics: sums are trees of additions, never running subtractions. The sliding sum adds the
 // running sum of the current group of 2 radius + 1 row pairs to the sum of the previous group's

@@ -75,6 +75,7 @@ def test_temperatures_and_the_divisor(emulation, case, temperature, normalize):
 def test_both_tiles_and_wide_windows_are_covered(emulation):
     plans = [emulation.plan(case) for case in CASES]
     assert {int(plan["tile"]) for plan in plans} == {32, 64}
+    assert {int(emulation.plan(case)["tile"]) for case in HALF_CASES} == {32, 64}
     assert any(plan["shifts"] < case.window for plan, case in zip(plans, CASES, strict=True))
     assert any(plan["rows"] < case.query[0] for plan, case in zip(plans, CASES, strict=True))
     assert any(plan["splits"] > 1 for plan in plans)

@@ -3,8 +3,8 @@
 //
 // Stateless and ordered by the caller's stream: no function but first_not_finite() allocates, waits
 // or copies to the host, so all others may be captured in a CUDA graph. Every data pointer is a
-// device pointer of the current device; arrays are C-contiguous. Results are deterministic, the
-// same bits for an image alone and in a batch, and on every GPU for float32 features.
+// device pointer of the current device; arrays are C-contiguous. Results are deterministic on a
+// GPU, and the same bits for an image alone and in a batch.
 //
 // Errors: ShapeError and ConfigError for what is wrong with the arguments, before anything is
 // launched; Error with the name of the CUDA error when a launch fails.
