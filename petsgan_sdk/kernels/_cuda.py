@@ -130,16 +130,17 @@ def patch_transfer(
             DeviceArray(shape, dtype, device=reference.device, stream=stream)
             for shape, dtype, _ in shapes
         ]
-    outputs = []
-    for array, (shape, dtype, name) in zip(out, shapes, strict=True):
-        output = device_view(array, name=f"{op}: out {name}", stream=stream)
+    if len(out) != len(shapes):
+        message = f"{op}: out must hold values, index and weight, got {len(out)} arrays"
+        raise ShapeError(message)
+    outputs = [device_view(array, name=f"{op}: out", stream=stream) for array in out]
+    for output, (shape, dtype, name) in zip(outputs, shapes, strict=True):
         if (output.shape, output.dtype, output.device) != (shape, dtype, reference.device):
             message = (
                 f"{op}: out {name} must be {dtype} of shape {shape} on device {reference.device}, "
                 f"got {output.dtype} of shape {output.shape} on device {output.device}"
             )
-            raise ShapeError(message)
-        outputs.append(output)
+            raise ShapeError(message) if output.shape != shape else DTypeError(message)
     reference._packed.transfer(
         query_shape=view.shape,
         query=view.address,
