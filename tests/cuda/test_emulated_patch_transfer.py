@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
 from cuda_emulation import barriers
+from hypothesis import given
+from hypothesis import strategies as st
 
 CASES = [
     Case((12, 16), (16, 12), channels=64),
@@ -63,6 +65,31 @@ def test_against_the_dense_form(emulation, case, make_inputs):
 def test_sixteen_bit_features(emulation, case, dtype):
     case = Case(**{**vars(case), "dtype": dtype})
     check(emulation, case, random_inputs(case), seed=2)
+
+
+SIZES = st.tuples(st.integers(1, 9), st.integers(1, 40))
+ANY_CASE = st.builds(
+    Case,
+    SIZES,
+    SIZES,
+    channels=st.integers(1, 9),
+    window=st.sampled_from([1, 3, 7, 9, 15, 41]),
+    batch=st.integers(0, 2),
+    images=st.integers(1, 2),
+    value_channels=st.integers(1, 6),
+    dtype=st.sampled_from(["float32", "float16", "bfloat16"]),
+)
+
+
+@given(
+    case=ANY_CASE,
+    seed=st.integers(0, 2**32),
+    temperature=st.sampled_from([0.0, 0.01, 1.0]),
+    normalize=st.booleans(),
+)
+def test_any_sizes(emulation, case, seed, temperature, normalize):
+    inputs = random_inputs(case, seed=seed)
+    check(emulation, case, inputs, temperature=temperature, normalize=normalize, seed=seed)
 
 
 @pytest.mark.parametrize("normalize", [True, False])
