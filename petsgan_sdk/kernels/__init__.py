@@ -6,6 +6,7 @@ from petsgan_sdk.kernels._backend import Backend, available_backends
 from petsgan_sdk.kernels._build import build_info
 from petsgan_sdk.kernels._cuda import CudaPatchReference
 from petsgan_sdk.kernels._cuda_array import DeviceArray
+from petsgan_sdk.kernels._custom_ops import custom_ops_library
 from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
@@ -20,6 +21,7 @@ __all__ = [
     "PatchTransfer",
     "available_backends",
     "build_info",
+    "custom_ops_library",
     "normal_noise",
     "patch_transfer",
     "signed_to_u8",

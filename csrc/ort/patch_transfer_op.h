@@ -1,0 +1,30 @@
+// What pets::PatchTransfer is, whichever provider runs it: inputs, outputs, attributes, shapes.
+#pragma once
+
+#include <cstdint>
+
+#include "ort/tensor.h"
+#include "petsgan/patch_transfer.h"
+
+namespace petsgan::ort {
+
+enum PatchTransferInput : std::size_t { kQuery, kFeatures, kReferenceValues, kInputCount };
+enum PatchTransferOutputs : std::size_t { kValues, kIndex, kWeight, kOutputCount };
+
+struct PatchTransferAttributes {
+  std::int64_t window = 7;    // odd side of a patch in pixels
+  float temperature = 0.01F;  // of the softmax, >= 0; 0 means that every weight is 1
+  bool normalize = true;      // divide by the weights that voted, not by the patch count
+};
+
+// Throws ConfigError for an attribute of another type or out of range.
+PatchTransferAttributes read_attributes(const Api& api, const OrtKernelInfo* info);
+
+// Throw ShapeError for another rank or sizes that do not fit together.
+PatchReference::Shape reference_shape(const FloatTensor& features, const FloatTensor& values);
+PatchQuery checked_query(const FloatTensor& query, const PatchReference::Shape& reference);
+
+// An op for one provider; the caller adds the functions that make, run and destroy its kernel.
+OrtCustomOp describe_patch_transfer();
+
+}  // namespace petsgan::ort

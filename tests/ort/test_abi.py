@@ -1,0 +1,157 @@
+"""Our statement of ONNX Runtime's C ABI against the vendor's header, which Debian packages."""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from petsgan_sdk import kernels
+
+ROOT = Path(__file__).parents[2]
+LAYOUT = Path(__file__).with_name("vendor_layout.cpp")
+HEADER = "onnxruntime_c_api.h"
+INSTALLED = Path("/usr/include/onnxruntime")
+KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
+SUITE = "trixie"  # the first Debian release with the package
+SECONDS = 60
+
+
+def run(*command, cwd=None):
+    return subprocess.run(
+        command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False
+    )
+
+
+def package_mirrors():
+    """Where this machine's own package lists come from."""
+    done = run("apt-get", "indextargets", "--format", "$(REPO_URI)", "Created-By: Packages")
+    return list(dict.fromkeys(done.stdout.split()))
+
+
+def fetch_package(mirror, folder):
+    """Unpack Debian's libonnxruntime-dev below `folder`; the machine's own apt is not touched."""
+    (folder / "lists" / "partial").mkdir(parents=True)
+    (folder / "cache").mkdir()
+    (folder / "sources").write_text(f"deb [signed-by={KEYRING}] {mirror} {SUITE} main\n")
+    options = {
+        "Dir::State::Lists": folder / "lists",
+        "Dir::Etc::sourcelist": folder / "sources",
+        "Dir::Etc::sourceparts": "/dev/null",
+        "Dir::Cache": folder / "cache",
+        "Acquire::Retries": 0,
+        "Acquire::http::Timeout": 10,
+        "Acquire::Languages": "none",
+    }
+    apt = ["apt-get", "--quiet", *(f"-o{name}={value}" for name, value in options.items())]
+    for action in (["update"], ["download", "libonnxruntime-dev"]):
+        done = run(*apt, *action, cwd=folder)
+        if done.returncode != 0:
+            return (done.stderr.strip().splitlines() or ["apt-get failed"])[-1]
+    for package in folder.glob("*.deb"):
+        run("dpkg", "-x", str(package), str(folder / "root"))
+    return ""
+
+
+@pytest.fixture(scope="session")
+def vendor_folder(tmp_path_factory):
+    if (INSTALLED / HEADER).is_file():
+        return INSTALLED
+    missing = [tool for tool in ("apt-get", "dpkg") if shutil.which(tool) is None]
+    if missing or not KEYRING.is_file():
+        pytest.skip(f"ONNX Runtime's header needs Debian: no {missing or KEYRING.name}")
+    reasons = ["apt names no mirror"]
+    for mirror in package_mirrors():
+        folder = tmp_path_factory.mktemp("vendor")
+        try:
+            reasons.append(fetch_package(mirror, folder))
+        except subprocess.TimeoutExpired:
+            reasons.append(f"apt-get took more than {SECONDS} s")
+        for header in folder.rglob(HEADER):
+            return header.parent
+    pytest.skip(f"ONNX Runtime's header cannot be had: {reasons[-1]}")
+
+
+def compile_layout(vendor_folder, source_folder):
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("no C++ compiler")
+    flags = [
+        "-std=c++17",
+        "-fsyntax-only",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-ignored-attributes",
+    ]
+    return run(compiler, *flags, f"-I{source_folder}", "-isystem", str(vendor_folder), str(LAYOUT))
+
+
+def test_our_abi_is_the_vendors(vendor_folder):
+    done = compile_layout(vendor_folder, ROOT / "csrc")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(
+    ("ours", "wrong", "named"),
+    [
+        ("KernelContext_ParallelFor, 274", "KernelContext_ParallelFor, 275", "ParallelFor"),
+        ("GetEndVersion)(const OrtCustomOp*)", "GetEndVersion)(int)", "GetEndVersion"),
+        ("const char*, float*))", "const char*, double*))", "GetAttribute_float"),
+        ("kInt32 = 6", "kInt32 = 7", "kInt32"),
+    ],
+)
+def test_a_planted_mistake_is_found(vendor_folder, tmp_path, ours, wrong, named):
+    text = (ROOT / "csrc/ort/abi.h").read_text(encoding="utf-8")
+    assert text.count(ours) == 1
+    (tmp_path / "ort").mkdir()
+    (tmp_path / "ort/abi.h").write_text(text.replace(ours, wrong), encoding="utf-8")
+    done = compile_layout(vendor_folder, tmp_path)
+    assert re.search(f"static assertion failed.*{named}", done.stderr), done.stderr
+
+
+def test_every_member_is_compared():
+    abi = (ROOT / "csrc/ort/abi.h").read_text(encoding="utf-8")
+    struct = re.search(r"struct OrtCustomOp \{(.*?)\n\};", abi, re.DOTALL).group(1)
+    members = set(re.findall(r"\(\*(\w+)\)", struct)) | {"version"}
+    compared = set(re.findall(r"CHECK_MEMBER\(OrtCustomOp, (\w+)\)", LAYOUT.read_text("utf-8")))
+    assert compared == members
+    assert len(members) == 26
+
+
+class ApiBase(ctypes.Structure):
+    _fields_ = (
+        ("get_api", ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)),
+        ("get_version", ctypes.CFUNCTYPE(ctypes.c_void_p)),
+    )
+
+
+def test_a_runtime_that_is_too_old_is_refused():
+    messages = []
+
+    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
+    def create_status(code, message):
+        messages.append((code, message.decode()))
+        return 1  # any pointer but null
+
+    table = (ctypes.c_void_p * 1)(ctypes.cast(create_status, ctypes.c_void_p))
+    found = ctypes.create_string_buffer(b"1.16.3")
+    base = ApiBase(
+        ApiBase._fields_[0][1](lambda version: ctypes.addressof(table) if version == 1 else None),
+        ApiBase._fields_[1][1](lambda: ctypes.addressof(found)),
+    )
+    register = ctypes.CDLL(str(kernels.custom_ops_library())).RegisterCustomOps
+    register.restype = ctypes.c_void_p
+    assert register(None, ctypes.byref(base)) == 1
+    assert messages == [(1, "pets::PatchTransfer needs ONNX Runtime 1.17 or newer, got 1.16.3")]
+
+
+def test_the_library_exports_one_function():
+    if shutil.which("nm") is None:
+        pytest.skip("no nm to list the symbols with")
+    done = run("nm", "--dynamic", "--defined-only", str(kernels.custom_ops_library()))
+    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["RegisterCustomOps"]
