@@ -9,8 +9,8 @@
 
 namespace petsgan::ort {
 
-// ONNX Runtime 1.17, the first with KernelContext_ParallelFor.
-constexpr std::uint32_t kApiVersion = 17;
+// ONNX Runtime 1.18, the first with KernelContext_GetScratchBuffer.
+constexpr std::uint32_t kApiVersion = 18;
 
 // The runtime's own objects, never looked into; OrtApi is its table of functions, see Slot.
 struct OrtApi;
@@ -35,8 +35,7 @@ struct OrtApiBase {
   const char* (*GetVersionString)();
 };
 
-// What the runtime asks about an op. A null member means "none"; members after GetEndVersion came
-// after kApiVersion and are here so that no runtime reads past the end.
+// What the runtime asks about an op. A null member means "none".
 struct OrtCustomOp {
   std::uint32_t version;
   void* (*CreateKernel)(const OrtCustomOp*, const OrtApi*, const OrtKernelInfo*);
@@ -67,7 +66,7 @@ struct OrtCustomOp {
   void (*ReleaseAliasMap)(int* inputs, int* outputs);
 };
 
-static_assert(sizeof(void*) == 8, "the layout below is that of a 64-bit machine");
+static_assert(sizeof(void*) == 8, "the layout is that of a 64-bit machine");
 static_assert(sizeof(OrtCustomOp) == 208);
 static_assert(offsetof(OrtCustomOp, CreateKernel) == 8);
 static_assert(offsetof(OrtCustomOp, KernelDestroy) == 72);

@@ -110,10 +110,6 @@ OrtCustomOp describe_patch_transfer() {
   };
   op.GetStartVersion = [](const OrtCustomOp*) { return 1; };
   op.GetEndVersion = [](const OrtCustomOp*) { return std::numeric_limits<int>::max(); };
-  // Some runtimes ask ops without a variadic input or output, too.
-  op.GetVariadicInputMinArity = op.GetVariadicOutputMinArity = [](const OrtCustomOp*) { return 1; };
-  op.GetVariadicInputHomogeneity =
-      op.GetVariadicOutputHomogeneity = [](const OrtCustomOp*) { return 1; };
   return op;
 }
 

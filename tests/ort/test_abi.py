@@ -139,7 +139,7 @@ def test_a_runtime_that_is_too_old_is_refused():
         return 1  # any pointer but null
 
     table = (ctypes.c_void_p * 1)(ctypes.cast(create_status, ctypes.c_void_p))
-    found = ctypes.create_string_buffer(b"1.16.3")
+    found = ctypes.create_string_buffer(b"1.17.3")
     base = ApiBase(
         ApiBase._fields_[0][1](lambda version: ctypes.addressof(table) if version == 1 else None),
         ApiBase._fields_[1][1](lambda: ctypes.addressof(found)),
@@ -147,7 +147,7 @@ def test_a_runtime_that_is_too_old_is_refused():
     register = ctypes.CDLL(str(kernels.custom_ops_library())).RegisterCustomOps
     register.restype = ctypes.c_void_p
     assert register(None, ctypes.byref(base)) == 1
-    assert messages == [(1, "pets::PatchTransfer needs ONNX Runtime 1.17 or newer, got 1.16.3")]
+    assert messages == [(1, "pets::PatchTransfer needs ONNX Runtime 1.18 or newer, got 1.17.3")]
 
 
 def test_the_library_exports_one_function():
