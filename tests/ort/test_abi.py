@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 import shutil
 import subprocess
@@ -22,8 +23,16 @@ SECONDS = 60
 
 
 def run(*command, cwd=None):
+    # A sanitizer that is preloaded into pytest would make apt-get hang.
+    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, timeout=SECONDS, check=False
+        command,
+        cwd=cwd,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=False,
     )
 
 
