@@ -65,6 +65,7 @@ def test_import_contracts():
         ("csrc/cuda", r'#include ["<](pybind11|Python|common|cpu|python)'),
         ("csrc/emu", r'#include ["<](pybind11|Python|common|cpu|python)'),
         ("csrc/python", r'#include ["<](common|cpu|cuda|emu)'),
+        ("csrc/ort", r'#include ["<](pybind11|Python|common|cpu|python|cuda|onnxruntime)'),
     ],
 )
 def test_includes_follow_the_layers(folder, forbidden):

@@ -44,5 +44,6 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path):
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"petsgan_sdk"}
     assert any(name.startswith("petsgan_sdk/_core.") and name.endswith(".so") for name in names)
+    assert any(name.startswith("petsgan_sdk/libpetsgan_ort.") for name in names)
     assert {"petsgan_sdk/py.typed", "petsgan_sdk/_core.pyi"} <= set(names)
     assert not [name for name in names if name.endswith((".a", ".h", ".cpp"))]
