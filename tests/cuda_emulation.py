@@ -89,6 +89,7 @@ class Emulation:
     """The emulated kernels of one library."""
 
     def __init__(self, library):
+        self.path = library
         self._library = ctypes.CDLL(str(library))
         for name in ("sizes", "plan", "pack", "transfer"):
             getattr(self._library, f"emulation_{name}").restype = ctypes.c_char_p

@@ -14,9 +14,11 @@ constexpr std::uint32_t kApiVersion = 18;
 
 // The runtime's own objects, never looked into; OrtApi is its table of functions, see Slot.
 struct OrtApi;
+struct OrtAllocator;
 struct OrtCustomOpDomain;
 struct OrtKernelContext;
 struct OrtKernelInfo;
+struct OrtMemoryInfo;
 struct OrtSessionOptions;
 struct OrtStatus;  // a null pointer means success
 struct OrtTensorTypeAndShapeInfo;
@@ -90,6 +92,7 @@ struct Slot {
   X(GetDimensionsCount, 61, OrtStatus*(const OrtTensorTypeAndShapeInfo*, std::size_t*))          \
   X(GetDimensions, 62, OrtStatus*(const OrtTensorTypeAndShapeInfo*, std::int64_t*, std::size_t)) \
   X(GetTensorTypeAndShape, 65, OrtStatus*(const OrtValue*, OrtTensorTypeAndShapeInfo**))         \
+  X(AllocatorFree, 76, OrtStatus*(OrtAllocator*, void*))                                         \
   X(KernelInfoGetAttribute_float, 85, OrtStatus*(const OrtKernelInfo*, const char*, float*))     \
   X(KernelInfoGetAttribute_int64, 86,                                                            \
     OrtStatus*(const OrtKernelInfo*, const char*, std::int64_t*))                                \
@@ -102,14 +105,21 @@ struct Slot {
   X(ReleaseStatus, 93, void(OrtStatus*))                                                         \
   X(ReleaseTensorTypeAndShapeInfo, 99, void(OrtTensorTypeAndShapeInfo*))                         \
   X(ReleaseCustomOpDomain, 101, void(OrtCustomOpDomain*))                                        \
+  X(ReleaseAllocator, 132, void(OrtAllocator*))                                                  \
   X(KernelInfoGetAttributeArray_float, 162,                                                      \
     OrtStatus*(const OrtKernelInfo*, const char*, float*, std::size_t*))                         \
   X(KernelInfoGetAttributeArray_int64, 163,                                                      \
     OrtStatus*(const OrtKernelInfo*, const char*, std::int64_t*, std::size_t*))                  \
+  X(KernelContext_GetGPUComputeStream, 193, OrtStatus*(const OrtKernelContext*, void**))         \
+  X(GetTensorMemoryInfo, 194, OrtStatus*(const OrtValue*, const OrtMemoryInfo**))                \
   X(KernelInfoGetConstantInput_tensor, 249,                                                      \
     OrtStatus*(const OrtKernelInfo*, std::size_t, int*, const OrtValue**))                       \
+  X(KernelContext_GetAllocator, 253,                                                             \
+    OrtStatus*(const OrtKernelContext*, const OrtMemoryInfo*, OrtAllocator**))                   \
   X(KernelContext_ParallelFor, 274,                                                              \
-    OrtStatus*(const OrtKernelContext*, OrtTask, std::size_t, std::size_t, void*))
+    OrtStatus*(const OrtKernelContext*, OrtTask, std::size_t, std::size_t, void*))               \
+  X(KernelContext_GetScratchBuffer, 277,                                                         \
+    OrtStatus*(const OrtKernelContext*, const OrtMemoryInfo*, std::size_t, void**))
 
 #define PETSGAN_ORT_DEFINE_SLOT(name, index, ...) constexpr Slot<__VA_ARGS__> k##name{index};
 PETSGAN_ORT_SLOTS(PETSGAN_ORT_DEFINE_SLOT)

@@ -60,7 +60,11 @@ class Api {
     try {
       body();
       return nullptr;
-    } catch (const Error& error) {
+    } catch (const ShapeError& error) {
+      return call(kCreateStatus, kInvalidArgument, error.what());
+    } catch (const ConfigError& error) {
+      return call(kCreateStatus, kInvalidArgument, error.what());
+    } catch (const InputError& error) {
       return call(kCreateStatus, kInvalidArgument, error.what());
     } catch (const std::bad_alloc&) {
       return call(kCreateStatus, kFail, "PatchTransfer: out of memory");

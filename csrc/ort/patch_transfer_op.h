@@ -24,7 +24,29 @@ PatchTransferAttributes read_attributes(const Api& api, const OrtKernelInfo* inf
 PatchReference::Shape reference_shape(const FloatTensor& features, const FloatTensor& values);
 PatchQuery checked_query(const FloatTensor& query, const PatchReference::Shape& reference);
 
-// An op for one provider; the caller adds the functions that make, run and destroy its kernel.
+// The same for every provider.
 OrtCustomOp describe_patch_transfer();
+
+// The op that runs a `Kernel`: made from (api, info) for each node of each session, then shared by
+// the threads of the session, which call compute(context) const.
+template <typename Kernel>
+const OrtCustomOp& patch_transfer_op() {
+  static const OrtCustomOp op = [] {
+    OrtCustomOp made = describe_patch_transfer();
+    made.GetExecutionProviderType = [](const OrtCustomOp*) { return Kernel::kProvider; };
+    made.CreateKernelV2 = [](const OrtCustomOp*, const OrtApi* table, const OrtKernelInfo* info,
+                             void** kernel) {
+      const Api api(table);
+      return api.guarded([&] { *kernel = new Kernel(api, info); });
+    };
+    made.KernelComputeV2 = [](void* kernel, OrtKernelContext* context) {
+      const auto& self = *static_cast<const Kernel*>(kernel);
+      return self.api.guarded([&] { self.compute(context); });
+    };
+    made.KernelDestroy = [](void* kernel) { delete static_cast<Kernel*>(kernel); };
+    return made;
+  }();
+  return op;
+}
 
 }  // namespace petsgan::ort

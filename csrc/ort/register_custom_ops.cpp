@@ -22,6 +22,9 @@ Domain make_domain(const Api& api) {
   api.check(kCreateCustomOpDomain, "pets", &domain);
   Domain owner(domain, ReleaseDomain{api});
   api.check(kCustomOpDomain_Add, domain, &cpu_patch_transfer());
+#ifdef PETSGAN_ORT_CUDA
+  api.check(kCustomOpDomain_Add, domain, &cuda_patch_transfer());
+#endif
   return owner;
 }
 

@@ -1,4 +1,4 @@
-// The ops of the library, one for each provider.
+// The ops of the library: the same one for each execution provider.
 #pragma once
 
 #include "ort/abi.h"
@@ -6,5 +6,6 @@
 namespace petsgan::ort {
 
 const OrtCustomOp& cpu_patch_transfer();
+const OrtCustomOp& cuda_patch_transfer();  // only in a build with CUDA
 
 }  // namespace petsgan::ort
