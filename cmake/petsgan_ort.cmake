@@ -15,6 +15,11 @@ set_target_properties(
   PROPERTIES CXX_VISIBILITY_PRESET hidden
              VISIBILITY_INLINES_HIDDEN ON
              INSTALL_RPATH "$ORIGIN")
+if(TARGET petsgan_cuda)
+  target_sources(petsgan_ort PRIVATE csrc/ort/patch_transfer_cuda.cpp)
+  target_compile_definitions(petsgan_ort PRIVATE PETSGAN_ORT_CUDA)
+  target_link_libraries(petsgan_ort PRIVATE petsgan_cuda)
+endif()
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   # Hidden visibility leaves the standard library's template instances in sight.
   set(exports "${CMAKE_CURRENT_SOURCE_DIR}/csrc/ort/exports.map")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import re
 import shutil
@@ -10,8 +9,6 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from petsgan_sdk import kernels
 
 ROOT = Path(__file__).parents[2]
 LAYOUT = Path(__file__).with_name("vendor_layout.cpp")
@@ -130,37 +127,3 @@ def test_every_member_is_compared():
     compared = set(re.findall(r"CHECK_MEMBER\(OrtCustomOp, (\w+)\)", LAYOUT.read_text("utf-8")))
     assert compared == members
     assert len(members) == 26
-
-
-class ApiBase(ctypes.Structure):
-    _fields_ = (
-        ("get_api", ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_uint32)),
-        ("get_version", ctypes.CFUNCTYPE(ctypes.c_void_p)),
-    )
-
-
-def test_a_runtime_that_is_too_old_is_refused():
-    messages = []
-
-    @ctypes.CFUNCTYPE(ctypes.c_void_p, ctypes.c_int, ctypes.c_char_p)
-    def create_status(code, message):
-        messages.append((code, message.decode()))
-        return 1  # any pointer but null
-
-    table = (ctypes.c_void_p * 1)(ctypes.cast(create_status, ctypes.c_void_p))
-    found = ctypes.create_string_buffer(b"1.17.3")
-    base = ApiBase(
-        ApiBase._fields_[0][1](lambda version: ctypes.addressof(table) if version == 1 else None),
-        ApiBase._fields_[1][1](lambda: ctypes.addressof(found)),
-    )
-    register = ctypes.CDLL(str(kernels.custom_ops_library())).RegisterCustomOps
-    register.restype = ctypes.c_void_p
-    assert register(None, ctypes.byref(base)) == 1
-    assert messages == [(1, "pets::PatchTransfer needs ONNX Runtime 1.18 or newer, got 1.17.3")]
-
-
-def test_the_library_exports_one_function():
-    if shutil.which("nm") is None:
-        pytest.skip("no nm to list the symbols with")
-    done = run("nm", "--dynamic", "--defined-only", str(kernels.custom_ops_library()))
-    assert [line.split()[-1] for line in done.stdout.splitlines()] == ["RegisterCustomOps"]
