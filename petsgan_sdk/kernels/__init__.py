@@ -5,6 +5,7 @@ from __future__ import annotations
 from petsgan_sdk.kernels._backend import Backend, available_backends
 from petsgan_sdk.kernels._build import build_info
 from petsgan_sdk.kernels._noise import normal_noise
+from petsgan_sdk.kernels._patch_gradient import PatchTransferGradient, patch_transfer_gradient
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
 from petsgan_sdk.kernels._signed_to_u8 import signed_to_u8
@@ -14,10 +15,12 @@ __all__ = [
     "Backend",
     "PatchReference",
     "PatchTransfer",
+    "PatchTransferGradient",
     "available_backends",
     "build_info",
     "normal_noise",
     "patch_transfer",
+    "patch_transfer_gradient",
     "signed_to_u8",
     "texture_transfer",
 ]
