@@ -83,9 +83,8 @@ def patch_transfer_gradient(
         BackendUnavailableError: The named backend is not built.
 
     Note:
-        Deterministic for a fixed backend. The similarities are computed again, never stored: memory
-        beyond arguments and results is that of `patch_transfer` and at most 16 sums of the size of
-        one image's features.
+        Deterministic for a fixed backend. The similarities are computed again, never stored. Of the
+        size of one image's query features at most 16 sums are held, 64 MB of them, at least one.
     """
     check_query(query, reference, op=_OP)
     check_options(temperature, threads, op=_OP)
