@@ -10,7 +10,7 @@ namespace petsgan {
 namespace {
 
 constexpr std::int64_t kMaxChunks = 16;
-constexpr std::int64_t kMaxSumFloats = std::int64_t{1} << 24;  // 64 MB in all chunks together
+constexpr std::int64_t kMaxSumFloats = std::int64_t{1} << 24;  // 64 MB if all chunks wait at once
 
 std::int64_t max_chunks(const SimilarityTask& task) {
   const std::int64_t sums = task.query_height * task.padded_width * (task.channels + 1);
@@ -62,12 +62,13 @@ PatchGradient::PatchGradient(std::int64_t height, std::int64_t width,
       at_best_(size_),
       spread_(size_),
       index_(size_),
-      sums_(num_chunks() * size_ * (task_.channels + 1)),
+      sums_(sums_size()),
       scratch_([this] {
         return std::make_unique<Scratch>(Scratch{
             AlignedBuffer<float>(kernel_.scratch_size(task_)),
             std::vector<const float*>(static_cast<std::size_t>(kernel_.num_planes(task_)))});
-      }) {
+      }),
+      chunk_sums_([this] { return std::make_unique<Sums>(sums_size()); }) {
   std::fill_n(best_.data(), size_, -kNoScore);  // in the padding no score is near the best
   pack_reference(features);
 }
@@ -107,13 +108,15 @@ void PatchGradient::run(const FeatureMap& query, std::int64_t image, const std::
                         const float* weight, const float* to_weight, float* result) {
   pack_query(query, image);
   parallel_(query.height, [&](std::int64_t y) { prepare_row(y, index, weight, to_weight); });
-  std::fill_n(sums_.data(), num_chunks() * size_ * (task_.channels + 1), 0.0F);
+  std::fill_n(sums_.data(), sums_size(), 0.0F);
+  next_to_merge_ = 0;
   parallel_(num_chunks(), [this](std::int64_t chunk) {
+    std::unique_ptr<Sums> sums = chunk_sums_.take();
     std::unique_ptr<Scratch> scratch = scratch_.take();
-    run_chunk(chunk, *scratch);
+    run_chunk(chunk, *scratch, sums->data());
     scratch_.give_back(std::move(scratch));
+    merge_in_order(chunk, std::move(sums));
   });
-  parallel_(query.height, [this](std::int64_t y) { merge_row(y); });
   finish(query, result);
 }
 
@@ -155,7 +158,8 @@ float PatchGradient::best_score(std::int64_t y, std::int64_t x, std::int64_t mat
       sum * static_cast<double>(reference_.key_scale[static_cast<std::size_t>(match)]));
 }
 
-void PatchGradient::run_chunk(std::int64_t chunk, Scratch& scratch) {
+void PatchGradient::run_chunk(std::int64_t chunk, Scratch& scratch, float* sums) {
+  std::fill_n(sums, sums_size(), 0.0F);
   SimilarityTask match = task_;
   match.query = packed_query_.data();
   match.steepness = steepness_.data();
@@ -166,45 +170,46 @@ void PatchGradient::run_chunk(std::int64_t chunk, Scratch& scratch) {
   for (SweepPart& part : sweep_parts(match, reference_, starts_[at], starts_[at + 1])) {
     part.task.keys = packed_keys_.data() + part.image * key_bytes_;
     kernel_.run({part.task, best_.data(), at_best_.data(), spread_.data(), index_.data(),
-                 packed_channels_.data() + part.image * key_bytes_, excess(chunk), sums(chunk)});
+                 packed_channels_.data() + part.image * key_bytes_, sums + size_ * task_.channels,
+                 sums});
   }
 }
 
-// Adds the chunks up, in their order.
-void PatchGradient::merge_row(std::int64_t y) {
-  const std::int64_t row = task_.padded_width, features = row * task_.channels;
-  for (std::int64_t chunk = 1; chunk < num_chunks(); ++chunk) {
-    const float* from = sums(chunk) + y * features;
-    std::transform(from, from + features, sums(0) + y * features, sums(0) + y * features,
-                   std::plus<float>());
-    from = excess(chunk) + y * row;
-    std::transform(from, from + row, excess(0) + y * row, excess(0) + y * row, std::plus<float>());
+// Sums of floats depend on their order, so chunks are merged in theirs, not as they happen to end.
+void PatchGradient::merge_in_order(std::int64_t chunk, std::unique_ptr<Sums> sums) {
+  const std::lock_guard lock(merge_mutex_);
+  waiting_[chunk] = std::move(sums);
+  for (auto next = waiting_.begin(); next != waiting_.end() && next->first == next_to_merge_;
+       next = waiting_.erase(next), ++next_to_merge_) {
+    const float* from = next->second->data();
+    std::transform(from, from + sums_size(), sums_.data(), sums_.data(), std::plus<float>());
+    chunk_sums_.give_back(std::move(next->second));
   }
 }
 
 // A longer query patch lowers all its cosines. The sum of gradient x cosine over the keys is, with
 // e as in gradient_kernel.h, the spread times the excess, since the gradients add up to 0.
-std::vector<double> PatchGradient::lengthening() {
+std::vector<double> PatchGradient::lengthening() const {
   std::vector<double> result(inverse_norms_.size());
   for (std::int64_t y = 0; y < task_.query_height; ++y) {
     for (std::int64_t x = 0; x < task_.query_width; ++x) {
       const std::int64_t at = y * task_.padded_width + x;
       const auto to = static_cast<std::size_t>(y * task_.query_width + x);
       const auto inverse = static_cast<double>(inverse_norms_[to]);
-      result[to] = static_cast<double>(spread_.data()[at]) * static_cast<double>(excess(0)[at]) *
+      result[to] = static_cast<double>(spread_.data()[at]) * static_cast<double>(excess()[at]) *
                    inverse * inverse;
     }
   }
   return result;
 }
 
-void PatchGradient::finish(const FeatureMap& query, float* result) {
+void PatchGradient::finish(const FeatureMap& query, float* result) const {
   std::vector<double> longer = lengthening();
   box_sum(longer, query.height, query.width, reference_.radius);
   const auto scale = static_cast<double>(scale_);
   for (std::int64_t c = 0; c < query.channels; ++c) {
     for (std::int64_t y = 0; y < query.height; ++y) {
-      const float* sum = sums(0) + (y * query.channels + c) * task_.padded_width;
+      const float* sum = sums_.data() + (y * query.channels + c) * task_.padded_width;
       for (std::int64_t x = 0; x < query.width; ++x) {
         const std::int64_t at = (c * query.height + y) * query.width + x;
         const double feature = static_cast<double>(query.features[at]) * scale;

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <vector>
 
 #include "common/aligned_buffer.h"
@@ -31,18 +33,20 @@ class PatchGradient {
     std::vector<const float*> planes;
   };
 
+  using Sums = AlignedBuffer<float>;
+
   std::int64_t num_chunks() const { return static_cast<std::int64_t>(starts_.size()) - 1; }
-  float* sums(std::int64_t chunk) { return sums_.data() + chunk * size_ * (task_.channels + 1); }
-  float* excess(std::int64_t chunk) { return sums(chunk) + size_ * task_.channels; }
+  std::int64_t sums_size() const { return size_ * (task_.channels + 1); }
+  const float* excess() const { return sums_.data() + size_ * task_.channels; }
   void pack_reference(const float* features);
   void pack_query(const FeatureMap& query, std::int64_t image);
   void prepare_row(std::int64_t y, const std::int32_t* index, const float* weight,
                    const float* to_weight);
   float best_score(std::int64_t y, std::int64_t x, std::int64_t match) const;
-  void run_chunk(std::int64_t chunk, Scratch& scratch);
-  void merge_row(std::int64_t y);
-  std::vector<double> lengthening();
-  void finish(const FeatureMap& query, float* result);
+  void run_chunk(std::int64_t chunk, Scratch& scratch, float* sums);
+  void merge_in_order(std::int64_t chunk, std::unique_ptr<Sums> sums);
+  std::vector<double> lengthening() const;
+  void finish(const FeatureMap& query, float* result) const;
 
   const PackedReference& reference_;
   const GradientKernel& kernel_;
@@ -59,8 +63,13 @@ class PatchGradient {
   AlignedBuffer<float> steepness_, cutoff_;
   AlignedBuffer<float> best_, at_best_, spread_;
   AlignedBuffer<std::int32_t> index_;
-  AlignedBuffer<float> sums_;  // of each chunk: sums and excess
+  Sums sums_;  // GradientTask::sums, then GradientTask::excess
   ScratchList<Scratch> scratch_;
+  ScratchList<Sums> chunk_sums_;
+  // Finished chunks that wait for an earlier one.
+  std::mutex merge_mutex_;
+  std::map<std::int64_t, std::unique_ptr<Sums>> waiting_;
+  std::int64_t next_to_merge_ = 0;
 };
 
 }  // namespace petsgan

@@ -83,8 +83,8 @@ def patch_transfer_gradient(
         BackendUnavailableError: The named backend is not built.
 
     Note:
-        Deterministic for a fixed backend. The similarities are computed again, never stored. Of the
-        size of one image's query features at most 16 sums are held, 64 MB of them, at least one.
+        Deterministic for a fixed backend. The similarities are computed again, never stored; each
+        thread holds about one sum of the size of one image's query features.
     """
     check_query(query, reference, op=_OP)
     check_options(temperature, threads, op=_OP)

@@ -34,9 +34,9 @@ struct PatchInputGradient {
 // that is not one of the reference, ShapeError and ConfigError as patch_transfer does.
 //
 // The similarities are computed again and never stored. Memory beyond the arguments is O(query +
-// reference), about 2 window + 40 planes of (query width x reference width) for each thread, and
-// for each of at most 16 chunks of the work one sum of the size of an image's query features: as
-// many chunks as fit in 64 MB, at least one. Deterministic for any number of threads.
+// reference), and for each thread about 2 window + 40 planes of (query width x reference width) and
+// a sum of the size of an image's query features; a thread that is ahead of others can leave more
+// of these, up to 64 MB or one, whichever is more. Deterministic for any number of threads.
 void patch_transfer_gradient(const PatchQuery& query, const PatchReference& reference,
                              const float* features, const PatchTransferOptions& options,
                              const PatchMatches& matches, const PatchOutputGradient& gradient,
