@@ -56,7 +56,8 @@ format: venv
 
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back.
-KERNEL_TESTS = $(wildcard $(foreach op,noise patch_transfer signed_to_u8 texture_transfer,tests/*/test_$(op).py)) tests/ort
+KERNEL_OPS = noise patch_transfer patch_transfer_gradient signed_to_u8 texture_transfer
+KERNEL_TESTS = $(wildcard $(foreach op,$(KERNEL_OPS),tests/*/test_$(op).py)) tests/ort
 sanitize: venv
 	rm -f $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps -e . \

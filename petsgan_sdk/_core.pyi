@@ -37,3 +37,16 @@ class PatchReference:
         normalize: bool,
         threads: int,
     ) -> tuple[NDArray[np.float32], NDArray[np.int32], NDArray[np.float32]]: ...
+    def gradient(
+        self,
+        query: NDArray[np.float32],
+        features: NDArray[np.float32],
+        index: NDArray[np.int32],
+        weight: NDArray[np.float32],
+        grad_values: NDArray[np.float32],
+        grad_weight: NDArray[np.float32],
+        *,
+        temperature: float,
+        normalize: bool,
+        threads: int,
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]: ...

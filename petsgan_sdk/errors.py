@@ -14,6 +14,7 @@ __all__ = [
     "ConfigError",
     "DTypeError",
     "ExportError",
+    "GradientError",
     "InputError",
     "KernelError",
     "OutputError",
@@ -91,6 +92,12 @@ class BackendUnavailableError(PetsganError, RuntimeError):
 
 class KernelError(PetsganError, RuntimeError):
     """A compiled kernel failed."""
+
+
+class GradientError(PetsganError, RuntimeError):
+    """A gradient was asked for that is not defined; the message says what to detach."""
+
+    exit_code = 2
 
 
 class TrainingError(PetsganError, RuntimeError):

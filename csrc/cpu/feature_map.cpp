@@ -25,8 +25,8 @@ constexpr double kMinNorm = 1e-12;
 }
 
 // Sum over |d| <= radius of in[(i + d) * stride], zero outside, for i in [0, count).
-void box_sum(const double* in, double* out, std::int64_t count, std::int64_t stride,
-             std::int64_t radius) {
+void line_sum(const double* in, double* out, std::int64_t count, std::int64_t stride,
+              std::int64_t radius) {
   for (std::int64_t i = 0; i < count; ++i) {
     double sum = 0.0;
     const std::int64_t last = std::min(count - 1, i + radius);
@@ -36,6 +36,8 @@ void box_sum(const double* in, double* out, std::int64_t count, std::int64_t str
     out[i * stride] = sum;
   }
 }
+
+double norm_bound(float scale) { return std::max(kMinNorm * static_cast<double>(scale), 1e-30); }
 
 }  // namespace
 
@@ -58,7 +60,7 @@ float normalizing_scale(const FeatureMap& map, const std::string& name, std::int
 
 std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radius, float scale) {
   const std::int64_t plane = map.height * map.width;
-  std::vector<double> energy(static_cast<std::size_t>(plane)), rows(energy.size());
+  std::vector<double> energy(static_cast<std::size_t>(plane));
   for (std::int64_t c = 0; c < map.channels; ++c) {
     const float* features = map.features + c * plane;
     double* sum = energy.data();
@@ -67,20 +69,26 @@ std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radiu
       sum[i] += x * x;
     }
   }
-  for (std::int64_t y = 0; y < map.height; ++y) {
-    box_sum(&energy[static_cast<std::size_t>(y * map.width)],
-            &rows[static_cast<std::size_t>(y * map.width)], map.width, 1, radius);
-  }
-  for (std::int64_t x = 0; x < map.width; ++x) {
-    box_sum(&rows[static_cast<std::size_t>(x)], &energy[static_cast<std::size_t>(x)], map.height,
-            map.width, radius);
-  }
-  const double bound = std::max(kMinNorm * static_cast<double>(scale), 1e-30);
+  box_sum(energy, map.height, map.width, radius);
+  const double bound = norm_bound(scale);
   std::vector<float> result(energy.size());
   std::transform(energy.begin(), energy.end(), result.begin(), [bound](double sum) {
     return static_cast<float>(1.0 / std::max(std::sqrt(sum), bound));
   });
   return result;
+}
+
+float inverse_of_no_norm(float scale) { return static_cast<float>(1.0 / norm_bound(scale)); }
+
+void box_sum(std::vector<double>& map, std::int64_t height, std::int64_t width,
+             std::int64_t radius) {
+  std::vector<double> rows(map.size());
+  for (std::int64_t y = 0; y < height; ++y) {
+    line_sum(map.data() + y * width, rows.data() + y * width, width, 1, radius);
+  }
+  for (std::int64_t x = 0; x < width; ++x) {
+    line_sum(rows.data() + x, map.data() + x, height, width, radius);
+  }
 }
 
 }  // namespace petsgan

@@ -22,4 +22,11 @@ float normalizing_scale(const FeatureMap& map, const std::string& name, std::int
 // is in units of the features as they came.
 std::vector<float> inverse_patch_norms(const FeatureMap& map, std::int64_t radius, float scale);
 
+// What inverse_patch_norms() gives for a patch of zeros.
+float inverse_of_no_norm(float scale);
+
+// Replaces every number of `map` [height][width] by the sum over its window, zero outside.
+void box_sum(std::vector<double>& map, std::int64_t height, std::int64_t width,
+             std::int64_t radius);
+
 }  // namespace petsgan

@@ -1,8 +1,11 @@
 #include <pybind11/numpy.h>
 
+#include <algorithm>
 #include <string>
+#include <vector>
 
 #include "petsgan/patch_transfer.h"
+#include "petsgan/patch_transfer_gradient.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
 
@@ -24,14 +27,19 @@ PatchReference make_reference(const py::array& features, const py::array& values
   return PatchReference(shape, window, feature_data, value_data);
 }
 
-py::tuple transfer(const PatchReference& reference, const py::array& query, double temperature,
-                   bool normalize, int threads) {
-  const std::string name = "patch_transfer: query";
-  const float* features = checked_data<float>(query, 4, name);
+const float* checked_query(const PatchReference& reference, const py::array& query,
+                           const std::string& op) {
+  const float* features = checked_data<float>(query, 4, op + ": query");
   if (query.shape(1) != reference.shape().channels) {
-    throw ShapeError(name + " must have " + std::to_string(reference.shape().channels) +
+    throw ShapeError(op + ": query must have " + std::to_string(reference.shape().channels) +
                      " channels like the reference, got shape " + describe_shape(query));
   }
+  return features;
+}
+
+py::tuple transfer(const PatchReference& reference, const py::array& query, double temperature,
+                   bool normalize, int threads) {
+  const float* features = checked_query(reference, query, "patch_transfer");
   const py::ssize_t batch = query.shape(0), height = query.shape(2), width = query.shape(3);
   py::array_t<float> values(
       {batch, static_cast<py::ssize_t>(reference.shape().value_channels), height, width});
@@ -47,6 +55,47 @@ py::tuple transfer(const PatchReference& reference, const py::array& query, doub
   return py::make_tuple(values, index, weight);
 }
 
+// The data of an array of T and this shape.
+template <typename T>
+const T* checked_shape(const py::array& array, const std::vector<py::ssize_t>& shape,
+                       const std::string& name) {
+  const T* data = checked_data<T>(array, static_cast<int>(shape.size()), name);
+  if (!std::equal(shape.begin(), shape.end(), array.shape())) {
+    throw ShapeError(name + " does not fit query and reference, got shape " +
+                     describe_shape(array));
+  }
+  return data;
+}
+
+py::tuple gradient(const PatchReference& reference, const py::array& query,
+                   const py::array& features, const py::array& index, const py::array& weight,
+                   const py::array& grad_values, const py::array& grad_weight, double temperature,
+                   bool normalize, int threads) {
+  const std::string op = "patch_transfer_gradient";
+  const float* query_data = checked_query(reference, query, op);
+  const PatchReference::Shape& shape = reference.shape();
+  const float* feature_data = checked_shape<float>(
+      features, {shape.images, shape.channels, shape.height, shape.width}, op + ": features");
+  const py::ssize_t batch = query.shape(0), height = query.shape(2), width = query.shape(3);
+  const std::vector<py::ssize_t> map{batch, height, width};
+  const PatchMatches matches{checked_shape<std::int32_t>(index, map, op + ": index"),
+                             checked_shape<float>(weight, map, op + ": weight")};
+  const PatchOutputGradient incoming{
+      checked_shape<float>(grad_values, {batch, shape.value_channels, height, width},
+                           op + ": grad_values"),
+      checked_shape<float>(grad_weight, map, op + ": grad_weight")};
+  py::array_t<float> to_query({batch, query.shape(1), height, width});
+  py::array_t<float> to_values(
+      std::vector<py::ssize_t>{shape.images, shape.value_channels, shape.height, shape.width});
+  const PatchInputGradient result{to_query.mutable_data(), to_values.mutable_data()};
+  {
+    py::gil_scoped_release release;
+    patch_transfer_gradient({batch, height, width, query_data}, reference, feature_data,
+                            {temperature, normalize, threads}, matches, incoming, result);
+  }
+  return py::make_tuple(to_query, to_values);
+}
+
 }  // namespace
 
 void register_patch_transfer(py::module_& module) {
@@ -54,7 +103,10 @@ void register_patch_transfer(py::module_& module) {
       .def(py::init(&make_reference), py::arg("features"), py::arg("values"), py::kw_only(),
            py::arg("window"))
       .def("transfer", &transfer, py::arg("query"), py::kw_only(), py::arg("temperature"),
-           py::arg("normalize"), py::arg("threads"));
+           py::arg("normalize"), py::arg("threads"))
+      .def("gradient", &gradient, py::arg("query"), py::arg("features"), py::arg("index"),
+           py::arg("weight"), py::arg("grad_values"), py::arg("grad_weight"), py::kw_only(),
+           py::arg("temperature"), py::arg("normalize"), py::arg("threads"));
 }
 
 }  // namespace petsgan::python

@@ -1,5 +1,7 @@
 """Run a bundle and torch side by side, step by step, and say how far they are apart.
 
+Networks are compared with torch, kernels with their float64 twins.
+
 Each step is compared on the inputs that the runtime gave it, so that one flipped tie in patch
 transfer, which moves real pixels, is not mistaken for an error of everything behind it.
 """
@@ -8,16 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep, Step, TextureTransferStep
-from petsgan_sdk.models.patch_transfer import MatchWeights, match_patches, transfer_patches
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.steps import Canvas, build_pipeline
 
@@ -118,27 +121,41 @@ def _compare_transfer(
 ) -> float:
     reference, values = bundle.arrays[step.reference], bundle.arrays[step.values]
     query = tensors[step.query]
-    result = kernels.patch_transfer(
-        query,
-        kernels.PatchReference(reference, values, window=step.window),
-        temperature=step.temperature,
-    )
+    packed = kernels.PatchReference(reference, values, window=step.window)
+    result = kernels.patch_transfer(query, packed, temperature=step.temperature)
+    twin = kernels.patch_transfer(query, packed, temperature=step.temperature, backend="numpy")
     apart = _apart(tensors[step.output], result.values)
-    best = match_patches(
-        torch.tensor(query),
-        torch.tensor(reference)[None],
-        window=step.window,
-        temperature=step.temperature,
-    )
-    # Between near ties either match is right: the kernel's must be as good as torch's, which their
-    # weights tell as a difference of cosines, and its average must be that of its own matches.
-    ratio = result.weight / best.weight.numpy()
-    cosine_gap = step.temperature * float(np.abs(np.log(ratio)).max())
+    # Between near ties either match is right: the kernel's must be as good as its float64 twin's,
+    # which their weights tell as a difference of cosines, and its average must be that of its own
+    # matches.
+    cosine_gap = step.temperature * float(np.abs(np.log(result.weight / twin.weight)).max())
     if not cosine_gap <= _TIE:
         return float("inf")
-    own = MatchWeights(torch.from_numpy(result.index).long(), torch.from_numpy(result.weight))
-    average = transfer_patches(own, torch.tensor(values)[None], window=step.window)
-    return max(apart, cosine_gap, _apart(result.values, average.numpy()))
+    average = _average(result.index, result.weight, values, step.window)
+    return max(apart, cosine_gap, _apart(result.values, average))
+
+
+def _average(index: Array, weight: Array, values: Array, window: int) -> Array:
+    """Lay matched patches of `[V, h0, w0]` over each other, by torch: `[N, V, h, w]` float64."""
+    height, width = index.shape[1:]
+    ref_height, ref_width = values.shape[1:]
+    matches, share = torch.from_numpy(index).long(), torch.from_numpy(weight).double()
+    row, column = matches // ref_width, matches % ref_width
+    known = torch.from_numpy(values).double().flatten(1)
+    total = torch.zeros(len(index), len(values), height, width, dtype=torch.float64)
+    votes = torch.zeros(len(index), 1, height, width, dtype=torch.float64)
+    offsets = range(-(window // 2), window // 2 + 1)
+    for dy, dx in product(offsets, offsets):
+        if abs(dy) >= height or abs(dx) >= width:
+            continue
+        y, x = row + dy, column + dx
+        inside = (y >= 0) & (y < ref_height) & (x >= 0) & (x < ref_width)
+        flat = y.clamp(0, ref_height - 1) * ref_width + x.clamp(0, ref_width - 1)
+        vote = (share * inside)[:, None]
+        shift = (dx, -dx, dy, -dy)  # the vote of patch i lands on pixel i + (dy, dx)
+        total += functional.pad(known[:, flat].transpose(0, 1) * vote, shift)
+        votes += functional.pad(vote, shift)
+    return (total / votes).numpy()
 
 
 def _apart(found: Array, expected: Array) -> float:

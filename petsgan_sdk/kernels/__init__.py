@@ -8,6 +8,7 @@ from petsgan_sdk.kernels._cuda import CudaPatchReference
 from petsgan_sdk.kernels._cuda_array import DeviceArray
 from petsgan_sdk.kernels._custom_ops import custom_ops_library
 from petsgan_sdk.kernels._noise import normal_noise
+from petsgan_sdk.kernels._patch_gradient import PatchTransferGradient, patch_transfer_gradient
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
 from petsgan_sdk.kernels._signed_to_u8 import signed_to_u8
@@ -19,11 +20,13 @@ __all__ = [
     "DeviceArray",
     "PatchReference",
     "PatchTransfer",
+    "PatchTransferGradient",
     "available_backends",
     "build_info",
     "custom_ops_library",
     "normal_noise",
     "patch_transfer",
+    "patch_transfer_gradient",
     "signed_to_u8",
     "texture_transfer",
 ]

@@ -17,7 +17,7 @@ __all__ = ["PatchReference"]
 class PatchReference:
     """Features and values of one or several images, ready to be searched.
 
-    Immutable, and safe to share between threads. Both arrays are copied.
+    Immutable, and safe to share between threads.
 
     Args:
         features: `[C, h, w]`, or `[R, C, h, w]` for R images, float32, finite; what patches are
@@ -25,6 +25,7 @@ class PatchReference:
         values: `[V, h, w]` or `[R, V, h, w]` float32, finite; what patches of the result are made
             of.
         window: Side of a patch in pixels, odd. Patches reach over the border, where features are 0.
+        copy: False keeps views of both arrays, which must then not change while this lives.
 
     Raises:
         ShapeError: A rank or size is wrong, or the reference is empty.
@@ -41,7 +42,12 @@ class PatchReference:
     _packed: Any
 
     def __init__(
-        self, features: NDArray[np.float32], values: NDArray[np.float32], *, window: int = 7
+        self,
+        features: NDArray[np.float32],
+        values: NDArray[np.float32],
+        *,
+        window: int = 7,
+        copy: bool = True,
     ) -> None:
         """Check, copy and pack."""
         op = "PatchReference"
@@ -64,7 +70,7 @@ class PatchReference:
             raise ShapeError(message)
         check_finite(features, name=f"{op}: features")
         check_finite(values, name=f"{op}: values")
-        self._keep(_read_only_copy(features), _read_only_copy(values), int(window))
+        self._keep(_read_only(features, copy), _read_only(values, copy), int(window))
 
     def _keep(
         self, features: NDArray[np.float32], values: NDArray[np.float32], window: int
@@ -103,7 +109,7 @@ def _with_images(array: NDArray[np.float32]) -> NDArray[np.float32]:
     return array if array.ndim == 4 else array[None]
 
 
-def _read_only_copy(array: NDArray[np.float32]) -> NDArray[np.float32]:
-    copy = array.copy()
-    copy.flags.writeable = False
-    return copy
+def _read_only(array: NDArray[np.float32], copy: bool) -> NDArray[np.float32]:
+    kept = array.copy() if copy else array.view()
+    kept.flags.writeable = False
+    return kept

@@ -18,8 +18,9 @@ from petsgan_sdk.kernels import _backend, _cuda, _patch_transfer_numpy
 from petsgan_sdk.kernels._checks import check_array, check_finite
 from petsgan_sdk.kernels._patch_reference import PatchReference
 
-__all__ = ["PatchTransfer", "patch_transfer"]
+__all__ = ["PatchTransfer", "check_options", "check_query", "patch_transfer"]
 
+_OP = "patch_transfer"
 _MAX_THREADS = 256
 
 
@@ -101,20 +102,10 @@ def patch_transfer(
             f"got {type(reference).__name__}"
         )
         raise DTypeError(message)
-    name = "patch_transfer: query"
-    check_array(query, name=name, axes="N, C, h, w")
-    channels = reference.channels
-    if query.shape[1] != channels or 0 in query.shape[2:]:
-        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
-        raise ShapeError(message)
-    if not (math.isfinite(temperature) and temperature >= 0):
-        message = f"patch_transfer: temperature must be finite and >= 0, got {temperature!r}"
-        raise ConfigError(message)
-    if not isinstance(threads, int) or threads < 1:
-        message = f"patch_transfer: threads must be an integer of at least 1, got {threads!r}"
-        raise ConfigError(message)
+    check_query(query, reference, op=_OP)
+    check_options(temperature, threads, op=_OP)
     if _backend.resolve(backend) == "numpy":
-        check_finite(query, name=name)
+        check_finite(query, name=f"{_OP}: query")
         return PatchTransfer(
             *_patch_transfer_numpy.patch_transfer(
                 query,
@@ -131,3 +122,32 @@ def patch_transfer(
             query, temperature=temperature, normalize=normalize, threads=min(threads, _MAX_THREADS)
         )
     )
+
+
+def check_query(query: NDArray[np.float32], reference: PatchReference, *, op: str) -> None:
+    """Refuse features that do not fit the reference.
+
+    Raises:
+        ShapeError: Another rank or channel count, or no pixels.
+        DTypeError: Not C-contiguous float32.
+    """
+    name = f"{op}: query"
+    check_array(query, name=name, axes="N, C, h, w")
+    channels = reference.channels
+    if query.shape[1] != channels or 0 in query.shape[2:]:
+        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
+        raise ShapeError(message)
+
+
+def check_options(temperature: float, threads: int, *, op: str) -> None:
+    """Refuse what is out of range.
+
+    Raises:
+        ConfigError: The temperature is negative or not finite, or there is no thread.
+    """
+    if not (math.isfinite(temperature) and temperature >= 0):
+        message = f"{op}: temperature must be finite and >= 0, got {temperature!r}"
+        raise ConfigError(message)
+    if not isinstance(threads, int) or threads < 1:
+        message = f"{op}: threads must be an integer of at least 1, got {threads!r}"
+        raise ConfigError(message)

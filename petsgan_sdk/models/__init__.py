@@ -1,6 +1,7 @@
 """The networks, as plain `torch.nn` modules: no training loops, no files.
 
-`docs/methods.md` maps the paper's symbols to these names.
+`docs/methods.md` maps the paper's symbols to these names. Importing this package registers
+`torch.ops.petsgan`.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from petsgan_sdk.models.critics import LayoutCritic, MultiDilationCritic, Stride
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
 from petsgan_sdk.models.norm import FreezableInstanceNorm, freeze_statistics
-from petsgan_sdk.models.patch_transfer import MatchWeights, match_patches, transfer_patches
 from petsgan_sdk.models.petsgan import PetsganGenerator, Transferred
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
 
@@ -18,7 +18,6 @@ __all__ = [
     "FilterBankFeatures",
     "FreezableInstanceNorm",
     "LayoutCritic",
-    "MatchWeights",
     "MendingNet",
     "MultiDilationCritic",
     "PatchFeatures",
@@ -28,6 +27,4 @@ __all__ = [
     "Transferred",
     "VggFeatures",
     "freeze_statistics",
-    "match_patches",
-    "transfer_patches",
 ]

@@ -1,121 +1,220 @@
-"""Patch transfer with gradients (PetsGAN eq. 7), for joint training.
+"""Patch transfer (PetsGAN eq. 7) as an operator of torch, with its gradient.
 
-Sampling and everything without gradients use `petsgan_sdk.kernels`, which stores no similarity
-matrix. This form keeps the `[N, h w, h0 w0]` similarities for autograd: a few megabytes at training
-size. Like the kernel it never unfolds: a patch's inner product is a diagonal box sum of pixel inner
-products.
+`torch.ops.petsgan.patch_transfer` is there once `petsgan_sdk.models` is imported; `patch_transfer`
+below is the same operator with named arguments. It is a thin layer over `petsgan_sdk.kernels`,
+which store neither unfolded patches nor similarities, forwards or backwards. torch.compile and
+torch.export take it as one opaque node of known shape.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
-__all__ = ["MatchWeights", "match_patches", "transfer_patches"]
+from petsgan_sdk import kernels
+from petsgan_sdk.errors import (
+    BackendUnavailableError,
+    DTypeError,
+    GradientError,
+    ShapeError,
+)
 
-_TINY = 1e-12
+__all__ = ["patch_transfer"]
+
+_OP = "patch_transfer"
+
+_RANKS = {
+    "query": {4: "[N, C, h, w]"},
+    "features": {3: "[C, H, W]", 4: "[R, C, H, W]"},
+    "values": {3: "[V, H, W]", 4: "[R, V, H, W]"},
+}
 
 
-@dataclass(frozen=True, slots=True)
-class MatchWeights:
-    """The best match of every query patch."""
+def patch_transfer(
+    query: Tensor,
+    features: Tensor,
+    values: Tensor,
+    *,
+    window: int,
+    temperature: float,
+    normalize: bool = True,
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Rebuild maps from the reference patches that are most similar to their own.
 
-    index: Tensor
-    """`[N, h, w]` int64, y * w0 + x of the reference patch's centre."""
-    weight: Tensor
-    """`[N, h, w]` softmax weight of the best match; carries the gradient."""
+    See `petsgan_sdk.kernels.patch_transfer` for what is computed, and `patch_transfer_gradient`
+    there for the gradient: it reaches `query` through the weights of the matches and `values`
+    through the pixels that they brought, is bounded by 1 / (2 temperature x norm of the patch)
+    for each weight, is 0 for a patch of zeros, and holds the choice of the best match constant.
 
-
-def match_patches(
-    query: Tensor, reference: Tensor, *, window: int, temperature: float
-) -> MatchWeights:
-    """Find for every query patch the reference patch of largest cosine.
+    The features of the reference are the target that queries are matched to and get no gradient:
+    detach them. An extractor that is being trained learns through `query`.
 
     Args:
-        query: `[N, C, h, w]` features.
-        reference: `[1, C, h0, w0]` features.
-        window: Side of a patch, odd; features are 0 outside the maps.
-        temperature: Of the softmax over all reference patches, > 0.
+        query: `[N, C, h, w]` float32, contiguous, finite.
+        features: `[C, H, W]` or `[R, C, H, W]`, features of one reference image or several.
+        values: `[V, H, W]` or `[R, V, H, W]`, what patches of the result are made of.
+        window: Side of a patch in pixels, odd.
+        temperature: Of the softmax, >= 0; 0 means weight 1.
+        normalize: Divide by the weights that voted, not by the number of patches.
 
     Returns:
-        Index, and weight `max softmax(cosine / temperature)`.
+        Values `[N, V, h, w]`, with a gradient; index `[N, h, w]` int32, (r * H + y) * W + x of the
+        best match of each patch's centre; weight `[N, h, w]` in (0, 1], the softmax of that match,
+        with a gradient.
+
+    Raises:
+        ShapeError: A rank or size is wrong.
+        DTypeError: A tensor is not contiguous float32, or they are on different devices.
+        ConfigError: `window` or `temperature` is out of range.
+        InputError: A feature or value is NaN or infinite.
+        BackendUnavailableError: There is no kernel for the device of the tensors.
+        GradientError: `features` requires a gradient, or a gradient's gradient is asked for.
+
+    Note:
+        Deterministic; uses `torch.get_num_threads()` threads, which change no bit.
     """
+    values, index, weight = _forward(query, features, values, window, temperature, normalize)
+    return values, index, weight
+
+
+@torch.library.custom_op("petsgan::patch_transfer", mutates_args=())
+def _forward(
+    query: Tensor,
+    features: Tensor,
+    values: Tensor,
+    window: int,
+    temperature: float,
+    normalize: bool,
+) -> tuple[Tensor, Tensor, Tensor]:
+    _check(query, features, values)
+    _check_device(query.device)
+    result = kernels.patch_transfer(
+        query.numpy(),
+        _reference(features, values, window),
+        temperature=temperature,
+        normalize=normalize,
+        threads=torch.get_num_threads(),
+    )
+    values, index, weight = map(torch.from_numpy, (result.values, result.index, result.weight))
+    return values, index, weight
+
+
+@_forward.register_fake
+def _(
+    query: Tensor, features: Tensor, values: Tensor, *_options: object
+) -> tuple[Tensor, Tensor, Tensor]:
+    _check(query, features, values)
     batch, _, height, width = query.shape
-    ref_height, ref_width = reference.shape[2:]
-    products = torch.einsum("ncyx,cvu->nyxvu", query, reference[0])
-    radius = window // 2
-    products = _diagonal_sum(products, 1, 3, radius)
-    products = _diagonal_sum(products, 2, 4, radius)
-    norms = _patch_norms(query, window)[:, :, :, None, None] * _patch_norms(reference, window)
-    cosine = (products / norms).reshape(batch, height, width, ref_height * ref_width)
-    best, index = cosine.max(dim=3)
-    weight = torch.exp(best / temperature - torch.logsumexp(cosine / temperature, dim=3))
-    return MatchWeights(index, weight)
+    return (
+        query.new_empty((batch, values.shape[-3], height, width)),
+        query.new_empty((batch, height, width), dtype=torch.int32),
+        query.new_empty((batch, height, width)),
+    )
 
 
-def transfer_patches(match: MatchWeights, values: Tensor, *, window: int) -> Tensor:
-    """Average the matched value patches where they overlap, weighted by their matches.
-
-    Pixels that a patch would take from outside the reference do not vote, and votes are divided by
-    their sum: an undecided match neither darkens the result (a defect of eq. 7 taken to the letter)
-    nor pulls black in from beyond the border. The gradient reaches the weights.
-
-    Args:
-        match: What `match_patches` returned.
-        values: `[1, V, h0, w0]`.
-        window: Side of a patch, odd.
-
-    Returns:
-        `[N, V, h, w]`, within the range of `values`.
-    """
-    radius = window // 2
-    height, width = match.index.shape[1:]
-    ref_height, ref_width = values.shape[2:]
-    row, column = match.index // ref_width, match.index % ref_width
-    total: Tensor | float = 0.0
-    votes: Tensor | float = 0.0
-    for dy in range(-radius, radius + 1):
-        for dx in range(-radius, radius + 1):
-            if abs(dy) >= height or abs(dx) >= width:
-                continue
-            y, x = row + dy, column + dx
-            inside = (y >= 0) & (y < ref_height) & (x >= 0) & (x < ref_width)
-            flat = y.clamp(0, ref_height - 1) * ref_width + x.clamp(0, ref_width - 1)
-            taken = values[0].flatten(1)[:, flat].transpose(0, 1)
-            vote = (match.weight * inside)[:, None]
-            shift = (dx, -dx, dy, -dy)  # the vote of patch i lands on pixel i + (dy, dx)
-            total = total + functional.pad(taken * vote, shift)
-            votes = votes + functional.pad(vote, shift)
-    return total / votes  # type: ignore[return-value]
+@torch.library.custom_op("petsgan::patch_transfer_backward", mutates_args=())
+def _backward(
+    grad_values: Tensor,
+    grad_weight: Tensor,
+    query: Tensor,
+    features: Tensor,
+    values: Tensor,
+    index: Tensor,
+    weight: Tensor,
+    window: int,
+    temperature: float,
+    normalize: bool,
+) -> tuple[Tensor, Tensor]:
+    gradient = kernels.patch_transfer_gradient(
+        query.numpy(),
+        _reference(features, values, window),
+        index.numpy(),
+        weight.numpy(),
+        grad_values=grad_values.contiguous().numpy(),
+        grad_weight=grad_weight.contiguous().numpy(),
+        temperature=temperature,
+        normalize=normalize,
+        threads=torch.get_num_threads(),
+    )
+    return torch.from_numpy(gradient.query), torch.from_numpy(gradient.values)
 
 
-def _diagonal_sum(x: Tensor, first: int, second: int, radius: int) -> Tensor:
-    """Sum x over the 2 radius + 1 joint shifts of two axes, 0 outside."""
-    total = x
-    for shift in range(1, radius + 1):
-        if shift >= x.shape[first] or shift >= x.shape[second]:
-            break
-        for sign in (1, -1):
-            total = total + _shift(_shift(x, first, sign * shift), second, sign * shift)
-    return total
+@_backward.register_fake
+def _(
+    _grad_values: Tensor,
+    _grad_weight: Tensor,
+    query: Tensor,
+    _features: Tensor,
+    values: Tensor,
+    *_rest: object,
+) -> tuple[Tensor, Tensor]:
+    return torch.empty_like(query), torch.empty_like(values)
 
 
-def _shift(x: Tensor, axis: int, by: int) -> Tensor:
-    """Return y with y[i] = x[i + by] along an axis, 0 outside."""
-    length = x.shape[axis]
-    kept = x.narrow(axis, max(0, by), length - abs(by))
-    pad = [0, 0] * x.ndim
-    pad[2 * (x.ndim - 1 - axis) + (1 if by > 0 else 0)] = abs(by)
-    return functional.pad(kept, pad)
+def _save(ctx: Any, inputs: tuple[Any, ...], output: tuple[Tensor, ...]) -> None:
+    query, features, values, *ctx.options = inputs
+    if ctx.needs_input_grad[1]:
+        message = (
+            f"{_OP}: features must not require a gradient, the reference is a constant target; "
+            "hint: features.detach()"
+        )
+        raise GradientError(message)
+    _, index, weight = output
+    ctx.mark_non_differentiable(index)
+    ctx.save_for_backward(query, features, values, index, weight)
 
 
-def _patch_norms(features: Tensor, window: int) -> Tensor:
-    """L2 norm of every patch, `[N, h, w]`."""
-    energy = features.square().sum(dim=1, keepdim=True)
-    radius = window // 2
-    sums = functional.avg_pool2d(energy, window, 1, radius, count_include_pad=True) * window**2
-    # The square root has no gradient at 0: the floor is inside it.
-    return (sums[:, 0] + _TINY).sqrt()
+def _differentiate(
+    ctx: Any, grad_values: Tensor, _grad_index: Tensor | None, grad_weight: Tensor
+) -> tuple[Tensor | None, ...]:
+    to_query, to_values = _backward(grad_values, grad_weight, *ctx.saved_tensors, *ctx.options)
+    return to_query, None, to_values, None, None, None
+
+
+def _refuse_second_gradient(_ctx: Any, *_gradients: Tensor | None) -> tuple[None, ...]:
+    message = (
+        f"{_OP}: has a first gradient only, and its gradient was asked for; "
+        "hint: detach the result, or no create_graph=True"
+    )
+    raise GradientError(message)
+
+
+_forward.register_autograd(_differentiate, setup_context=_save)
+_backward.register_autograd(_refuse_second_gradient)
+
+
+def _reference(features: Tensor, values: Tensor, window: int) -> kernels.PatchReference:
+    return kernels.PatchReference(features.numpy(), values.numpy(), window=window, copy=False)
+
+
+def _check(query: Tensor, features: Tensor, values: Tensor) -> None:
+    """Refuse what tensors alone can be, and what hides their shapes; the kernels check the rest."""
+    tensors = {"query": query, "features": features, "values": values}
+    for name, tensor in tensors.items():
+        if tensor.ndim not in _RANKS[name]:
+            expected = " or ".join(_RANKS[name].values())
+            message = f"{_OP}: {name} must have shape {expected}, got {tuple(tensor.shape)}"
+            raise ShapeError(message)
+        if tensor.device != query.device:
+            message = (
+                f"{_OP}: {name} must be on the device of query, {query.device}, got "
+                f"{tensor.device}; hint: tensor.to({str(query.device)!r})"
+            )
+            raise DTypeError(message)
+        if tensor.dtype != torch.float32:
+            message = f"{_OP}: {name} must be float32, got {tensor.dtype}; hint: tensor.float()"
+            raise DTypeError(message)
+        if not tensor.is_contiguous():
+            message = (
+                f"{_OP}: {name} must be contiguous, got strides {tuple(tensor.stride())} of shape "
+                f"{tuple(tensor.shape)}; hint: tensor.contiguous()"
+            )
+            raise DTypeError(message)
+
+
+def _check_device(device: torch.device) -> None:
+    if device.type != "cpu":
+        message = f"{_OP}: there is a kernel for tensors on the cpu only, got {device}"
+        raise BackendUnavailableError(message, hint="tensor.cpu(), and the results back")

@@ -15,7 +15,7 @@ from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.imaging import to_signed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
-from petsgan_sdk.models.patch_transfer import match_patches, transfer_patches
+from petsgan_sdk.models.patch_transfer import patch_transfer
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
 from petsgan_sdk.models.state import load_state
 from petsgan_sdk.noise import positional_encoding
@@ -93,46 +93,41 @@ class PetsganGenerator(nn.Module):
         margin = 2 * self.depnet.noise_margin
         return (count, self.depnet.noise_channels, height + margin, width + margin)
 
-    @torch.no_grad()
-    def transfer(self, layout: Tensor, *, threads: int = 1) -> Transferred:
-        """Transfer without gradients, by the kernels that the runtime uses.
+    def transfer(self, layout: Tensor) -> Transferred:
+        """Transfer, with a gradient through the weights of the matches (joint training).
+
+        The reference's features are the target that queries are matched to, and constant: an
+        extractor that is being trained learns through the layout. Carried texture has no gradient.
 
         Args:
             layout: `[N, 3, h, w]` in [-1, 1].
-            threads: For the kernels.
         """
-        settings = self.config.transfer
-        reference = kernels.PatchReference(
-            _array(self.features(self.low_res))[0], _array(self.low_res)[0], window=settings.window
-        )
+        settings, device = self.config.transfer, self.image.device
+        # Matches are found on the CPU, wherever the networks are: maps here are small.
+        brought = self.low_res[0].cpu()
+        with torch.no_grad():
+            known = self.features(self.low_res)[0].cpu().contiguous()
         code = layout
         for _ in range(settings.passes):
-            result = kernels.patch_transfer(
-                _array(self.features(code)),
-                reference,
+            values, index, weight = patch_transfer(
+                self.features(code).cpu().contiguous(),
+                known,
+                brought,
+                window=settings.window,
                 temperature=settings.temperature,
-                threads=threads,
             )
-            code = torch.from_numpy(result.values).to(layout.device)
-        texture = None
-        if settings.carry_texture:
-            carried = kernels.texture_transfer(
-                result.index, _array(self.image)[0], factor=self.factor, threads=threads
-            )
-            texture = torch.from_numpy(carried).to(layout.device)
-        return Transferred(code, texture, torch.from_numpy(result.weight).to(layout.device))
+            code = values.to(device)
+        texture = self._carry(index) if settings.carry_texture else None
+        return Transferred(code, texture, weight.to(device))
 
-    def transfer_with_gradient(self, layout: Tensor) -> Transferred:
-        """Transfer once, with a gradient through the weights of the matches (joint training)."""
-        settings = self.config.transfer
-        match = match_patches(
-            self.features(layout),
-            self.features(self.low_res),
-            window=settings.window,
-            temperature=settings.temperature,
+    def _carry(self, index: Tensor) -> Tensor:
+        carried = kernels.texture_transfer(
+            index.numpy(),
+            self.image[0].cpu().numpy(),
+            factor=self.factor,
+            threads=torch.get_num_threads(),
         )
-        code = transfer_patches(match, self.low_res, window=settings.window)
-        return Transferred(code, None, match.weight)
+        return torch.from_numpy(carried).to(self.image.device)
 
     def restore(self, transferred: Transferred) -> Tensor:
         """IR: `[N, 3, H, W]`, about [-1, 1]."""
@@ -141,12 +136,12 @@ class PetsganGenerator(nn.Module):
         return self.restoration(transferred.code, transferred.texture)  # type: ignore[no-any-return]
 
     @torch.no_grad()
-    def sample(self, noise: Tensor, *, threads: int = 1) -> Tensor:
+    def sample(self, noise: Tensor) -> Tensor:
         """Images from noise of shape `noise_shape(N, h, w)`: `[N, 3, factor h, factor w]`."""
         margin = 2 * self.depnet.noise_margin
         height, width = noise.shape[2] - margin, noise.shape[3] - margin
         layout = self.depnet(noise, self.position(height, width))
-        return self.restore(self.transfer(layout, threads=threads)).clamp(-1, 1)
+        return self.restore(self.transfer(layout)).clamp(-1, 1)
 
 
 def image_tensor(rgb: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
@@ -174,7 +169,3 @@ def _restoration(config: ModelConfig) -> nn.Module:
         )
     num_stages = config.image.factor.bit_length() - 1
     return RestorationNet(width=settings.width, num_stages=num_stages)
-
-
-def _array(tensor: Tensor) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return tensor.detach().cpu().contiguous().numpy()

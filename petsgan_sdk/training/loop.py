@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from types import FrameType
 from typing import Protocol
 
-from petsgan_sdk.errors import TrainingError
+from petsgan_sdk.errors import InputError, TrainingError
 
 __all__ = ["Progress", "Trainable", "run_steps"]
 
@@ -61,14 +61,13 @@ def run_steps(
         progress: Called after every step.
 
     Raises:
-        TrainingError: A loss is NaN or infinite; what was saved before stays.
+        TrainingError: A loss or a feature is NaN or infinite; what was saved before stays.
         KeyboardInterrupt: After Ctrl-C, once the step in hand is done and saved.
     """
     saved = time.monotonic()
     with _deferred_interrupt() as interrupted:
         for step in range(first, steps):
-            losses = training.step(step)
-            _check_finite(losses, step)
+            losses = _step(training, step)
             if progress is not None:
                 progress(Progress(step + 1, steps, losses, training.phase(step)))
             is_due = time.monotonic() - saved > _SAVE_INTERVAL_S
@@ -79,14 +78,21 @@ def run_steps(
                 raise KeyboardInterrupt
 
 
-def _check_finite(losses: Mapping[str, float], step: int) -> None:
+def _step(training: Trainable, step: int) -> Mapping[str, float]:
+    hint = "train with another seed or lower learning rates"
+    try:
+        losses = training.step(step)
+    except InputError as error:  # of a kernel, which refuses features that are not finite
+        msg = f"training: {error} at step {step + 1}; hint: {hint}"
+        raise TrainingError(msg) from error
     for name, value in losses.items():
         if not math.isfinite(value):
             msg = (
-                f"training: loss {name!r} must be finite, got {value} at step {step + 1}; hint: "
-                "train with another seed or lower learning rates"
+                f"training: loss {name!r} must be finite, got {value} at step {step + 1}; "
+                f"hint: {hint}"
             )
             raise TrainingError(msg)
+    return losses
 
 
 @contextmanager

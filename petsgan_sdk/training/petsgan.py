@@ -260,7 +260,7 @@ class PetsganTraining:
         draw = self._random(step, _Purpose.NOISY)
         if not self._settings.end_to_end:
             return self._get_pool().noisy(_below(_NOISY_POOL, draw))
-        return self.generator.transfer_with_gradient(self._add_noise(1, draw))
+        return self.generator.transfer(self._add_noise(1, draw))
 
     def _fresh(self, step: int) -> Transferred:
         """Transfer layouts of DEPNet."""
@@ -271,7 +271,7 @@ class PetsganTraining:
             return self._get_pool().fresh([_below(size, draw) for _ in range(count)])
         generator = self.generator
         layout = generator.depnet(self._noise(count, draw), generator.position(*generator.size))
-        return generator.transfer_with_gradient(layout)
+        return generator.transfer(layout)
 
     def _get_pool(self) -> TransferPool:
         # Made from the finished DEPNet and the seed alone, so that it need not be saved.

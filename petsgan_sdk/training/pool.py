@@ -49,15 +49,14 @@ class TransferPool:
 
     def __init__(self, generator: PetsganGenerator, *, fresh: Tensor, noisy: Tensor) -> None:
         """Transfer everything."""
-        threads = torch.get_num_threads()
         was_training = generator.training
         # A resumed run makes the pool once more, which must leave no trace in running averages.
         generator.eval()
         with torch.no_grad():
             layouts = generator.depnet(fresh, generator.position(*generator.size))
+            self._fresh = generator.transfer(layouts)
+            self._noisy = generator.transfer(noisy)
         generator.train(was_training)
-        self._fresh = generator.transfer(layouts, threads=threads)
-        self._noisy = generator.transfer(noisy, threads=threads)
 
     def fresh(self, numbers: list[int]) -> Transferred:
         """Take some of DEPNet's layouts."""

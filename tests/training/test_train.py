@@ -17,6 +17,7 @@ from petsgan_sdk.errors import (
     OutputError,
     TrainingError,
 )
+from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import generator_from
 from petsgan_sdk.training import losses, petsgan, train
 from petsgan_sdk.training.petsgan import fold_seed
@@ -225,6 +226,16 @@ def test_overwriting_replaces_only_when_training_saved(photo, tmp_path, monkeypa
     assert out.read_bytes() == b"old"
     tiny_train(photo, out, steps=1, overwrite=True)
     assert load_checkpoint(out).is_finished
+
+
+def test_a_layout_that_is_not_finite_is_divergence(photo, tmp_path, monkeypatch):
+    # Patch transfer refuses it before any loss can tell.
+    depnet = DepNet.forward
+    monkeypatch.setattr(DepNet, "forward", lambda *a: depnet(*a) * torch.nan)
+    overrides = {"training.adversarial_from": 0.0}
+    message = r"training: patch_transfer: query must be finite, got nan .* at step 1; hint:"
+    with pytest.raises(TrainingError, match=message):
+        tiny_train(photo, tmp_path / "m.pt", preset="paper", steps=3, overrides=overrides)
 
 
 def test_divergence_names_step_and_loss(photo, tmp_path):

@@ -64,9 +64,9 @@ inline Vec exp2_fraction(Vec f) {
   return p * f + 1.0F;
 }
 
-// 2^x for x <= 0, relative error below 2e-7. What is below 2^-125 may come out as anything from 0
-// to that.
+// 2^x for x <= 0, relative error below 2e-7; below 2^-125 it stays there.
 inline Vec exp2_nonpositive(Vec x) {
+  x = max(x, splat(-125.0F));  // denormal numbers would cost a hundred times as much
 #if PETSGAN_LANES == 16
   const __m512 f =
       _mm512_maskz_reduce_ps(0xFFFF, (__m512)x, 0);  // what is left after rounding to an integer
@@ -74,7 +74,6 @@ inline Vec exp2_nonpositive(Vec x) {
   return (Vec)_mm512_maskz_scalef_ps(0xFFFF, (__m512)exp2_fraction((Vec)f), whole);
 #else
   const Vec magic = splat(12582912.0F);  // 1.5 * 2^23: adding it rounds to an integer
-  x = max(x, splat(-125.0F));
   const Vec shifted = x + magic;
   const Vec p = exp2_fraction(x - (shifted - magic));
   // The low bits of `shifted` are the integer; put it into the exponent.
