@@ -57,6 +57,7 @@ format: venv
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back.
 KERNEL_TESTS = $(wildcard $(foreach op,noise patch_transfer signed_to_u8 texture_transfer,tests/*/test_$(op).py))
+KERNEL_TESTS += tests/property/test_bindings_fuzz.py
 sanitize: venv
 	rm -f $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps -e . \

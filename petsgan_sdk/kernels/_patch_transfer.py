@@ -5,20 +5,25 @@ PetsGAN eq. 7, streamed over the diagonals of the similarity tensor and never un
 
 from __future__ import annotations
 
-import math
+import sys
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
 from petsgan_sdk.kernels import _backend, _patch_transfer_numpy
-from petsgan_sdk.kernels._checks import check_array, check_finite
+from petsgan_sdk.kernels._checks import (
+    CpuArray,
+    check_array,
+    check_finite,
+    check_result_size,
+    check_threads,
+)
 from petsgan_sdk.kernels._patch_reference import PatchReference
 
 __all__ = ["PatchTransfer", "patch_transfer"]
-
-_MAX_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class PatchTransfer:
 
 
 def patch_transfer(
-    query: NDArray[np.float32],
+    query: CpuArray,
     reference: PatchReference,
     *,
     temperature: float,
@@ -52,6 +57,8 @@ def patch_transfer(
 
     Args:
         query: `[N, C, h, w]` float32, finite; N may be 0, h and w may differ from the reference's.
+            Like every array of these ops a numpy array, or any other in CPU memory that has
+            `__dlpack__` or `__array_interface__`; it is not copied.
         reference: What to search.
         temperature: Of the softmax, >= 0; the paper's code uses 0.01. 0 means weight 1.
         normalize: True divides by the sum of the weights that voted for a pixel, and reference
@@ -65,8 +72,8 @@ def patch_transfer(
 
     Raises:
         ShapeError: `query` has another rank, channel count, or no pixels.
-        DTypeError: `query` is not C-contiguous float32.
-        ConfigError: `temperature` or `threads` is out of range.
+        DTypeError: `query` is not a C-contiguous float32 array in CPU memory.
+        ConfigError: `temperature`, `normalize` or `threads` is out of range.
         InputError: A feature is NaN or infinite.
         BackendUnavailableError: The named backend is not built.
 
@@ -74,33 +81,46 @@ def patch_transfer(
         Deterministic for a fixed backend. Between equal cosines the numpy twin takes the lowest
         index; the C++ kernel takes the same one on every run.
     """
-    name = "patch_transfer: query"
-    check_array(query, name=name, axes="N, C, h, w")
+    op, name = "patch_transfer", "patch_transfer: query"
+    _check_reference(reference)
+    features = check_array(query, name=name, axes="N, C, h, w")
     channels = reference.channels
-    if query.shape[1] != channels or 0 in query.shape[2:]:
-        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
+    if features.shape[1] != channels or 0 in features.shape[2:]:
+        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {features.shape}"
         raise ShapeError(message)
-    if not (math.isfinite(temperature) and temperature >= 0):
-        message = f"patch_transfer: temperature must be finite and >= 0, got {temperature!r}"
-        raise ConfigError(message)
-    if not isinstance(threads, int) or threads < 1:
-        message = f"patch_transfer: threads must be an integer of at least 1, got {threads!r}"
-        raise ConfigError(message)
+    check_result_size((*features.shape, reference.values.shape[-3]), op=op)
+    _check_parameters(temperature, normalize)
+    threads = check_threads(threads, op=op)
     if _backend.resolve(backend) == "numpy":
-        check_finite(query, name=name)
+        check_finite(features, name=name)
         return PatchTransfer(
             *_patch_transfer_numpy.patch_transfer(
-                query,
+                features,
                 reference.features,
                 reference.values,
                 window=reference.window,
-                temperature=temperature,
-                normalize=normalize,
+                temperature=float(temperature),
+                normalize=bool(normalize),
             )
         )
-    packed = reference._packed
     return PatchTransfer(
-        *packed.transfer(
-            query, temperature=temperature, normalize=normalize, threads=min(threads, _MAX_THREADS)
+        *reference._packed.transfer(
+            features, temperature=float(temperature), normalize=bool(normalize), threads=threads
         )
     )
+
+
+def _check_reference(reference: object) -> None:
+    if not isinstance(reference, PatchReference):
+        message = f"patch_transfer: reference must be a PatchReference, got {type(reference)!r}"
+        raise DTypeError(message)
+
+
+def _check_parameters(temperature: Any, normalize: object) -> None:
+    is_number = isinstance(temperature, (int, float, np.integer, np.floating))
+    if not (is_number and 0 <= temperature <= sys.float_info.max):
+        message = f"patch_transfer: temperature must be finite and >= 0, got {temperature!r}"
+        raise ConfigError(message)
+    if not isinstance(normalize, (bool, np.bool_)):
+        message = f"patch_transfer: normalize must be True or False, got {normalize!r}"
+        raise ConfigError(message)
