@@ -58,6 +58,7 @@ format: venv
 # puts the ordinary build back.
 KERNEL_OPS = noise patch_transfer patch_transfer_gradient signed_to_u8 texture_transfer
 KERNEL_TESTS = $(wildcard $(foreach op,$(KERNEL_OPS),tests/*/test_$(op).py)) tests/ort
+KERNEL_TESTS += tests/property/test_bindings_fuzz.py
 sanitize: venv
 	rm -f $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps -e . \

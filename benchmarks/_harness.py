@@ -31,6 +31,8 @@ __all__ = [
     "Image",
     "Turn",
     "Worker",
+    "busy_s",
+    "contention",
     "host_facts",
     "print_table",
     "serve",
@@ -101,15 +103,15 @@ def serve(create: Callable[[], Form]) -> None:
 
 def _turn(form: Form, repeats: int, request: Mapping[str, int]) -> dict[str, Any]:
     """Time samples, and what else kept the cores busy meanwhile (None where nothing tells)."""
-    busy, cpu, wall = _busy_s(), time.process_time(), time.perf_counter()
+    busy, cpu, wall = busy_s(), time.process_time(), time.perf_counter()
     times_ms = [_timed(form, request) for _ in range(repeats)]
     wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-    after = _busy_s()
+    after = busy_s()
     others = None if busy is None or after is None else after - busy - cpu
     return {"times_ms": times_ms, "wall_s": wall, "others_s": others}
 
 
-def _busy_s() -> float | None:
+def busy_s() -> float | None:
     """Seconds that all cores together were not idle since the system started; Linux only."""
     try:
         line = Path("/proc/stat").read_text(encoding="ascii").splitlines()[0]
@@ -254,16 +256,29 @@ class Turn:
         self.others_s = None if None in (others, self.others_s) else self.others_s + others
 
     def contention(self, threads: int) -> dict[str, Any]:
-        """Say whether the threads had a core each.
+        """Say whether the threads had a core each during the turns."""
+        return contention(threads, wall_s=self.wall_s, others_s=self.others_s)
 
-        Without one, the threads of a pool that spins while it waits burn CPU time, so that neither
-        wall nor CPU time, median nor minimum, says how fast the code is.
-        """
-        if self.others_s is None:
-            return {"others_cores": None, "contended": None}
-        others = max(0.0, self.others_s / self.wall_s)
-        spare = (os.cpu_count() or 1) - others
-        return {"others_cores": others, "contended": threads > spare + _TOLERATED_CORES}
+
+def contention(threads: int, *, wall_s: float, others_s: float | None) -> dict[str, Any]:
+    """Say whether threads had a core each.
+
+    Without one, the threads of a pool that spins while it waits burn CPU time, so that neither wall
+    nor CPU time, median nor minimum, says how fast the code is.
+
+    Args:
+        threads: That were to run at once.
+        wall_s: How long.
+        others_s: Core seconds that other programs took meanwhile; None where nothing tells.
+
+    Returns:
+        `others_cores` and `contended`.
+    """
+    if others_s is None:
+        return {"others_cores": None, "contended": None}
+    others = max(0.0, others_s / wall_s)
+    spare = (os.cpu_count() or 1) - others
+    return {"others_cores": others, "contended": threads > spare + _TOLERATED_CORES}
 
 
 def take_turns(

@@ -8,6 +8,8 @@ together with all.
 
 from __future__ import annotations
 
+import math
+import operator
 from collections.abc import Sequence
 
 import numpy as np
@@ -22,6 +24,7 @@ _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
 _WEYL = (0x9E3779B9, 0xBB67AE85)
 _MAX_STAGE = 1 << 16
 _MAX_CHANNELS = 1 << 18
+_MAX_NUMBERS = 1 << 44
 
 
 def philox4x32(counter: NDArray[np.uint32], key: NDArray[np.uint32]) -> NDArray[np.uint32]:
@@ -104,21 +107,35 @@ def check_noise_block(
         ShapeError: `shape` is not four sizes of at least 0, or has too many channels.
         ConfigError: Another argument is out of range.
     """
-    if len(shape) != 4 or any(size < 0 for size in shape) or shape[1] > _MAX_CHANNELS:
-        message = f"normal_noise: shape must be (N, C <= {_MAX_CHANNELS}, H, W), got {shape!r}"
-        raise ShapeError(message)
+    sizes = _checked_sizes(shape)
     limits = {
         "seed": (seed, 0, 1 << 64),
         "stage": (stage, 0, _MAX_STAGE),
-        "first_image": (first_image, 0, (1 << 32) - shape[0] + 1),
-        "top": (top, -(1 << 31), (1 << 31) - shape[2] + 1),
-        "left": (left, -(1 << 31), (1 << 31) - shape[3] + 1),
+        "first_image": (first_image, 0, (1 << 32) - sizes[0] + 1),
+        "top": (top, -(1 << 31), (1 << 31) - sizes[2] + 1),
+        "left": (left, -(1 << 31), (1 << 31) - sizes[3] + 1),
     }
     for name, (value, low, high) in limits.items():
         if not isinstance(value, (int, np.integer)) or not low <= value < high:
             message = f"normal_noise: {name} must be an integer in [{low}, {high}), got {value!r}"
             raise ConfigError(message)
-    return shape[0], shape[1], shape[2], shape[3]
+    return sizes
+
+
+def _checked_sizes(shape: Sequence[int]) -> tuple[int, int, int, int]:
+    try:
+        sizes = tuple(operator.index(size) for size in shape)
+    except TypeError:  # no integers
+        sizes = ()
+    is_shape = len(sizes) == 4 and min(sizes) >= 0 and sizes[1] <= _MAX_CHANNELS
+    # Sizes beside a 0 count too, as they do for numpy.
+    if not is_shape or math.prod(max(1, size) for size in sizes) > _MAX_NUMBERS:
+        message = (
+            f"normal_noise: shape must be (N, C <= {_MAX_CHANNELS}, H, W) of at most "
+            f"{_MAX_NUMBERS} numbers, got {shape!r}"
+        )
+        raise ShapeError(message)
+    return sizes[0], sizes[1], sizes[2], sizes[3]
 
 
 def normal_noise(
@@ -150,7 +167,11 @@ def normal_noise(
     batch, channels, height, width = check_noise_block(
         shape, seed=seed, stage=stage, first_image=first_image, top=top, left=left
     )
-    seed, groups = int(seed), -(-channels // 4)
+    if 0 in (batch, channels, height, width):  # the other sizes may be too large for a counter
+        return np.zeros((batch, channels, height, width), dtype=np.float32)
+    # Integers of numpy would overflow where Python's do not.
+    seed, stage, first_image, top, left = map(int, (seed, stage, first_image, top, left))
+    groups = -(-channels // 4)
     counter = np.empty((batch, groups, height, width, 4), dtype=np.uint32)
     # Negative coordinates count modulo 2^32, as two's complement does.
     counter[..., 0] = (np.arange(left, left + width) & 0xFFFFFFFF)[None, None, None, :]

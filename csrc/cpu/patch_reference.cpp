@@ -13,7 +13,10 @@ namespace {
 void check(const PatchReference::Shape& shape, std::int64_t window) {
   if (shape.images < 1 || shape.channels < 1 || shape.value_channels < 1 || shape.height < 1 ||
       shape.width < 1) {
-    throw ShapeError("PatchReference: features and values must not be empty");
+    throw ShapeError("PatchReference: features and values must not be empty, got " +
+                     std::to_string(shape.images) + " x " + std::to_string(shape.channels) +
+                     " (values " + std::to_string(shape.value_channels) + ") x " +
+                     std::to_string(shape.height) + " x " + std::to_string(shape.width));
   }
   constexpr std::int64_t kMaxPixels = std::numeric_limits<std::int32_t>::max();
   if (shape.height > kMaxPixels / shape.width ||

@@ -17,7 +17,9 @@ void check_texture_shape(const TextureTransferShape& shape) {
     throw ShapeError("texture_transfer: index must have no negative size");
   }
   if (shape.source_height < 1 || shape.source_width < 1) {
-    throw ShapeError("texture_transfer: texture must hold at least one block of factor x factor");
+    throw ShapeError("texture_transfer: texture must hold at least one block, got " +
+                     std::to_string(shape.source_height) + " x " +
+                     std::to_string(shape.source_width));
   }
 }
 

@@ -4,7 +4,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
+#include <vector>
 
 #include "petsgan/errors.h"
 
@@ -36,6 +39,21 @@ const T* checked_data(const py::array& array, int rank, const std::string& name)
                      "numpy.ascontiguousarray");
   }
   return static_cast<const T*>(array.data());
+}
+
+// Refuses sizes of a result that are negative or multiply to more than any memory holds, before a
+// product of them overflows. Sizes beside a 0 count too, as they do for numpy.
+inline void check_result_size(const std::vector<std::int64_t>& sizes, const std::string& op) {
+  constexpr std::int64_t kMaxItems = std::int64_t{1} << 44;
+  std::int64_t count = 1;
+  for (const std::int64_t size : sizes) {
+    const std::int64_t factor = std::max<std::int64_t>(1, size);
+    if (size < 0 || count > kMaxItems / factor) {
+      throw ShapeError(op + ": sizes must be at least 0 and multiply to at most " +
+                       std::to_string(kMaxItems) + ", got " + std::to_string(size) + " among them");
+    }
+    count *= factor;
+  }
 }
 
 }  // namespace petsgan::python

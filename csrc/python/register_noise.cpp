@@ -15,6 +15,7 @@ py::array_t<float> normal_noise_array(std::array<std::int64_t, 4> shape, std::ui
                                       std::uint32_t stage, std::uint32_t first_image,
                                       std::int32_t top, std::int32_t left) {
   const NoiseBlock block{shape[0], shape[1], shape[2], shape[3], stage, first_image, top, left};
+  check_result_size({shape.begin(), shape.end()}, "normal_noise");
   py::array_t<float> out({shape[0], shape[1], shape[2], shape[3]});
   float* data = out.mutable_data();
   py::gil_scoped_release release;

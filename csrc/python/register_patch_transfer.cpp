@@ -41,8 +41,9 @@ py::tuple transfer(const PatchReference& reference, const py::array& query, doub
                    bool normalize, int threads) {
   const float* features = checked_query(reference, query, "patch_transfer");
   const py::ssize_t batch = query.shape(0), height = query.shape(2), width = query.shape(3);
-  py::array_t<float> values(
-      {batch, static_cast<py::ssize_t>(reference.shape().value_channels), height, width});
+  const auto value_channels = static_cast<py::ssize_t>(reference.shape().value_channels);
+  check_result_size({batch, value_channels, height, width}, "patch_transfer");
+  py::array_t<float> values({batch, value_channels, height, width});
   py::array_t<std::int32_t> index({batch, height, width});
   py::array_t<float> weight({batch, height, width});
   const PatchTransferOutput output{values.mutable_data(), index.mutable_data(),

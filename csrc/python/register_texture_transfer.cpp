@@ -28,6 +28,8 @@ py::array_t<float> texture_transfer_array(const py::array& index, const py::arra
                                    texture.shape(1) / factor,
                                    texture.shape(2) / factor,
                                    factor};
+  check_result_size({shape.batch, 3, shape.height, factor, shape.width, factor},
+                    "texture_transfer");
   py::array_t<float> out(
       {shape.batch, std::int64_t{3}, shape.height * factor, shape.width * factor});
   float* data = out.mutable_data();

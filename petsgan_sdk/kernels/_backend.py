@@ -46,7 +46,7 @@ def resolve(backend: str) -> str:
     origin = "backend"
     if backend == "auto" and os.environ.get("PETSGAN_BACKEND"):
         origin, backend = "PETSGAN_BACKEND", os.environ["PETSGAN_BACKEND"]
-    if backend not in _NAMES:
+    if not isinstance(backend, str) or backend not in _NAMES:
         message = f"{origin} must be one of {', '.join(_NAMES)}, got {backend!r}"
         raise ConfigError(message)
     if backend == "auto":

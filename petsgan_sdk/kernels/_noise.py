@@ -47,5 +47,7 @@ def normal_noise(
     if _backend.resolve(backend) == "numpy":
         return noise.normal_noise(shape, seed=seed, **where)
     checked = noise.check_noise_block(shape, seed=seed, **where)
+    if 0 in checked:  # the other sizes may be too large to count through
+        return np.zeros(checked, dtype=np.float32)
     result = _backend.core().normal_noise(checked, seed=seed, **where)
     return cast("NDArray[np.float32]", result)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import InputError, ShapeError
 from petsgan_sdk.kernels import _backend, _patch_gradient_numpy
-from petsgan_sdk.kernels._checks import check_array, check_finite
+from petsgan_sdk.kernels._checks import CpuArray, check_array, check_finite
+from petsgan_sdk.kernels._patch_checks import check_options, check_query
 from petsgan_sdk.kernels._patch_reference import PatchReference
-from petsgan_sdk.kernels._patch_transfer import check_options, check_query
 
 __all__ = ["PatchTransferGradient", "patch_transfer_gradient"]
 
@@ -29,13 +30,13 @@ class PatchTransferGradient:
 
 
 def patch_transfer_gradient(
-    query: NDArray[np.float32],
+    query: CpuArray,
     reference: PatchReference,
-    index: NDArray[np.int32],
-    weight: NDArray[np.float32],
+    index: CpuArray,
+    weight: CpuArray,
     *,
-    grad_values: NDArray[np.float32],
-    grad_weight: NDArray[np.float32],
+    grad_values: CpuArray,
+    grad_weight: CpuArray,
     temperature: float,
     normalize: bool = True,
     threads: int = 1,
@@ -86,67 +87,67 @@ def patch_transfer_gradient(
         Deterministic for a fixed backend. The similarities are computed again, never stored; each
         thread holds about one sum of the size of one image's query features.
     """
-    check_query(query, reference, op=_OP)
-    check_options(temperature, threads, op=_OP)
-    _check_matches(query, reference, index, weight)
-    check_array(grad_values, name=f"{_OP}: grad_values", axes="N, V, h, w")
-    check_array(grad_weight, name=f"{_OP}: grad_weight", axes="N, h, w")
-    _check_shape(
-        "grad_values", grad_values, (len(query), reference.values.shape[-3], *query.shape[2:])
-    )
-    _check_shape("grad_weight", grad_weight, weight.shape)
-    check_finite(query, name=f"{_OP}: query")
+    found, _ = check_query(query, reference, op=_OP)
+    options = check_options(temperature, normalize, threads, op=_OP)
+    batch, _, *size = found.shape
+    pixels = reference.features.size // reference.channels
+    matches = _check_index(index, pixels, shape=(batch, *size))
+    weights = _check_weight(weight, shape=(batch, *size))
+    to_values = _check("grad_values", grad_values, (batch, reference.values.shape[-3], *size))
+    to_weight = _check("grad_weight", grad_weight, (batch, *size))
+    check_finite(found, name=f"{_OP}: query")
     features, values = (
         array.reshape(-1, *array.shape[-3:]) for array in (reference.features, reference.values)
     )
     if _backend.resolve(backend) == "numpy":
-        to_query, to_values = _patch_gradient_numpy.patch_transfer_gradient(
-            query,
+        of_query, of_values = _patch_gradient_numpy.patch_transfer_gradient(
+            found,
             features,
             values,
-            index,
-            weight,
-            grad_values,
-            grad_weight,
+            matches,
+            weights,
+            to_values,
+            to_weight,
             window=reference.window,
-            temperature=temperature,
-            normalize=normalize,
+            temperature=options.temperature,
+            normalize=options.normalize,
         )
-        return PatchTransferGradient(to_query, to_values.reshape(reference.values.shape))
-    to_query, to_values = reference._packed.gradient(
-        query,
-        features,
-        index,
-        weight,
-        grad_values,
-        grad_weight,
-        temperature=temperature,
-        normalize=normalize,
-        threads=threads,
-    )
-    return PatchTransferGradient(to_query, to_values.reshape(reference.values.shape))
+    else:
+        of_query, of_values = reference._packed.gradient(
+            found,
+            features,
+            matches,
+            weights,
+            to_values,
+            to_weight,
+            temperature=options.temperature,
+            normalize=options.normalize,
+            threads=options.threads,
+        )
+    return PatchTransferGradient(of_query, of_values.reshape(reference.values.shape))
 
 
-def _check_matches(
-    query: NDArray[np.float32],
-    reference: PatchReference,
-    index: NDArray[np.int32],
-    weight: NDArray[np.float32],
-) -> None:
-    expected = (len(query), *query.shape[2:])
-    check_array(index, name=f"{_OP}: index", axes="N, h, w", dtype=np.int32)
-    check_array(weight, name=f"{_OP}: weight", axes="N, h, w")
-    _check_shape("index", index, expected)
-    _check_shape("weight", weight, expected)
-    pixels = reference.features.size // reference.features.shape[-3]
-    _refuse("index", index, (index < 0) | (index >= pixels), f"in [0, {pixels})")
-    _refuse("weight", weight, ~((weight > 0) & (weight <= 1)), "in (0, 1]")
+def _check_index(index: object, pixels: int, *, shape: tuple[int, ...]) -> NDArray[np.int32]:
+    found: NDArray[np.int32] = _check("index", index, shape, dtype=np.int32)
+    _refuse("index", found, (found < 0) | (found >= pixels), f"in [0, {pixels})")
+    return found
 
 
-def _check_shape(name: str, array: NDArray[np.generic], expected: tuple[int, ...]) -> None:
-    if array.shape != expected:
-        message = f"{_OP}: {name} must have shape {expected}, got {array.shape}"
+def _check_weight(weight: object, *, shape: tuple[int, ...]) -> NDArray[np.float32]:
+    found = _check("weight", weight, shape)
+    _refuse("weight", found, ~((found > 0) & (found <= 1)), "in (0, 1]")
+    return found
+
+
+def _check(
+    name: str, array: object, shape: tuple[int, ...], *, dtype: type[Any] = np.float32
+) -> NDArray[Any]:
+    axes = "N, V, h, w" if len(shape) == 4 else "N, h, w"
+    found = check_array(array, name=f"{_OP}: {name}", axes=axes, dtype=dtype)
+    if found.shape != shape:
+        message = f"{_OP}: {name} must have shape {shape}, got {found.shape}"
         raise ShapeError(message)
+    return found
 
 
 def _refuse(name: str, array: NDArray[np.generic], bad: NDArray[np.bool_], expected: str) -> None:

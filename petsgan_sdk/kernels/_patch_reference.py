@@ -9,9 +9,12 @@ from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError, ShapeError
 from petsgan_sdk.kernels import _backend
-from petsgan_sdk.kernels._checks import check_array, check_finite
+from petsgan_sdk.kernels._checks import CpuArray, as_array, check_array, check_finite
 
 __all__ = ["PatchReference"]
+
+_MAX_WINDOW = (1 << 31) - 1
+"""Wider than any map with fewer than 2^31 pixels, and so the same as every wider one."""
 
 
 class PatchReference:
@@ -43,20 +46,22 @@ class PatchReference:
 
     def __init__(
         self,
-        features: NDArray[np.float32],
-        values: NDArray[np.float32],
+        features: CpuArray,
+        values: CpuArray,
         *,
         window: int = 7,
         copy: bool = True,
     ) -> None:
         """Check, copy and pack."""
         op = "PatchReference"
-        if not isinstance(window, (int, np.integer)) or window < 1 or window % 2 == 0:
+        is_integer = isinstance(window, (int, np.integer)) and not isinstance(window, bool)
+        if not is_integer or window < 1 or window % 2 == 0:
             message = f"{op}: window must be an odd integer of at least 1, got {window!r}"
             raise ConfigError(message)
-        images = "R, " if getattr(features, "ndim", 3) == 4 else ""
-        check_array(features, name=f"{op}: features", axes=f"{images}C, h, w")
-        check_array(values, name=f"{op}: values", axes=f"{images}V, h, w")
+        features = as_array(features, name=f"{op}: features")
+        images = "R, " if features.ndim == 4 else ""
+        features = check_array(features, name=f"{op}: features", axes=f"{images}C, h, w")
+        values = check_array(values, name=f"{op}: values", axes=f"{images}V, h, w")
         if 0 in features.shape or 0 in values.shape:
             message = (
                 f"{op}: features and values must not be empty, "
@@ -83,7 +88,7 @@ class PatchReference:
         packed: Any = None
         if core is not None:
             packed = core.PatchReference(
-                _with_images(features), _with_images(values), window=window
+                _with_images(features), _with_images(values), window=min(window, _MAX_WINDOW)
             )
         set_once("_packed", packed)
 

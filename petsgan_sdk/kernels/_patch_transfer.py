@@ -5,7 +5,6 @@ PetsGAN eq. 7, streamed over the diagonals of the similarity tensor and never un
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -13,15 +12,14 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
 from petsgan_sdk.kernels import _backend, _cuda, _patch_transfer_numpy
-from petsgan_sdk.kernels._checks import check_array, check_finite
+from petsgan_sdk.kernels._checks import check_finite
+from petsgan_sdk.kernels._patch_checks import check_options, check_query
 from petsgan_sdk.kernels._patch_reference import PatchReference
 
-__all__ = ["PatchTransfer", "check_options", "check_query", "patch_transfer"]
+__all__ = ["PatchTransfer", "patch_transfer"]
 
 _OP = "patch_transfer"
-_MAX_THREADS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +55,8 @@ def patch_transfer(
 
     Args:
         query: `[N, C, h, w]` float32, finite; N may be 0, h and w may differ from the reference's.
+            Like every array of these ops a numpy array, or any other in CPU memory that has
+            `__dlpack__` or `__array_interface__`; it is not copied.
         reference: What to search.
         temperature: Of the softmax, >= 0; the paper's code uses 0.01. 0 means weight 1.
         normalize: True divides by the sum of the weights that voted for a pixel, and reference
@@ -96,58 +96,25 @@ def patch_transfer(
             out=out,
         )
         return PatchTransfer(*found)
-    if not isinstance(reference, PatchReference):
-        message = (
-            f"patch_transfer: reference must be a PatchReference for backend {backend!r}, "
-            f"got {type(reference).__name__}"
-        )
-        raise DTypeError(message)
-    check_query(query, reference, op=_OP)
-    check_options(temperature, threads, op=_OP)
+    features, searched = check_query(query, reference, op=_OP)
+    options = check_options(temperature, normalize, threads, op=_OP)
     if _backend.resolve(backend) == "numpy":
-        check_finite(query, name=f"{_OP}: query")
+        check_finite(features, name=f"{_OP}: query")
         return PatchTransfer(
             *_patch_transfer_numpy.patch_transfer(
-                query,
-                reference.features,
-                reference.values,
-                window=reference.window,
-                temperature=temperature,
-                normalize=normalize,
+                features,
+                searched.features,
+                searched.values,
+                window=searched.window,
+                temperature=options.temperature,
+                normalize=options.normalize,
             )
         )
-    packed = reference._packed
     return PatchTransfer(
-        *packed.transfer(
-            query, temperature=temperature, normalize=normalize, threads=min(threads, _MAX_THREADS)
+        *searched._packed.transfer(
+            features,
+            temperature=options.temperature,
+            normalize=options.normalize,
+            threads=options.threads,
         )
     )
-
-
-def check_query(query: NDArray[np.float32], reference: PatchReference, *, op: str) -> None:
-    """Refuse features that do not fit the reference.
-
-    Raises:
-        ShapeError: Another rank or channel count, or no pixels.
-        DTypeError: Not C-contiguous float32.
-    """
-    name = f"{op}: query"
-    check_array(query, name=name, axes="N, C, h, w")
-    channels = reference.channels
-    if query.shape[1] != channels or 0 in query.shape[2:]:
-        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {query.shape}"
-        raise ShapeError(message)
-
-
-def check_options(temperature: float, threads: int, *, op: str) -> None:
-    """Refuse what is out of range.
-
-    Raises:
-        ConfigError: The temperature is negative or not finite, or there is no thread.
-    """
-    if not (math.isfinite(temperature) and temperature >= 0):
-        message = f"{op}: temperature must be finite and >= 0, got {temperature!r}"
-        raise ConfigError(message)
-    if not isinstance(threads, int) or threads < 1:
-        message = f"{op}: threads must be an integer of at least 1, got {threads!r}"
-        raise ConfigError(message)

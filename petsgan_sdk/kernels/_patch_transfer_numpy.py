@@ -84,8 +84,10 @@ def _match(
         index[rows] = np.where(top > best[rows], centres, index[rows])
         new_best = np.maximum(best[rows], top)
         if temperature > 0:
-            total[rows] *= np.exp((best[rows] - new_best) / temperature)
-            total[rows] += np.exp((cosine - new_best[:, None, :]) / temperature).sum(axis=1)
+            # A tiny temperature makes -inf of a quotient, whose exponential is 0 as it should be.
+            with np.errstate(over="ignore"):
+                total[rows] *= np.exp((best[rows] - new_best) / temperature)
+                total[rows] += np.exp((cosine - new_best[:, None, :]) / temperature).sum(axis=1)
         best[rows] = new_best
     return index, 1.0 / total if temperature > 0 else np.ones_like(total)
 
@@ -122,16 +124,14 @@ def _average(
     """Lay the matched value patches over each other and average them."""
     height, width = index.shape
     ref_height, ref_width = values.shape[2:]
-    radius = window // 2
+    radius_y, radius_x = min(window // 2, height - 1), min(window // 2, width - 1)
     numerator = np.zeros((values.shape[1], height, width))
     votes = np.zeros((height, width))
-    for dy in range(-radius, radius + 1):
-        for dx in range(-radius, radius + 1):
+    for dy in range(-radius_y, radius_y + 1):
+        for dx in range(-radius_x, radius_x + 1):
             # Pixel p takes offset d from the patch around p - d.
             y = np.arange(max(0, -dy), min(height, height - dy))[:, None]
             x = np.arange(max(0, -dx), min(width, width - dx))[None, :]
-            if y.size == 0 or x.size == 0:
-                continue
             row, source_x = np.divmod(index[y, x], ref_width)
             image, source_y = np.divmod(row, ref_height)
             source_y, source_x = source_y + dy, source_x + dx

@@ -7,9 +7,9 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.errors import ShapeError
 from petsgan_sdk.kernels import _backend, _signed_to_u8_numpy
-from petsgan_sdk.kernels._checks import check_array
+from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
 
 __all__ = ["signed_to_u8"]
 
@@ -17,7 +17,7 @@ _OP = "signed_to_u8"
 
 
 def signed_to_u8(
-    image: NDArray[np.float32],
+    image: CpuArray,
     *,
     height: int,
     width: int,
@@ -44,14 +44,15 @@ def signed_to_u8(
         ConfigError: `threads` is out of range.
         BackendUnavailableError: The named backend is not built.
     """
-    check_array(image, name=f"{_OP}: image", axes="3, H, W")
-    _check_sizes(image, height, width)
-    if threads < 1:
-        message = f"{_OP}: threads must be at least 1, got {threads!r}"
-        raise ConfigError(message)
-    if _backend.resolve(backend) == "numpy":
-        return _signed_to_u8_numpy.signed_to_u8(image[:, :height, :width])
-    result = _backend.core().signed_to_u8(image, height=height, width=width, threads=threads)
+    canvas = check_array(image, name=f"{_OP}: image", axes="3, H, W")
+    _check_sizes(canvas, height, width)
+    threads = check_threads(threads, op=_OP)
+    use_numpy = _backend.resolve(backend) == "numpy"
+    if 0 in (height, width):  # the other size may be too large to count through
+        return np.zeros((height, width, 3), np.uint8)
+    if use_numpy:
+        return _signed_to_u8_numpy.signed_to_u8(canvas[:, :height, :width])
+    result = _backend.core().signed_to_u8(canvas, height=height, width=width, threads=threads)
     return cast("NDArray[np.uint8]", result)
 
 

@@ -9,7 +9,12 @@ from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError, ShapeError
 from petsgan_sdk.kernels import _backend, _texture_transfer_numpy
-from petsgan_sdk.kernels._checks import check_array
+from petsgan_sdk.kernels._checks import (
+    CpuArray,
+    check_array,
+    check_result_size,
+    check_threads,
+)
 
 __all__ = ["texture_transfer"]
 
@@ -17,8 +22,8 @@ _OP = "texture_transfer"
 
 
 def texture_transfer(
-    index: NDArray[np.int32],
-    texture: NDArray[np.float32],
+    index: CpuArray,
+    texture: CpuArray,
     *,
     factor: int,
     threads: int = 1,
@@ -55,24 +60,27 @@ def texture_transfer(
     Note:
         Deterministic. Backends agree within 1e-6 for a texture in [-1, 1].
     """
-    _check_factor(factor)
-    if threads < 1:
-        message = f"{_OP}: threads must be at least 1, got {threads!r}"
-        raise ConfigError(message)
-    check_array(index, name=f"{_OP}: index", axes="N, h, w", dtype=np.int32)
-    check_array(texture, name=f"{_OP}: texture", axes="3, h0 * factor, w0 * factor")
-    _check_sizes(index, texture, factor)
-    if _backend.resolve(backend) == "numpy":
-        _check_index(index, texture, factor)  # C++ does so itself
-        return _texture_transfer_numpy.texture_transfer(index, texture, factor=factor)
-    result = _backend.core().texture_transfer(index, texture, factor=factor, threads=threads)
+    factor = _checked_factor(factor)
+    threads = check_threads(threads, op=_OP)
+    blocks = check_array(index, name=f"{_OP}: index", axes="N, h, w", dtype=np.int32)
+    pixels = check_array(texture, name=f"{_OP}: texture", axes="3, h0 * factor, w0 * factor")
+    _check_sizes(blocks, pixels, factor)
+    check_result_size((*blocks.shape, 3, factor, factor), op=_OP)
+    use_numpy = _backend.resolve(backend) == "numpy"
+    if len(blocks) == 0:  # the other sizes may be too large for the tables of a call
+        return np.zeros((0, 3, blocks.shape[1] * factor, blocks.shape[2] * factor), np.float32)
+    if use_numpy:
+        _check_index(blocks, pixels, factor)  # C++ does so itself
+        return _texture_transfer_numpy.texture_transfer(blocks, pixels, factor=factor)
+    result = _backend.core().texture_transfer(blocks, pixels, factor=factor, threads=threads)
     return cast("NDArray[np.float32]", result)
 
 
-def _check_factor(factor: object) -> None:
+def _checked_factor(factor: object) -> int:
     if not isinstance(factor, (int, np.integer)) or factor < 2 or factor % 2 != 0:
         message = f"{_OP}: factor must be an even integer of at least 2, got {factor!r}"
         raise ConfigError(message)
+    return int(factor)
 
 
 def _check_sizes(index: NDArray[Any], texture: NDArray[Any], factor: int) -> None:

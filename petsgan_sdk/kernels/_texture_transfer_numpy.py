@@ -44,8 +44,9 @@ def texture_transfer(
         weight = np.where(inside, weight_y[:, None] * weight_x[None, :], 0.0)
         source_y = source_y.clip(0, texture_height - 1)
         source_x = source_x.clip(0, texture_width - 1)
-        # A vote that does not count must not carry a NaN either.
-        total += weight * np.where(weight > 0, texture[:, source_y, source_x], 0.0)
+        # A vote that does not count must not carry a NaN either; infinities may meet and make one.
+        with np.errstate(invalid="ignore"):
+            total += weight * np.where(weight > 0, texture[:, source_y, source_x], 0.0)
         votes += weight
     # Never near 0. A block votes on its own pixels, since its source lies wholly inside the
     # texture, and there t is in [f/2, 3f/2), where win(t) >= win(f/2) = 0.5 + 0.5 sin(pi / 2f),

@@ -86,7 +86,7 @@ def test_bad_arguments(backend):
         convert(image[:, :, ::2], backend=backend)
     with pytest.raises(DTypeError, match="must be a numpy array, got list"):
         kernels.signed_to_u8(image.tolist(), height=1, width=1, backend=backend)
-    with pytest.raises(ConfigError, match="threads must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="threads must be an integer of at least 1, got 0"):
         convert(image, threads=0, backend=backend)
 
 

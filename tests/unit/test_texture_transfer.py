@@ -130,7 +130,7 @@ def test_a_factor_that_is_not_even_is_refused(backend, factor):
 
 @pytest.mark.parametrize("backend", BACKENDS)
 def test_no_threads_are_refused(backend):
-    with pytest.raises(ConfigError, match="threads must be at least 1, got 0"):
+    with pytest.raises(ConfigError, match="threads must be an integer of at least 1, got 0"):
         kernels.texture_transfer(
             _identity(1, 1), _texture(1, 1, factor=2), factor=2, threads=0, backend=backend
         )
