@@ -69,11 +69,13 @@ def patch_transfer(
         DTypeError: A tensor is not contiguous float32, or they are on different devices.
         ConfigError: `window` or `temperature` is out of range.
         InputError: A feature or value is NaN or infinite.
-        BackendUnavailableError: There is no kernel for the device of the tensors.
+        BackendUnavailableError: There is no kernel for the device of the tensors. On CUDA devices
+            there is one, but no gradient.
         GradientError: `features` requires a gradient, or a gradient's gradient is asked for.
 
     Note:
-        Deterministic; uses `torch.get_num_threads()` threads, which change no bit.
+        Deterministic; uses `torch.get_num_threads()` threads, which change no bit, or the current
+        CUDA stream. The part for CUDA has not run on a GPU yet.
     """
     values, index, weight = _forward(query, features, values, window, temperature, normalize)
     return values, index, weight
@@ -89,7 +91,9 @@ def _forward(
     normalize: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
     _check(query, features, values)
-    _check_device(query.device)
+    if query.device.type == "cuda":
+        return _forward_on_cuda(query, features, values, window, temperature, normalize)
+    _check_on_cpu(query.device, "kernel")
     result = kernels.patch_transfer(
         query.numpy(),
         _reference(features, values, window),
@@ -101,17 +105,43 @@ def _forward(
     return values, index, weight
 
 
-@_forward.register_fake
-def _(
-    query: Tensor, features: Tensor, values: Tensor, *_options: object
+def _forward_on_cuda(
+    query: Tensor,
+    features: Tensor,
+    values: Tensor,
+    window: int,
+    temperature: float,
+    normalize: bool,
 ) -> tuple[Tensor, Tensor, Tensor]:
-    _check(query, features, values)
+    stream = torch.cuda.current_stream(query.device).cuda_stream
+    out = _outputs(query, values)
+    kernels.patch_transfer(
+        query,
+        kernels.CudaPatchReference(features, values, window=window, stream=stream),
+        temperature=temperature,
+        normalize=normalize,
+        backend="cuda",
+        stream=stream,
+        out=out,
+    )
+    return out
+
+
+def _outputs(query: Tensor, values: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     batch, _, height, width = query.shape
     return (
         query.new_empty((batch, values.shape[-3], height, width)),
         query.new_empty((batch, height, width), dtype=torch.int32),
         query.new_empty((batch, height, width)),
     )
+
+
+@_forward.register_fake
+def _(
+    query: Tensor, features: Tensor, values: Tensor, *_options: object
+) -> tuple[Tensor, Tensor, Tensor]:
+    _check(query, features, values)
+    return _outputs(query, values)
 
 
 @torch.library.custom_op("petsgan::patch_transfer_backward", mutates_args=())
@@ -127,6 +157,7 @@ def _backward(
     temperature: float,
     normalize: bool,
 ) -> tuple[Tensor, Tensor]:
+    _check_on_cpu(query.device, "gradient")
     gradient = kernels.patch_transfer_gradient(
         query.numpy(),
         _reference(features, values, window),
@@ -214,7 +245,7 @@ def _check(query: Tensor, features: Tensor, values: Tensor) -> None:
             raise DTypeError(message)
 
 
-def _check_device(device: torch.device) -> None:
+def _check_on_cpu(device: torch.device, what: str) -> None:
     if device.type != "cpu":
-        message = f"{_OP}: there is a kernel for tensors on the cpu only, got {device}"
+        message = f"{_OP}: there is no {what} for tensors on {device}"
         raise BackendUnavailableError(message, hint="tensor.cpu(), and the results back")

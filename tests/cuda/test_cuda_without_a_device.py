@@ -123,7 +123,7 @@ def test_window_must_be_odd(window):
 
 def test_backends_do_not_mix(monkeypatch):
     reference = object.__new__(kernels.CudaPatchReference)
-    with pytest.raises(DTypeError, match="must be a PatchReference for backend 'auto', got Cuda"):
+    with pytest.raises(DTypeError, match="must be a PatchReference, got CudaPatchReference"):
         kernels.patch_transfer(QUERY, reference, temperature=0.01)
     monkeypatch.setattr(_cuda, "usable_module", lambda: None)
     reference = kernels.PatchReference(FEATURES, FEATURES)

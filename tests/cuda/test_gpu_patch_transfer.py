@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import numpy as np
 import pytest
 from cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
@@ -251,3 +253,15 @@ def test_a_failed_launch_names_the_cuda_error(torch):
             )
         with pytest.raises(RuntimeError):
             graph.capture_end()  # the failed allocation has ended the capture
+
+
+def test_the_operator_of_torch(torch):
+    patch_transfer = importlib.import_module("petsgan_sdk.models").patch_transfer
+    query, features, values = random_inputs(CASES[1])
+    arguments = [torch.from_numpy(array) for array in (query, features, values)]
+    on_cpu = patch_transfer(*arguments, window=7, temperature=0.01)
+    found = patch_transfer(*[tensor.cuda() for tensor in arguments], window=7, temperature=0.01)
+    assert torch.equal(found[1].cpu(), on_cpu[1])
+    for tensor, expected in zip(found, on_cpu, strict=True):
+        assert tensor.is_cuda
+        assert_close(tensor.cpu().numpy(), expected.numpy())

@@ -221,9 +221,9 @@ def test_bad_tensors(name, change, error, match, draw):
 
 def test_a_device_without_a_kernel():
     with pytest.raises(
-        BackendUnavailableError, match=r"cpu only, got cuda:1; hint: tensor.cpu\(\)"
+        BackendUnavailableError, match=r"no gradient for tensors on cuda:1; hint: tensor.cpu\(\)"
     ):
-        module._check_device(torch.device("cuda:1"))
+        module._check_on_cpu(torch.device("cuda:1"), "gradient")
 
 
 @pytest.mark.parametrize(("window", "temperature"), [(4, 0.1), (0, 0.1), (3, -1.0), (3, math.nan)])
