@@ -50,8 +50,8 @@ inline IntVec splat_int(std::int32_t x) { return IntVec{} + x; }
 // One element of `count` floats in all lanes. `i` must be a constant once loops are unrolled.
 inline Vec splat_element(const float* from, [[maybe_unused]] int count, int i) {
 #ifdef __aarch64__
-  // A multiplication takes an element of a register as it is, while a load into all lanes occupies
-  // one of the multiplying units. So load whole vectors, the last one aligned to the end.
+  // A multiplication takes an element of a register as it is, while a load into all lanes also
+  // takes a vector unit on many cores. So load whole vectors, the last one up to the end.
   if (count >= PETSGAN_LANES) {
     const int whole = i / PETSGAN_LANES * PETSGAN_LANES, last = count - PETSGAN_LANES;
     const int first = whole < last ? whole : last;
