@@ -25,7 +25,19 @@ bool request_amx() {
 }
 #endif
 
+#if defined(PETSGAN_X86_KERNELS)
+constexpr SimdLevel kLevels[] = {SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512,
+                                 SimdLevel::kAmx};
+#elif defined(PETSGAN_NEON_KERNELS)
+constexpr SimdLevel kLevels[] = {SimdLevel::kPortable, SimdLevel::kNeon};
+#else
+constexpr SimdLevel kLevels[] = {SimdLevel::kPortable};
+#endif
+
 SimdLevel best_level() {
+#ifdef PETSGAN_NEON_KERNELS
+  return SimdLevel::kNeon;  // part of every aarch64 processor
+#endif
 #ifdef PETSGAN_X86_KERNELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
@@ -44,8 +56,7 @@ SimdLevel chosen_level() {
   const char* wanted = std::getenv("PETSGAN_SIMD");
   if (wanted == nullptr || *wanted == '\0') return best;
   std::string known;
-  for (const SimdLevel level :
-       {SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512, SimdLevel::kAmx}) {
+  for (const SimdLevel level : kLevels) {
     if (level > best) break;
     if (wanted == std::string(simd_name(level))) return level;
     known += (known.empty() ? "" : ", ") + std::string(simd_name(level));
@@ -69,6 +80,8 @@ const char* simd_name(SimdLevel level) {
       return "avx512";
     case SimdLevel::kAvx2:
       return "avx2";
+    case SimdLevel::kNeon:
+      return "neon";
     default:
       return "portable";
   }

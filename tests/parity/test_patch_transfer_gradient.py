@@ -9,7 +9,7 @@ import sys
 import dense_patch_gradient as dense
 import numpy as np
 import pytest
-from helpers import TOLERANCES, assert_close
+from helpers import SIMD_LEVELS, TOLERANCES, assert_close
 
 from petsgan_sdk import kernels
 
@@ -200,10 +200,9 @@ print(kernels.build_info()["simd"])
 
 
 @needs_cpu
-@pytest.mark.parametrize("simd", ["portable", "avx2", "avx512", "amx"])
+@pytest.mark.parametrize("simd", SIMD_LEVELS)
 def test_every_instruction_set(simd):
-    levels = ["portable", "avx2", "avx512", "amx"]
-    if levels.index(simd) > levels.index(kernels.build_info()["simd"]):
+    if SIMD_LEVELS.index(simd) > SIMD_LEVELS.index(kernels.build_info()["simd"]):
         pytest.skip(f"this machine has no {simd}")
     done = subprocess.run(
         [sys.executable, "-c", SIMD_SCRIPT],

@@ -15,6 +15,9 @@ const SimilarityKernel& similarity_kernel([[maybe_unused]] std::int64_t channels
   if (level >= SimdLevel::kAvx512) return kSimilarityAvx512;
   if (level == SimdLevel::kAvx2) return kSimilarityAvx2;
 #endif
+#ifdef PETSGAN_NEON_KERNELS
+  if (level == SimdLevel::kNeon) return kSimilarityNeon;
+#endif
   (void)level;
   return kSimilarityPortable;
 }

@@ -67,6 +67,9 @@ extern const SimilarityKernel kSimilarityPortable;
 extern const SimilarityKernel kSimilarityAvx2;
 extern const SimilarityKernel kSimilarityAvx512;
 #endif
+#ifdef PETSGAN_NEON_KERNELS
+extern const SimilarityKernel kSimilarityNeon;
+#endif
 #ifdef PETSGAN_AMX_KERNELS
 extern const SimilarityKernel kSimilarityAmx;
 #endif

@@ -15,8 +15,12 @@
 namespace petsgan {
 namespace {
 
-// Query rows that are finished together, by a processor with so many registers.
-constexpr std::int64_t kRows = kLanes == 16 ? 8 : 4;
+// Query rows that are finished together: more where there are 32 registers than where there are 16.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr std::int64_t kRows = 8;
+#else
+constexpr std::int64_t kRows = 4;
+#endif
 constexpr std::int64_t kKeyBlock = 32;  // key columns between two updates of the running sum
 
 constexpr std::int64_t round_up(std::int64_t size) { return (size + kLanes - 1) / kLanes * kLanes; }

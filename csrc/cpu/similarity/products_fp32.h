@@ -68,7 +68,7 @@ void multiply_tile(const float* keys, const float* query, std::int64_t channels,
     for (int j = 0; j < Vectors; ++j) q[j] = load(query + (j * channels + c) * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Tile; ++i) {
-      const Vec key = splat(keys[c * Tile + i]);
+      const Vec key = splat_element(keys + c * Tile, Tile, i);
 #pragma GCC unroll 2
       for (int j = 0; j < Vectors; ++j) sum[i][j] += key * q[j];
     }

@@ -5,8 +5,10 @@
 
 #include <cstdint>
 #include <cstring>
-#ifdef __AVX2__
+#if defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 namespace petsgan {
@@ -16,17 +18,23 @@ constexpr std::int64_t kLanes = PETSGAN_LANES;
 typedef float Vec __attribute__((vector_size(PETSGAN_LANES * 4)));
 typedef std::int32_t IntVec __attribute__((vector_size(PETSGAN_LANES * 4)));
 
+#ifdef __aarch64__
+// GCC takes a vector that is copied by memcpy through two integer registers.
+inline Vec load(const float* from) { return (Vec)vld1q_f32(from); }
+inline void store(float* to, Vec v) { vst1q_f32(to, (float32x4_t)v); }
+#else
 inline Vec load(const float* from) {
   Vec v;
   std::memcpy(&v, from, sizeof v);
   return v;
 }
+inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
+#endif
 inline IntVec load(const std::int32_t* from) {
   IntVec v;
   std::memcpy(&v, from, sizeof v);
   return v;
 }
-inline void store(float* to, Vec v) { std::memcpy(to, &v, sizeof v); }
 inline void store(std::int32_t* to, IntVec v) { std::memcpy(to, &v, sizeof v); }
 // Not `Vec{} + x`: for floats that is an addition (-0 + 0 is 0) and not a broadcast.
 inline Vec splat(float x) {
@@ -39,13 +47,35 @@ inline Vec splat(float x) {
 #endif
 }
 inline IntVec splat_int(std::int32_t x) { return IntVec{} + x; }
-inline Vec max(Vec a, Vec b) { return a > b ? a : b; }
+// One element of `count` floats in all lanes. `i` must be a constant once loops are unrolled.
+inline Vec splat_element(const float* from, [[maybe_unused]] int count, int i) {
+#ifdef __aarch64__
+  // A multiplication takes an element of a register as it is, while a load into all lanes also
+  // takes a vector unit on many cores. So load whole vectors, the last one up to the end.
+  if (count >= PETSGAN_LANES) {
+    const int whole = i / PETSGAN_LANES * PETSGAN_LANES, last = count - PETSGAN_LANES;
+    const int first = whole < last ? whole : last;
+    return splat(load(from + first)[i - first]);
+  }
+#endif
+  return splat(from[i]);
+}
+
+inline Vec max(Vec a, Vec b) {
+#ifdef __aarch64__
+  return (Vec)vmaxq_f32((float32x4_t)a, (float32x4_t)b);
+#else
+  return a > b ? a : b;
+#endif
+}
 
 inline bool any_greater(Vec a, Vec b) {
 #if PETSGAN_LANES == 16
   return _mm512_cmp_ps_mask((__m512)a, (__m512)b, _CMP_GT_OQ) != 0;
 #elif PETSGAN_LANES == 8
   return _mm256_movemask_ps(_mm256_cmp_ps((__m256)a, (__m256)b, _CMP_GT_OQ)) != 0;
+#elif defined(__aarch64__)
+  return vmaxvq_u32(vcgtq_f32((float32x4_t)a, (float32x4_t)b)) != 0;
 #else
   const IntVec greater = a > b;
   std::int32_t any = 0;
