@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 # Values of PETSGAN_SIMD, ascending; a machine that has one has those before it.
-SIMD_LEVELS = ("portable", "avx2", "avx512", "amx")
+SIMD_LEVELS = ("portable", "avx2", "avx512", "avx512vnni", "amx")
 
 TOLERANCES = {
     "exact": 0.0,

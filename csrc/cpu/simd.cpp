@@ -29,10 +29,11 @@ SimdLevel best_level() {
 #ifdef PETSGAN_X86_KERNELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
+    if (!__builtin_cpu_supports("avx512vnni")) return SimdLevel::kAvx512;
 #ifdef PETSGAN_AMX_KERNELS
     if (request_amx()) return SimdLevel::kAmx;
 #endif
-    return SimdLevel::kAvx512;
+    return SimdLevel::kAvx512Vnni;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return SimdLevel::kAvx2;
 #endif
@@ -44,8 +45,8 @@ SimdLevel chosen_level() {
   const char* wanted = std::getenv("PETSGAN_SIMD");
   if (wanted == nullptr || *wanted == '\0') return best;
   std::string known;
-  for (const SimdLevel level :
-       {SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512, SimdLevel::kAmx}) {
+  for (const SimdLevel level : {SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512,
+                                SimdLevel::kAvx512Vnni, SimdLevel::kAmx}) {
     if (level > best) break;
     if (wanted == std::string(simd_name(level))) return level;
     known += (known.empty() ? "" : ", ") + std::string(simd_name(level));
@@ -65,6 +66,8 @@ const char* simd_name(SimdLevel level) {
   switch (level) {
     case SimdLevel::kAmx:
       return "amx";
+    case SimdLevel::kAvx512Vnni:
+      return "avx512vnni";
     case SimdLevel::kAvx512:
       return "avx512";
     case SimdLevel::kAvx2:
