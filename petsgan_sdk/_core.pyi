@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,7 +27,12 @@ def texture_transfer(
 
 class PatchReference:
     def __init__(
-        self, features: NDArray[np.float32], values: NDArray[np.float32], *, window: int
+        self,
+        features: NDArray[np.float32],
+        values: NDArray[np.float32],
+        *,
+        window: int,
+        precision: Literal["exact", "fast"] = "exact",
     ) -> None: ...
     def transfer(
         self,

@@ -48,9 +48,9 @@ std::int64_t gradient_num_planes(const SimilarityTask& task) {
 void pack_channel_row(const FeatureMap& map, float scale, std::int64_t row, std::byte* packed) {
   auto* to = reinterpret_cast<float*>(packed);
   for (std::int64_t t = 0; t < num_key_tiles(map.channels); ++t) {
-    const KeyTile tile = key_tile(t, map.channels);
+    const Columns tile = key_tile(t, map.channels);
     for (std::int64_t x = 0; x < map.width; ++x) {
-      for (std::int64_t c = tile.start; c < tile.start + tile.size; ++c) {
+      for (std::int64_t c = tile.start; c < tile.start + tile.used; ++c) {
         *to++ = map.features[(c * map.height + row) * map.width + x] * scale;
       }
     }
