@@ -55,14 +55,14 @@ format: venv
 	$(BIN)/clang-format -i $(CXX_SOURCES)
 
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
-# puts the ordinary build back.
+# puts the ordinary build back. Without CUDA: tests/cuda runs its kernels under the sanitizers itself.
 KERNEL_OPS = noise patch_transfer patch_transfer_gradient signed_to_u8 texture_transfer
 KERNEL_TESTS = $(wildcard $(foreach op,$(KERNEL_OPS),tests/*/test_$(op).py)) tests/ort
 KERNEL_TESTS += tests/property/test_bindings_fuzz.py
 sanitize: venv
 	rm -f $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps -e . \
-	  -C cmake.define.PETSGAN_SANITIZE=ON -C build-dir=build/sanitize
+	  -C cmake.define.PETSGAN_SANITIZE=ON -C cmake.define.PETSGAN_ENABLE_CUDA=OFF -C build-dir=build/sanitize
 	LD_PRELOAD="$$(c++ -print-file-name=libasan.so) $$(c++ -print-file-name=libstdc++.so)" \
 	  ASAN_OPTIONS=detect_leaks=0 $(BIN)/pytest $(KERNEL_TESTS)
 
