@@ -61,6 +61,8 @@ class Composed:
     """By the output of each patch transfer: the index (int64; int32 of a custom op) and weight."""
     halves: tuple[str, ...] = ()
     """Tensors in half precision."""
+    half_steps: frozenset[int] = frozenset()
+    """Numbers of the steps whose network is in half precision."""
 
 
 def raw_name(manifest: BundleManifest, tensor: str) -> str:
@@ -102,6 +104,7 @@ class _Composer:
         self._graph = GraphBuilder()
         self._matches: dict[str, Match] = {}
         self._halves: list[str] = []
+        self._half_steps: set[int] = set()
         self._size: tuple[str, str] | None = None
         self._networks: dict[tuple[str, bool], tuple[ModelProto, tuple[str, ...]]] = {}
 
@@ -119,6 +122,8 @@ class _Composer:
                         encode_position(graph, step, *self._canvas(step))
                 case GraphStep():
                     is_half = self._precision is Precision.fp16 and number > last
+                    if is_half:
+                        self._half_steps.add(number)
                     self._inline(step, f"step_{number}", half=is_half)
                 case PatchTransferStep():
                     self._transfer(step)
@@ -135,7 +140,8 @@ class _Composer:
         raw = raw_name(manifest, manifest.output)
         graph.op("Clip", raw, *limits, result=manifest.output)
         model = _model(graph, manifest, self._form, properties)
-        return Composed(model, self._matches, tuple(self._halves))
+        halves, half_steps = tuple(self._halves), frozenset(self._half_steps)
+        return Composed(model, self._matches, halves, half_steps)
 
     def _take_noise(self, step: NoiseStep) -> None:
         if self._size is None:
