@@ -223,11 +223,10 @@ def _add_custom(
         )
     )
     # The op infers no shapes, so the graph says them.
-    low = ["N", "h", "w"]
-    channels = values.shape[0]
+    low = ("N", "h", "w")
     make = helper.make_tensor_value_info
     graph.value_info += [
-        make(step.output, TensorProto.FLOAT, [low[0], channels, *low[1:]]),
+        make(step.output, TensorProto.FLOAT, ("N", values.shape[0], "h", "w")),
         make(match.index, TensorProto.INT32, low),
         make(match.weight, TensorProto.FLOAT, low),
     ]
@@ -240,8 +239,8 @@ def _model(
     noises = [step for step in manifest.steps if isinstance(step, NoiseStep)]
     inputs = []
     for step in noises:
-        sides = [f"{side} + {2 * step.margin}" if step.margin else side for side in "hw"]
-        shape = ["N", step.channels, *sides]
+        height, width = (f"{s} + {2 * step.margin}" if step.margin else s for s in "hw")
+        shape = ("N", step.channels, height, width)
         inputs.append(helper.make_tensor_value_info(step.output, TensorProto.FLOAT, shape))
     factor = manifest.factor
     image = helper.make_tensor_value_info(

@@ -5,11 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 
 from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import Array
-from petsgan_sdk.models.patch_transfer import MatchWeights, transfer_patches
+from petsgan_sdk.export.parity import average_matches
 
 __all__ = ["TIE", "MatchAgreement", "compare_matches"]
 
@@ -58,20 +57,16 @@ def compare_matches(
     for n, y, x in places:
         patch = _patch(query[n], y, x, window)
         best, found = (
-            _cosine(patch, _patch(reference, *divmod(int(i), reference.shape[2]), window))
-            for i in (own.index[n, y, x], index[n, y, x])
+            _cosine(patch, _reference_patch(reference, int(chosen[n, y, x]), window))
+            for chosen in (own.index, index)
         )
         gaps.append(abs(best - found))
     if temperature > 0:
         gaps.append(temperature * float(np.abs(np.log(weight / own.weight)).max(initial=0)))
     else:
         gaps.append(float(np.abs(weight - 1).max(initial=0)))
-    laid = transfer_patches(
-        MatchWeights(torch.from_numpy(index.astype(np.int64)), torch.from_numpy(weight)),
-        torch.from_numpy(values)[None],
-        window=window,
-    )
-    return MatchAgreement(len(places), float(np.max(gaps)), laid.numpy())
+    laid = average_matches(index, weight, values, window)
+    return MatchAgreement(len(places), float(np.max(gaps)), laid)
 
 
 def _patch(features: Array, y: int, x: int, window: int) -> Array:
@@ -79,6 +74,11 @@ def _patch(features: Array, y: int, x: int, window: int) -> Array:
     radius = window // 2
     padded = np.pad(features, ((0, 0), (radius, radius), (radius, radius)))
     return padded[:, y : y + window, x : x + window].astype(np.float64)
+
+
+def _reference_patch(reference: Array, index: int, window: int) -> Array:
+    y, x = divmod(index, reference.shape[2])
+    return _patch(reference, y, x, window)
 
 
 def _cosine(a: Array, b: Array) -> float:

@@ -96,9 +96,7 @@ def _row_table(values: Array, window: int, *, votes: bool) -> Array:
     padded = np.pad(values, ((0, 0), (radius, radius), (radius, radius)))
     views = np.lib.stride_tricks.sliding_window_view(padded, window, axis=2)
     depth, rows, columns = views.shape[:3]
-    return np.ascontiguousarray(views.transpose(1, 2, 3, 0)).reshape(
-        rows * columns, window * depth
-    )
+    return np.ascontiguousarray(views.transpose(1, 2, 3, 0)).reshape(rows * columns, window * depth)
 
 
 def _coverage(graph: GraphBuilder, height: str, width: str, window: int) -> str:

@@ -126,5 +126,6 @@ def _inverse_norms(features: Array, window: int) -> Array:
     energy = (features.astype(np.float64) ** 2).sum(axis=0)
     padded = np.pad(energy, window // 2)
     views = np.lib.stride_tricks.sliding_window_view(padded, (window, window))
-    norms = np.sqrt(views.sum(axis=(2, 3)))
-    return (window / np.maximum(norms, _MIN_NORM)).astype(np.float32)
+    norms = np.maximum(np.sqrt(views.sum(axis=(2, 3))), _MIN_NORM)
+    scale: Array = (window / norms).astype(np.float32)
+    return scale
