@@ -115,8 +115,11 @@ class Referee:
         shown = showing(composed, manifest, form)
         tensors = run_session(open_session(shown.SerializeToString(), form), feeds) | feeds
         tally = _Tally(size_px)
-        for name, tensor in tensors.items():
-            tally.require_finite(name, tensor)
+        for name in (
+            *composed.halves,
+            *tensors,
+        ):  # halves first: where it broke, not where it shows
+            tally.require_finite(name, tensors[name])
         for number, step in enumerate(manifest.steps):
             self._compare(step, composed, tensors, tally, half=number in composed.half_steps)
         # A tensor that is shown is really rounded to half precision, which ONNX Runtime's CPU

@@ -263,4 +263,5 @@ def _model(
         producer_name="petsgan-sdk",
     )
     helper.set_model_props(model, dict(sorted(properties.items())))
+    onnx.checker.check_model(model)
     return model
