@@ -4,7 +4,8 @@ The inner product of two patches is the sum of pixel inner products along a diag
 similarity tensor. Here the rows of that sum lie in the inner dimension of one matrix product
 (window * C instead of C), and the columns are summed by a pooling whose window runs along the
 diagonal: in a map of rows of W + 1 elements, the element below one is the next on the diagonal of a
-map with rows of W. On the CPU this took half the time of slices and additions on both axes.
+map with rows of W. On the CPU this was 1.3 (64 channels) to 2.5 times (27) as fast as slices and
+additions on both axes.
 
 Everything is float32, also in a graph of half precision: a rounding here moves whole patches.
 """
