@@ -39,8 +39,8 @@ def test_a_file_and_its_report(fast_checkpoint, tmp_path, form):
     for check in report["checks"]:
         assert check["max_step_diff"] <= 1e-4
         assert check["flipped_ties"] == 0
-        assert check["psnr_db"] >= 50
-        assert check["half_psnr_db"] >= 50
+        assert check["psnr_db"] >= 60
+        assert check["half_psnr_db"] >= 60
     assert f"{form} fp32 at " in result.stderr
     assert f"{form} fp16 at " in result.stderr
 

@@ -24,8 +24,9 @@ from petsgan_sdk.export.onnx_file import (
     texture,
     write,
 )
-from petsgan_sdk.export.onnx_file.agreement import HALF_PSNR_DB, TOLERANCE, Referee
+from petsgan_sdk.export.onnx_file.agreement import Referee
 from petsgan_sdk.export.onnx_file.running import open_session
+from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB, TOLERANCE
 from petsgan_sdk.manifest import NoiseStep
 from petsgan_sdk.runtime.steps import Canvas, build_pipeline
 

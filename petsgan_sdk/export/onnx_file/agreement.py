@@ -13,11 +13,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from petsgan_sdk import kernels, noise
-from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.onnx_file.builder import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
 from petsgan_sdk.export.onnx_file.matches import TIE, compare_matches
+from petsgan_sdk.export.onnx_file.patch_search import Match
 from petsgan_sdk.export.onnx_file.running import open_session, run_session, showing
+from petsgan_sdk.export.onnx_file.tally import Tally
 from petsgan_sdk.export.parity import apart
 from petsgan_sdk.manifest import (
     GraphStep,
@@ -31,14 +32,7 @@ from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.steps import Canvas, build_pipeline
 
-__all__ = ["HALF_PSNR_DB", "TOLERANCE", "Agreement", "Referee", "psnr_db"]
-
-TOLERANCE = 1e-4
-"""Largest difference of a float32 step, relative to the larger of 1 and its largest value."""
-
-HALF_PSNR_DB = 50.0
-"""Least PSNR of a half-precision network against float32 on the same inputs; rounding to 8 bits
-alone is 59 dB."""
+__all__ = ["Agreement", "Referee", "psnr_db"]
 
 _PEAK = 2.0
 """From black to white in a signed image."""
@@ -102,19 +96,17 @@ class Referee:
             composed: The graph.
             form: Which it is.
             size_px: `(height, width)`, multiples of the factor.
-            batch: Images in one run.
+            batch: Images in one run, at least 1.
 
         Raises:
             ParityError: A step differs by more than its tolerance, or is not finite.
         """
-        manifest = self._bundle.manifest
+        manifest, tally = self._bundle.manifest, Tally(size_px)
         height, width = (side // manifest.factor for side in size_px)
         feeds = self._noises(height, width, batch)
-        session = open_session(composed.model.SerializeToString(), form)
-        plain = run_session(session, feeds)[manifest.output]
+        plain = run_session(open_session(composed.model.SerializeToString(), form), feeds)
         shown = showing(composed, manifest, form)
         tensors = run_session(open_session(shown.SerializeToString(), form), feeds) | feeds
-        tally = _Tally(size_px)
         for name in (
             *composed.halves,
             *tensors,
@@ -122,11 +114,10 @@ class Referee:
             tally.require_finite(name, tensors[name])
         for number, step in enumerate(manifest.steps):
             self._compare(step, composed, tensors, tally, half=number in composed.half_steps)
-        # A tensor that is shown is really rounded to half precision, which ONNX Runtime's CPU
-        # provider else leaves out.
+        # Halves that are shown are really rounded, which the CPU provider else leaves out.
         image = tensors[manifest.output]
         expected, is_moved = self._whole(composed, tensors, height, width, batch)
-        compared = {"image without its steps shown": plain}
+        compared = {"image without its steps shown": plain[manifest.output]}
         if not is_moved:
             compared["whole image"] = expected
         for label, other in compared.items():
@@ -192,86 +183,66 @@ class Referee:
         step: Step,
         composed: Composed,
         tensors: Mapping[str, Array],
-        tally: _Tally,
+        tally: Tally,
         *,
         half: bool,
     ) -> None:
-        manifest, arrays = self._bundle.manifest, self._bundle.arrays
+        """Run one step on what the graph gave it."""
         match step:
             case PositionStep():
-                found = tensors[step.output]
-                height, width = (side - 2 * step.margin for side in found.shape[2:])
-                expected = noise.positional_encoding(
-                    height,
-                    width,
-                    frequencies=step.frequencies,
-                    extent=step.extent,
-                    margin=step.margin,
-                )
-                tally.note(step.output, apart(found, expected))
+                self._compare_position(step, tensors, tally)
             case GraphStep():
-                feeds = {k: tensors[raw_name(manifest, t)] for k, t in step.inputs.items()}
-                results = self._networks[step.member].run(feeds)
-                for key, tensor in step.outputs.items():
-                    found = tensors[raw_name(manifest, tensor)]
-                    if half:
-                        tally.note_half(step.member, psnr_db(found, results[key]))
-                    else:
-                        tally.note(step.member, apart(found, results[key]))
+                self._compare_network(step, tensors, tally, half=half)
             case PatchTransferStep():
-                names = composed.matches[step.output]
-                agreement = compare_matches(
-                    tensors[step.query],
-                    arrays[step.reference],
-                    arrays[step.values],
-                    window=step.window,
-                    temperature=step.temperature,
-                    index=tensors[names.index],
-                    weight=tensors[names.weight],
-                )
-                label = f"patch transfer {step.output!r}"
-                tally.flipped += agreement.flipped
-                tally.note(f"cosine in {label}", agreement.cosine_gap, limit=TIE)
-                tally.note(label, apart(tensors[step.output], agreement.average))
+                self._compare_transfer(step, composed.matches[step.output], tensors, tally)
             case TextureTransferStep():
-                index = tensors[composed.matches[_maker(manifest.steps, step.index)].index]
-                expected = kernels.texture_transfer(
-                    index.astype(np.int32), arrays[step.texture], factor=manifest.factor
-                )
+                transfer = _maker(self._bundle.manifest.steps, step.index)
+                index = tensors[composed.matches[transfer].index].astype(np.int32)
+                texture, factor = self._bundle.arrays[step.texture], self._bundle.manifest.factor
+                expected = kernels.texture_transfer(index, texture, factor=factor)
                 tally.note("texture transfer", apart(tensors[step.output], expected))
             case NoiseStep():
                 pass  # the input
 
+    def _compare_position(
+        self, step: PositionStep, tensors: Mapping[str, Array], tally: Tally
+    ) -> None:
+        found = tensors[step.output]
+        height, width = (side - 2 * step.margin for side in found.shape[2:])
+        expected = noise.positional_encoding(
+            height, width, frequencies=step.frequencies, extent=step.extent, margin=step.margin
+        )
+        tally.note(step.output, apart(found, expected))
 
-class _Tally:
-    """What was found at one size; refuses what is over a limit."""
+    def _compare_network(
+        self, step: GraphStep, tensors: Mapping[str, Array], tally: Tally, *, half: bool
+    ) -> None:
+        manifest = self._bundle.manifest
+        feeds = {key: tensors[raw_name(manifest, t)] for key, t in step.inputs.items()}
+        results = self._networks[step.member].run(feeds)
+        for key, tensor in step.outputs.items():
+            found = tensors[raw_name(manifest, tensor)]
+            if half:
+                tally.note_half(step.member, psnr_db(found, results[key]))
+            else:
+                tally.note(step.member, apart(found, results[key]))
 
-    def __init__(self, size_px: tuple[int, int]) -> None:
-        self._where = f"at {size_px[1]}x{size_px[0]}"
-        self.worst = 0.0
-        self.flipped = 0
-        self.half_psnr_db: float | None = None
-
-    def note(self, what: str, difference: float, *, limit: float = TOLERANCE) -> None:
-        if not difference <= limit:
-            self._refuse(what, f"within {limit:g} of the runtime", f"{difference:.3g}")
-        self.worst = max(self.worst, difference)
-
-    def note_half(self, what: str, decibels: float) -> None:
-        if not decibels >= HALF_PSNR_DB:
-            limit = f"at least {HALF_PSNR_DB:g} dB from float32"
-            self._refuse(what, limit, f"{decibels:.1f}; hint: --precision fp32")
-        known = self.half_psnr_db
-        self.half_psnr_db = decibels if known is None else min(known, decibels)
-
-    def require_finite(self, name: str, tensor: Array) -> None:
-        if not np.isfinite(tensor).all():
-            hint = "; hint: --precision fp32" if tensor.dtype == np.float16 else ""
-            self._refuse(f"tensor {name!r}", "finite", f"NaN or infinity{hint}")
-
-    def _refuse(self, what: str, expected: str, found: str) -> None:
-        msg = f"export: {what} {self._where} must be {expected}, got {found}"
-        raise ParityError(msg)
+    def _compare_transfer(
+        self, step: PatchTransferStep, names: Match, tensors: Mapping[str, Array], tally: Tally
+    ) -> None:
+        agreement = compare_matches(
+            tensors[step.query],
+            self._bundle.arrays[step.reference],
+            self._bundle.arrays[step.values],
+            window=step.window,
+            temperature=step.temperature,
+            index=tensors[names.index],
+            weight=tensors[names.weight],
+        )
+        label = f"patch transfer {step.output!r}"
+        tally.flipped += agreement.flipped
+        tally.note(f"cosine in {label}", agreement.cosine_gap, limit=TIE)
+        tally.note(label, apart(tensors[step.output], agreement.average))
 
 
 def _noise(

@@ -120,8 +120,8 @@ def describe(
         "image_size_px": json.dumps(manifest.image_size_px),
         "min_canvas_px": str(manifest.min_canvas_px),
         "output": f"{manifest.output}: [N, 3, H, W] float32 RGB in [-1, 1]; "
-        f"bytes are round((x + 1) * 127.5). H and W are {factor} h and {factor} w, each at least "
-        f"{manifest.min_canvas_px}; crop what is too much",
+        f"bytes are floor(127.5 x + 128), at most 255. H and W are {factor} h and {factor} w, each "
+        f"at least {manifest.min_canvas_px}; crop what is too much",
     }
     for step in manifest.steps:
         if isinstance(step, NoiseStep):
