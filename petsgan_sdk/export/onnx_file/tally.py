@@ -13,8 +13,8 @@ TOLERANCE = 1e-4
 """Largest difference of a float32 step, relative to the larger of 1 and its largest value."""
 
 HALF_PSNR_DB = 60.0
-"""Least PSNR of a half-precision network against float32 on the same inputs: less error than that of
-rounding to 8 bits, which is 59 dB."""
+"""Least PSNR of a half-precision network against float32 on the same inputs: less error than that
+of rounding to 8 bits, which is 59 dB."""
 
 
 class Tally:
