@@ -118,7 +118,7 @@ class _Composer:
                 case NoiseStep():
                     self._take_noise(step)
                 case PositionStep():
-                    with graph.scope(f"{step.output}"):
+                    with graph.scope(step.output):
                         encode_position(graph, step, *self._canvas(step))
                 case GraphStep():
                     is_half = self._precision is Precision.fp16 and number > last
@@ -205,15 +205,12 @@ def _add_custom(
     graph: GraphBuilder, step: PatchTransferStep, features: Array, values: Array
 ) -> Match:
     match = Match(f"{step.output}/index", f"{step.output}/weight")
-    names = []
-    for label, array in (("features", features), ("values", values)):
-        name = step.reference if label == "features" else step.values
+    for name, array in ((step.reference, features), (step.values, values)):
         graph.hold_as(numpy_helper.from_array(array, name))
-        names.append(name)
     graph.nodes.append(
         helper.make_node(
             "PatchTransfer",
-            [step.query, *names],
+            [step.query, step.reference, step.values],
             [step.output, match.index, match.weight],
             name=step.output,
             domain=CUSTOM_DOMAIN,

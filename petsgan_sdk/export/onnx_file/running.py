@@ -20,15 +20,15 @@ _QUIET = 4
 """`fatal`: errors arrive as exceptions."""
 
 
-def open_session(model: bytes, form: Form, *, threads: int = 1) -> Any:
-    """Make a session of ONNX Runtime on the CPU.
+def open_session(model: bytes, form: Form) -> Any:
+    """Make a session of ONNX Runtime on one thread of the CPU.
 
     Raises:
         BackendUnavailableError: onnxruntime, or the library of the custom op, is missing.
     """
     ort = import_onnxruntime()
     options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = 1
     options.log_severity_level = _QUIET
     if form is Form.custom:
         options.register_custom_ops_library(str(kernels.custom_ops_library()))
