@@ -1,15 +1,39 @@
-"""`petsgan-sdk export`: a checkpoint to a bundle."""
+"""`petsgan-sdk export`: a checkpoint to a bundle or to one ONNX file."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from petsgan_sdk.cli._options import import_extra, note, print_json, print_line
+from petsgan_sdk.errors import ConfigError
 
 __all__ = ["export_command"]
+
+
+class ExportFormat(StrEnum):
+    """What a checkpoint is turned into."""
+
+    bundle = "bundle"
+    onnx = "onnx"
+    onnx_custom = "onnx-custom"
+
+
+class ExportPrecision(StrEnum):
+    """What the networks compute in."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+
+
+_SUFFIXES = {
+    ExportFormat.bundle: ".petsgan",
+    ExportFormat.onnx: ".onnx",
+    ExportFormat.onnx_custom: ".custom.onnx",
+}
 
 
 def export_command(
@@ -17,31 +41,97 @@ def export_command(
     *,
     output: Annotated[
         Path | None,
-        typer.Option("-o", "--output", metavar="MODEL.petsgan", help="[default: beside MODEL.pt]"),
+        typer.Option("-o", "--output", metavar="FILE", help="[default: beside MODEL.pt]"),
     ] = None,
+    form: Annotated[
+        ExportFormat,
+        typer.Option(
+            "--format",
+            help="bundle for petsgan-sdk; onnx for any ONNX Runtime, with standard operators "
+            "only; onnx-custom with our patch transfer op.",
+        ),
+    ] = ExportFormat.bundle,
+    precision: Annotated[
+        ExportPrecision,
+        typer.Option(help="Of an ONNX file's networks behind patch transfer."),
+    ] = ExportPrecision.fp32,
     verify: Annotated[
-        bool, typer.Option("--verify/--no-verify", help="Compare the bundle with PyTorch.")
+        bool, typer.Option("--verify/--no-verify", help="Compare with PyTorch and other forms.")
     ] = True,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing bundle.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Turn a checkpoint into one .petsgan file that runs without PyTorch."""
+    """Turn a checkpoint into one file that runs without PyTorch."""
     from petsgan_sdk.files import check_distinct, check_writable  # noqa: PLC0415 - costs at import
 
-    bundle = checkpoint.with_suffix(".petsgan") if output is None else output
-    check_distinct(bundle, checkpoint)
-    check_writable(bundle, overwrite=force)
-    exporting = import_extra("petsgan_sdk.export", extra="export", task="exporting")
-    result = exporting.export_bundle(checkpoint, bundle, verify=verify, overwrite=force, note=note)
+    if form is ExportFormat.bundle and precision is not ExportPrecision.fp32:
+        msg = f"--precision must be fp32 for a bundle, got {precision.value}; hint: --format onnx"
+        raise ConfigError(msg)
+    path = checkpoint.with_suffix(_SUFFIXES[form]) if output is None else output
+    check_distinct(path, checkpoint)
+    check_writable(path, overwrite=force)
+    settings: dict[str, Any] = {"verify": verify, "overwrite": force, "note": note}
+    if form is ExportFormat.bundle:
+        report, line = _to_bundle(checkpoint, path, settings)
+    else:
+        report, line = _to_onnx(checkpoint, path, form, precision, settings)
     if as_json:
-        print_json(
-            {
-                "bundle": str(result.bundle),
-                "bytes": result.size_bytes,
-                "max_abs_diff": result.max_abs_diff,
-            }
-        )
-        return
+        print_json(report)
+    else:
+        print_line(line)
+
+
+def _to_bundle(
+    checkpoint: Path, path: Path, settings: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    exporting = import_extra("petsgan_sdk.export", extra="export", task="exporting")
+    result = exporting.export_bundle(checkpoint, path, **settings)
     difference = result.max_abs_diff
     checked = "not verified" if difference is None else f"largest difference {difference:.2g}"
-    print_line(f"{result.bundle} ({result.size_bytes / 1e6:.2f} MB, {checked})")
+    report = {
+        "bundle": str(result.bundle),
+        "bytes": result.size_bytes,
+        "max_abs_diff": difference,
+    }
+    return report, f"{result.bundle} ({result.size_bytes / 1e6:.2f} MB, {checked})"
+
+
+def _to_onnx(
+    checkpoint: Path,
+    path: Path,
+    form: ExportFormat,
+    precision: ExportPrecision,
+    settings: dict[str, Any],
+) -> tuple[dict[str, Any], str]:
+    exporting = import_extra("petsgan_sdk.export.onnx_file", extra="export", task="exporting")
+    result = exporting.export_onnx(
+        checkpoint,
+        path,
+        form=exporting.Form(form.value),
+        precision=exporting.Precision(precision.value),
+        **settings,
+    )
+    checks = [
+        {
+            "height": found.size_px[0],
+            "width": found.size_px[1],
+            "batch": found.batch,
+            "max_step_diff": found.max_step_diff,
+            "flipped_ties": found.flipped,
+            "max_abs_diff": found.max_abs_diff,
+            "psnr_db": found.psnr_db,
+            "half_psnr_db": found.half_psnr_db,
+        }
+        for found in result.agreements
+    ]
+    report = {
+        "onnx": str(result.path),
+        "bytes": result.size_bytes,
+        "format": form.value,
+        "precision": precision.value,
+        "metadata": result.properties,
+        "checks": checks,
+    }
+    decibels = min((check["psnr_db"] for check in checks), default=None)
+    checked = "not verified" if decibels is None else f"at least {decibels:.1f} dB from the runtime"
+    return report, f"{result.path} ({result.size_bytes / 1e6:.2f} MB, {checked})"

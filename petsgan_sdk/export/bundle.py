@@ -20,7 +20,7 @@ from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
 from petsgan_sdk.runtime.bundle import open_bundle
 
-__all__ = ["ExportResult", "export_bundle"]
+__all__ = ["Draft", "ExportResult", "draft_bundle", "export_bundle"]
 
 FAMILIES: dict[str, Callable[[Checkpoint], Deployment]] = {"petsgan": take_apart}
 """How each model family is taken apart."""
@@ -39,6 +39,77 @@ class ExportResult:
     """Its size."""
     max_abs_diff: float | None
     """Largest difference between the bundle and torch; None if it was not verified."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A checkpoint taken apart: all that a bundle holds, not yet written."""
+
+    manifest: BundleManifest
+    """The header."""
+    deployment: Deployment
+    """Graphs, constants, and the torch forms to compare with."""
+
+    def write(self, path: Path, *, overwrite: bool = False) -> int:
+        """Write the bundle atomically and return its size in bytes.
+
+        Raises:
+            OutputError: The file exists, or cannot be written.
+        """
+        arrays = {name: pack_array(array) for name, array in self.deployment.arrays.items()}
+        preview = encode_image(self.deployment.preview, format="png")
+        return write_container(
+            path,
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            header=to_header(self.manifest),
+            members={**self.deployment.graphs, **arrays, PREVIEW: preview},
+            overwrite=overwrite,
+        )
+
+    def other_sizes_px(self) -> list[tuple[int, int]]:
+        """Two `(height, width)` unlike the training image: a smaller and a wider one."""
+        factor = self.manifest.factor
+        height, width = self.manifest.image_size_px
+        return [
+            (max(5, height // factor // 2 + 1) * factor, max(4, width // factor // 2) * factor),
+            (height, (width // factor + width // factor // 2 + 1) * factor),
+        ]
+
+    def verify(self, written: Path, note: Callable[[str], None]) -> float:
+        """Compare a bundle that was written with torch, and return the largest difference.
+
+        Raises:
+            ParityError: They differ by more than the tolerance.
+        """
+        sizes = [self.manifest.image_size_px, *self.other_sizes_px()]
+        differences = compare(open_bundle(written), self.deployment.expected, sizes)
+        for size in sizes:
+            at_size = [d for d in differences if d.size_px == size]
+            worst = max(at_size, key=lambda d: d.value)
+            text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
+            note(f"{text} ({worst.step})")
+        return check_parity(differences)
+
+
+def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
+    """Take a checkpoint apart.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged or of another version.
+        ExportError: A network could not be exported.
+        BackendUnavailableError: A package for the export is missing.
+    """
+    checkpoint = load_checkpoint(checkpoint_path)
+    if not checkpoint.is_finished:
+        done, total = checkpoint.steps_done, checkpoint.config.training.steps
+        note(f"training stopped at step {done} of {total}; exporting the model as it is")
+    family = checkpoint.config.family
+    if family not in FAMILIES:
+        msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
+        raise CheckpointError(msg)
+    deployment = FAMILIES[family](checkpoint)
+    return Draft(_manifest(checkpoint, deployment), deployment)
 
 
 def export_bundle(
@@ -67,44 +138,17 @@ def export_bundle(
         ParityError: The bundle and torch differ; nothing was written.
         BackendUnavailableError: A package for the export or the check is missing.
     """
-    checkpoint = load_checkpoint(checkpoint_path)
     check_distinct(bundle_path, checkpoint_path)
     check_writable(bundle_path, overwrite=overwrite)
-    if not checkpoint.is_finished:
-        done, total = checkpoint.steps_done, checkpoint.config.training.steps
-        note(f"training stopped at step {done} of {total}; exporting the model as it is")
-    family = checkpoint.config.family
-    if family not in FAMILIES:
-        msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
-        raise CheckpointError(msg)
-    deployment = FAMILIES[family](checkpoint)
-    manifest = _manifest(checkpoint, deployment)
+    draft = draft_bundle(checkpoint_path, note)
     largest = None
     if verify:
         with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
-            draft = Path(folder) / "draft.petsgan"
-            _write(draft, manifest, deployment, overwrite=False)
-            largest = _verify(draft, deployment, note)
-    size = _write(bundle_path, manifest, deployment, overwrite=overwrite)
+            trial = Path(folder) / "draft.petsgan"
+            draft.write(trial)
+            largest = draft.verify(trial, note)
+    size = draft.write(bundle_path, overwrite=overwrite)
     return ExportResult(bundle_path, size, largest)
-
-
-def _verify(draft: Path, deployment: Deployment, note: Callable[[str], None]) -> float:
-    bundle = open_bundle(draft)
-    factor = bundle.manifest.factor
-    height, width = bundle.manifest.image_size_px
-    sizes = [
-        (height, width),
-        (max(5, height // factor // 2 + 1) * factor, max(4, width // factor // 2) * factor),
-        (height, (width // factor + width // factor // 2 + 1) * factor),
-    ]
-    differences = compare(bundle, deployment.expected, sizes)
-    for size in sizes:
-        at_size = [d for d in differences if d.size_px == size]
-        worst = max(at_size, key=lambda d: d.value)
-        text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
-        note(f"{text} ({worst.step})")
-    return check_parity(differences)
 
 
 def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
@@ -132,17 +176,4 @@ def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
         output=deployment.output,
         provenance=provenance,
         config=to_dict(config),
-    )
-
-
-def _write(path: Path, manifest: BundleManifest, deployment: Deployment, *, overwrite: bool) -> int:
-    arrays = {name: pack_array(array) for name, array in deployment.arrays.items()}
-    preview = encode_image(deployment.preview, format="png")
-    return write_container(
-        path,
-        format=FORMAT,
-        format_version=FORMAT_VERSION,
-        header=to_header(manifest),
-        members={**deployment.graphs, **arrays, PREVIEW: preview},
-        overwrite=overwrite,
     )

@@ -24,7 +24,7 @@ from petsgan_sdk.manifest import GraphStep, PatchTransferStep, Step, TextureTran
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.steps import Canvas, build_pipeline
 
-__all__ = ["TOLERANCE", "Difference", "check_parity", "compare"]
+__all__ = ["TOLERANCE", "Difference", "apart", "average_matches", "check_parity", "compare"]
 
 TOLERANCE = 1e-3
 """Largest difference accepted, relative to the larger of 1 and the step's largest value."""
@@ -102,7 +102,7 @@ def _compare_step(
             with torch.no_grad():
                 result = expected[step.member](**inputs)
             (name,) = step.outputs.values()
-            return step.member, _apart(tensors[name], result.numpy())
+            return step.member, apart(tensors[name], result.numpy())
         case PatchTransferStep():
             return "patch transfer", _compare_transfer(step, tensors, bundle)
         case TextureTransferStep():
@@ -112,7 +112,7 @@ def _compare_step(
                 factor=bundle.manifest.factor,
                 backend="numpy",
             )
-            return "texture transfer", _apart(tensors[step.output], twin)
+            return "texture transfer", apart(tensors[step.output], twin)
     return None  # noise and positions are the same code on both sides
 
 
@@ -124,18 +124,18 @@ def _compare_transfer(
     packed = kernels.PatchReference(reference, values, window=step.window)
     result = kernels.patch_transfer(query, packed, temperature=step.temperature)
     twin = kernels.patch_transfer(query, packed, temperature=step.temperature, backend="numpy")
-    apart = _apart(tensors[step.output], result.values)
+    stepped = apart(tensors[step.output], result.values)
     # Between near ties either match is right: the kernel's must be as good as its float64 twin's,
     # which their weights tell as a difference of cosines, and its average must be that of its own
     # matches.
     cosine_gap = step.temperature * float(np.abs(np.log(result.weight / twin.weight)).max())
     if not cosine_gap <= _TIE:
         return float("inf")
-    average = _average(result.index, result.weight, values, step.window)
-    return max(apart, cosine_gap, _apart(result.values, average))
+    average = average_matches(result.index, result.weight, values, step.window)
+    return max(stepped, cosine_gap, apart(result.values, average))
 
 
-def _average(index: Array, weight: Array, values: Array, window: int) -> Array:
+def average_matches(index: Array, weight: Array, values: Array, window: int) -> Array:
     """Lay matched patches of `[V, h0, w0]` over each other, by torch: `[N, V, h, w]` float64."""
     height, width = index.shape[1:]
     ref_height, ref_width = values.shape[1:]
@@ -158,7 +158,8 @@ def _average(index: Array, weight: Array, values: Array, window: int) -> Array:
     return (total / votes).numpy()
 
 
-def _apart(found: Array, expected: Array) -> float:
+def apart(found: Array, expected: Array) -> float:
+    """Largest difference, relative to the larger of 1 and the largest value expected."""
     if found.shape != expected.shape:
         return float("inf")
     scale = max(1.0, float(np.abs(expected).max(initial=0)))

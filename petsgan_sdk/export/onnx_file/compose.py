@@ -1,0 +1,264 @@
+"""One ONNX graph from the steps of a bundle: noise in, image out, of any size and batch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+import onnx
+from onnx import ModelProto, TensorProto, helper, numpy_helper
+
+from petsgan_sdk.errors import ExportError
+from petsgan_sdk.export.graphs import OPSET
+from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk.export.onnx_file.half import to_half
+from petsgan_sdk.export.onnx_file.networks import inline, require_plain
+from petsgan_sdk.export.onnx_file.patch_average import average
+from petsgan_sdk.export.onnx_file.patch_search import Match, search
+from petsgan_sdk.export.onnx_file.position import encode_position
+from petsgan_sdk.export.onnx_file.texture import carry_texture
+from petsgan_sdk.manifest import (
+    BundleManifest,
+    GraphStep,
+    NoiseStep,
+    PatchTransferStep,
+    PositionStep,
+    TextureTransferStep,
+)
+from petsgan_sdk.runtime.bundle import Bundle
+
+__all__ = ["CUSTOM_DOMAIN", "Composed", "Form", "Precision", "compose", "raw_name"]
+
+CUSTOM_DOMAIN, _CUSTOM_VERSION = "pets", 1
+_IR_VERSION = 10
+"""File format of ONNX 1.16: what ONNX Runtime 1.18, the oldest that loads the custom op, reads."""
+
+
+class Form(StrEnum):
+    """What patch transfer is in the graph."""
+
+    standard = "onnx"
+    """Standard operators."""
+    custom = "onnx-custom"
+    """One `pets::PatchTransfer` for each transfer."""
+
+
+class Precision(StrEnum):
+    """What the networks behind the last patch transfer compute in."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """A graph, and where in it to find what the steps make."""
+
+    model: ModelProto
+    """Each tensor of the manifest is a tensor of the graph, see `raw_name`."""
+    matches: dict[str, Match] = field(default_factory=dict)
+    """By the output of each patch transfer: the index (int64; int32 of a custom op) and weight."""
+    halves: tuple[str, ...] = ()
+    """Tensors in half precision."""
+    half_steps: frozenset[int] = frozenset()
+    """Numbers of the steps whose network is in half precision."""
+
+
+def raw_name(manifest: BundleManifest, tensor: str) -> str:
+    """What a tensor of the manifest is called in the graph: the output is clipped once more."""
+    return f"{tensor}/unclipped" if tensor == manifest.output else tensor
+
+
+def compose(
+    bundle: Bundle,
+    form: Form,
+    precision: Precision = Precision.fp32,
+    *,
+    properties: Mapping[str, str] | None = None,
+) -> Composed:
+    """Write the steps of a bundle as one graph.
+
+    Networks in front of a patch transfer stay float32 in either precision, and so does the transfer
+    itself: they decide which patch is taken, and a rounding that decides otherwise moves patches.
+
+    Args:
+        bundle: Steps, networks and constants.
+        form: Of patch transfer.
+        precision: Of the networks behind the last patch transfer.
+        properties: What the file should say of itself.
+
+    Raises:
+        ExportError: A network cannot be copied or halved.
+    """
+    return _Composer(bundle, form, precision).run(properties or {})
+
+
+class _Composer:
+    """The graph so far, and the tensors that stand for the size of the canvas."""
+
+    def __init__(self, bundle: Bundle, form: Form, precision: Precision) -> None:
+        self._bundle = bundle
+        self._form = form
+        self._precision = precision
+        self._graph = GraphBuilder()
+        self._matches: dict[str, Match] = {}
+        self._halves: list[str] = []
+        self._half_steps: set[int] = set()
+        self._size: tuple[str, str] | None = None
+        self._networks: dict[tuple[str, bool], tuple[ModelProto, tuple[str, ...]]] = {}
+
+    def run(self, properties: Mapping[str, str]) -> Composed:
+        manifest, graph = self._bundle.manifest, self._graph
+        steps = manifest.steps
+        transfers = [n for n, step in enumerate(steps) if isinstance(step, PatchTransferStep)]
+        last = max(transfers, default=-1)
+        for number, step in enumerate(steps):
+            match step:
+                case NoiseStep():
+                    self._take_noise(step)
+                case PositionStep():
+                    with graph.scope(step.output):
+                        encode_position(graph, step, *self._canvas(step))
+                case GraphStep():
+                    is_half = self._precision is Precision.fp16 and number > last
+                    if is_half:
+                        self._half_steps.add(number)
+                    self._inline(step, f"step_{number}", half=is_half)
+                case PatchTransferStep():
+                    self._transfer(step)
+                case TextureTransferStep():
+                    with graph.scope(step.output):
+                        carry_texture(
+                            graph,
+                            self._index_of(step.index),
+                            self._bundle.arrays[step.texture],
+                            factor=manifest.factor,
+                            result=step.output,
+                        )
+        limits = (graph.number(-1), graph.number(1))
+        raw = raw_name(manifest, manifest.output)
+        graph.op("Clip", raw, *limits, result=manifest.output)
+        model = _model(graph, manifest, self._form, properties)
+        halves, half_steps = tuple(self._halves), frozenset(self._half_steps)
+        return Composed(model, self._matches, halves, half_steps)
+
+    def _take_noise(self, step: NoiseStep) -> None:
+        if self._size is None:
+            with self._graph.scope("canvas"):
+                margin = self._graph.ints(2 * step.margin)
+                height, width = (
+                    self._graph.op("Sub", self._graph.size(step.output, axis), margin)
+                    for axis in (2, 3)
+                )
+            self._size = height, width
+
+    def _canvas(self, step: PositionStep) -> tuple[str, str]:
+        if self._size is None:
+            msg = f"export: {step.output!r} must come after noise, which tells the canvas its size"
+            raise ExportError(msg)
+        return self._size
+
+    def _inline(self, step: GraphStep, place: str, *, half: bool) -> None:
+        key = (step.member, half)
+        if key not in self._networks:
+            network = onnx.load_from_string(self._bundle.graphs[step.member])
+            require_plain(network, step.member, opset=OPSET)
+            self._networks[key] = to_half(network) if half else (network, ())
+        network, halves = self._networks[key]
+        manifest = self._bundle.manifest
+        made = inline(
+            self._graph,
+            network,
+            weights=step.member.removesuffix(".onnx"),
+            place=place,
+            inputs={key: raw_name(manifest, t) for key, t in step.inputs.items()},
+            outputs={key: raw_name(manifest, t) for key, t in step.outputs.items()},
+        )
+        self._halves += [made[name] for name in halves]
+
+    def _transfer(self, step: PatchTransferStep) -> None:
+        graph = self._graph
+        features, values = (self._bundle.arrays[n] for n in (step.reference, step.values))
+        with graph.scope(step.output):
+            if self._form is Form.custom:
+                self._matches[step.output] = _add_custom(graph, step, features, values)
+                return
+            match = search(
+                graph, step.query, features, window=step.window, temperature=step.temperature
+            )
+            average(graph, match, values, window=step.window, normalize=True, result=step.output)
+        self._matches[step.output] = match
+
+    def _index_of(self, index_output: str) -> str:
+        for step in self._bundle.manifest.steps:
+            if isinstance(step, PatchTransferStep) and step.index_output == index_output:
+                index = self._matches[step.output].index
+                if self._form is Form.custom:
+                    return self._graph.op("Cast", index, to=TensorProto.INT64)
+                return index
+        msg = f"export: no patch transfer makes the matches {index_output!r}"
+        raise ExportError(msg)
+
+
+def _add_custom(
+    graph: GraphBuilder, step: PatchTransferStep, features: Array, values: Array
+) -> Match:
+    match = Match(f"{step.output}/index", f"{step.output}/weight")
+    for name, array in ((step.reference, features), (step.values, values)):
+        graph.hold_as(numpy_helper.from_array(array, name))
+    graph.nodes.append(
+        helper.make_node(
+            "PatchTransfer",
+            [step.query, step.reference, step.values],
+            [step.output, match.index, match.weight],
+            name=step.output,
+            domain=CUSTOM_DOMAIN,
+            window=step.window,
+            temperature=step.temperature,
+            normalize=1,
+        )
+    )
+    # The op infers no shapes, so the graph says them.
+    low = ("N", "h", "w")
+    make = helper.make_tensor_value_info
+    graph.value_info += [
+        make(step.output, TensorProto.FLOAT, ("N", values.shape[0], "h", "w")),
+        make(match.index, TensorProto.INT32, low),
+        make(match.weight, TensorProto.FLOAT, low),
+    ]
+    return match
+
+
+def _model(
+    graph: GraphBuilder, manifest: BundleManifest, form: Form, properties: Mapping[str, str]
+) -> ModelProto:
+    noises = [step for step in manifest.steps if isinstance(step, NoiseStep)]
+    inputs = []
+    for step in noises:
+        height, width = (f"{s} + {2 * step.margin}" if step.margin else s for s in "hw")
+        shape = ("N", step.channels, height, width)
+        inputs.append(helper.make_tensor_value_info(step.output, TensorProto.FLOAT, shape))
+    factor = manifest.factor
+    image = helper.make_tensor_value_info(
+        manifest.output, TensorProto.FLOAT, ["N", 3, f"{factor}*h", f"{factor}*w"]
+    )
+    opsets = [helper.make_opsetid("", OPSET)]
+    if form is Form.custom:
+        opsets.append(helper.make_opsetid(CUSTOM_DOMAIN, _CUSTOM_VERSION))
+    model = helper.make_model(
+        helper.make_graph(
+            graph.nodes,
+            manifest.family,
+            inputs,
+            [image],
+            graph.constants,
+            value_info=graph.value_info,
+        ),
+        opset_imports=opsets,
+        ir_version=_IR_VERSION,
+        producer_name="petsgan-sdk",
+    )
+    helper.set_model_props(model, dict(sorted(properties.items())))
+    onnx.checker.check_model(model)
+    return model

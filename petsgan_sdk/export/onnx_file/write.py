@@ -1,0 +1,205 @@
+"""From a checkpoint to one ONNX file, compared with the other forms before it is written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import petsgan_sdk
+from petsgan_sdk.errors import BackendUnavailableError, ExportError
+from petsgan_sdk.export.bundle import draft_bundle
+from petsgan_sdk.export.graphs import OPSET
+from petsgan_sdk.export.onnx_file.agreement import Agreement, Referee
+from petsgan_sdk.export.onnx_file.compose import Composed, Form, Precision, compose
+from petsgan_sdk.files import atomic_write, check_distinct, check_writable
+from petsgan_sdk.manifest import BundleManifest, NoiseStep
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+
+__all__ = ["OnnxExport", "describe", "export_onnx"]
+
+_MAX_BYTES = (1 << 31) - 1
+"""Of one protobuf message."""
+
+_BATCH = 2
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxExport:
+    """What an export left."""
+
+    path: Path
+    """The file."""
+    size_bytes: int
+    """Its size."""
+    form: Form
+    """What patch transfer is in it."""
+    precision: Precision
+    """Of the networks behind patch transfer."""
+    properties: dict[str, str]
+    """What the file says of itself."""
+    agreements: tuple[Agreement, ...]
+    """Of this form with our runtime, for each size; empty if it was not verified."""
+
+
+def export_onnx(
+    checkpoint_path: Path,
+    onnx_path: Path,
+    *,
+    form: Form = Form.standard,
+    precision: Precision = Precision.fp32,
+    verify: bool = True,
+    overwrite: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> OnnxExport:
+    """Write a checkpoint as one ONNX graph: noise in, image out.
+
+    The bundle is compared with torch, and this form, the other form and, for half precision, the
+    float32 form are compared with the bundle, step by step, in batches of two and at two sizes
+    other than that of the training image.
+
+    Args:
+        checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
+        onnx_path: The file to write.
+        form: Standard operators alone, or with the custom op.
+        precision: fp16 halves the networks behind patch transfer; inputs and outputs stay float32.
+        verify: Compare before writing.
+        overwrite: Replace an existing file.
+        note: Told what a person should know.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged or of another version.
+        OutputError: The file exists, or cannot be written.
+        ExportError: A network could not be exported, or the file would be larger than 2 GB.
+        ParityError: Two forms differ; nothing was written.
+        BackendUnavailableError: A package, or the library of the custom op, is missing.
+    """
+    check_distinct(onnx_path, checkpoint_path)
+    check_writable(onnx_path, overwrite=overwrite)
+    draft = draft_bundle(checkpoint_path, note)
+    with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
+        trial = Path(folder) / "draft.petsgan"
+        draft.write(trial)
+        bundle = open_bundle(trial)
+        if verify:
+            draft.verify(trial, note)
+    properties = describe(bundle.manifest, form, precision, checkpoint=_digest(checkpoint_path))
+    composed = compose(bundle, form, precision, properties=properties)
+    data = _serialize(composed)
+    agreements: tuple[Agreement, ...] = ()
+    if verify:
+        sizes = draft.other_sizes_px()
+        agreements = _verify(bundle, composed, form, precision, sizes, note)
+    atomic_write(onnx_path, data, overwrite=overwrite)
+    return OnnxExport(onnx_path, len(data), form, precision, properties, agreements)
+
+
+def describe(
+    manifest: BundleManifest, form: Form, precision: Precision, *, checkpoint: str
+) -> dict[str, str]:
+    """What a file says of itself in its metadata, all that a program needs to use it.
+
+    Args:
+        manifest: Of the bundle.
+        form: Of the file.
+        precision: Of the file.
+        checkpoint: sha256 of the checkpoint, hex.
+    """
+    factor = manifest.factor
+    texts = {
+        "producer": "petsgan-sdk",
+        "version": petsgan_sdk.__version__,
+        "checkpoint_sha256": checkpoint,
+        "form": form.value,
+        "precision": precision.value,
+        "opset": str(OPSET),
+        "factor": str(factor),
+        "image_size_px": json.dumps(manifest.image_size_px),
+        "min_canvas_px": str(manifest.min_canvas_px),
+        "output": f"{manifest.output}: [N, 3, H, W] float32 RGB in [-1, 1]; "
+        f"bytes are floor(127.5 x + 128), at most 255. H and W are {factor} h and {factor} w, each "
+        f"at least {manifest.min_canvas_px}; crop what is too much",
+    }
+    for step in manifest.steps:
+        if isinstance(step, NoiseStep):
+            texts[f"input.{step.output}"] = _noise_recipe(step)
+    if form is Form.custom:
+        texts["custom_op"] = "pets::PatchTransfer 1, petsgan_sdk.kernels.custom_ops_library()"
+    return {f"petsgan.{key}": text for key, text in texts.items()}
+
+
+def _noise_recipe(step: NoiseStep) -> str:
+    margin = f" + {2 * step.margin}" if step.margin else ""
+    shape = f"(N, {step.channels}, h{margin}, w{margin})"
+    return (
+        f"{shape} float32, standard normal: any, or for the images of petsgan-sdk's seed s from "
+        f"number k on kernels.normal_noise({shape}, seed=s, first_image=k, stage={step.stage}, "
+        f"top={-step.margin}, left={-step.margin})"
+    )
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _serialize(composed: Composed) -> bytes:
+    size = composed.model.ByteSize()
+    if size > _MAX_BYTES:
+        msg = (
+            f"export: an ONNX file must be at most {_MAX_BYTES} bytes to be one file, got {size}; "
+            "hint: --format bundle holds each network by itself"
+        )
+        raise ExportError(msg)
+    return composed.model.SerializeToString(deterministic=True)  # type: ignore[no-any-return]
+
+
+def _verify(
+    bundle: Bundle,
+    composed: Composed,
+    form: Form,
+    precision: Precision,
+    sizes: list[tuple[int, int]],
+    note: Callable[[str], None],
+) -> tuple[Agreement, ...]:
+    """Compare this form, and the forms that it stands beside, with our runtime."""
+    referee = Referee(bundle)
+    if precision is Precision.fp16:
+        plain = compose(bundle, form)
+        _report(form, Precision.fp32, _check(referee, plain, form, sizes), note)
+    agreements = _check(referee, composed, form, sizes)
+    _report(form, precision, agreements, note)
+    other = Form.standard if form is Form.custom else Form.custom
+    try:
+        _report(other, Precision.fp32, _check(referee, compose(bundle, other), other, sizes), note)
+    except BackendUnavailableError as exc:
+        # Only the op's library can be missing here: this form has just run.
+        note(f"not compared with {other.value}: {exc}")
+    return agreements
+
+
+def _check(
+    referee: Referee, composed: Composed, form: Form, sizes: list[tuple[int, int]]
+) -> tuple[Agreement, ...]:
+    return tuple(referee.check(composed, form, size, batch=_BATCH) for size in sizes)
+
+
+def _report(
+    form: Form,
+    precision: Precision,
+    agreements: tuple[Agreement, ...],
+    note: Callable[[str], None],
+) -> None:
+    for found in agreements:
+        height, width = found.size_px
+        half = ""
+        if found.half_psnr_db is not None:
+            half = f", networks in half precision at least {found.half_psnr_db:.1f} dB"
+        note(
+            f"{form.value} {precision.value} at {width}x{height}, batch {found.batch}: steps "
+            f"within {found.max_step_diff:.2g} of the runtime{half}, {found.flipped} ties flipped, "
+            f"image within {found.max_abs_diff:.2g}, {found.psnr_db:.1f} dB"
+        )

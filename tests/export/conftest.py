@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from functools import cache
+
+import pytest
+
+pytest.importorskip("torch", reason="export needs torch")
+pytest.importorskip("onnx", reason="export needs onnx")
+
+import torch
+from tiny_training import tiny_train, write_picture
+
+from petsgan_sdk.export.onnx_file import write
+from petsgan_sdk.runtime.bundle import open_bundle
+
+SHAPES = {"fast": (64, 48), "paper": (48, 40)}  # width, height
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread():
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _drafts_are_kept():
+    """Torch's export takes seconds and gives the same graphs again: once for each model."""
+    original = write.draft_bundle
+    drafts = {}
+
+    def draft_once(path, note):
+        if path not in drafts:
+            drafts[path] = original(path, note)
+        return drafts[path]
+
+    write.draft_bundle = draft_once
+    yield
+    write.draft_bundle = original
+
+
+@pytest.fixture(scope="session")
+def _models(tmp_path_factory):
+    """The checkpoint of a preset, trained for two steps when it is first asked for."""
+    folder = tmp_path_factory.mktemp("models")
+
+    @cache
+    def model(preset):
+        photo = write_picture(folder / f"{preset}.png", *SHAPES[preset])
+        tiny_train(photo, folder / f"{preset}.pt", preset=preset, steps=2)
+        return folder / f"{preset}.pt"
+
+    return model
+
+
+@pytest.fixture(scope="session", params=list(SHAPES))
+def checkpoint(request, _models):
+    return _models(request.param)
+
+
+@pytest.fixture(scope="session")
+def fast_checkpoint(_models):
+    return _models("fast")
+
+
+@pytest.fixture(scope="session")
+def bundle(checkpoint):
+    return open_beside(checkpoint)
+
+
+@pytest.fixture(scope="session")
+def fast_bundle(fast_checkpoint):
+    return open_beside(fast_checkpoint)
+
+
+def open_beside(checkpoint):
+    path = checkpoint.with_suffix(".petsgan")
+    write.draft_bundle(checkpoint, str).write(path, overwrite=True)
+    return open_bundle(path)
