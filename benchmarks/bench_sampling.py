@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from _harness import BenchmarkError, Form, Image, host_facts, print_table, serve
+from _model import checkpoint_of
 from _sampling import RUNTIME, SAME_WEIGHTS, measure, note, ratios_of
 
 import petsgan_sdk
@@ -27,8 +27,6 @@ from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_int, check_size
 from petsgan_sdk.runtime.host import load_average
 
-_PHOTO = Path(__file__).parents[1] / "examples" / "chelsea.png"
-_SHORT_TRAINING_STEPS = 150
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "torch", "onnx")
 _COLUMNS = {
     "name": "s",
@@ -163,7 +161,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
         folder = Path(name)
-        model, source = _model(options, folder)
+        model, source = checkpoint_of(options.model, folder, quick=options.quick)
         bundle = folder / "model.petsgan"
         from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - torch
 
@@ -187,51 +185,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "model": source,
         "host": host,
     }
-
-
-def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, Any]]:
-    """The checkpoint to measure, trained here if none is given, and a description of it."""
-    from petsgan_sdk.checkpoint import load_checkpoint  # noqa: PLC0415 - workers do without
-
-    model = options.model
-    source = "given"
-    if model is None:
-        model = folder / "model.pt"
-        source = _train(model, quick=options.quick)
-    checkpoint = load_checkpoint(model)
-    return model, {
-        "file": model.name,
-        "source": source,
-        "preset": checkpoint.config.preset,
-        "steps": checkpoint.steps_done,
-        "image": checkpoint.provenance.get("image"),
-        "image_size_px": list(checkpoint.source.shape[1::-1]),
-    }
-
-
-def _train(model: Path, *, quick: bool) -> str:
-    """Train for a moment: time depends on the structure, and not on how good the weights are."""
-    from petsgan_sdk.training.run import train  # noqa: PLC0415 - torch
-
-    image, name = _PHOTO, f"examples/{_PHOTO.name}"
-    if quick or not image.is_file():
-        image, name = model.with_name("made.png"), "an image made of waves and noise"
-        _make_image(image)
-    steps = 2 if quick else _SHORT_TRAINING_STEPS
-    note(f"no model given: training {steps} steps on {name}")
-    train(image, model, preset="fast", max_size_px=64 if quick else 256, steps=steps)
-    return f"trained here for {steps} steps on {name}"
-
-
-def _make_image(path: Path) -> None:
-    """An image with large shapes and fine texture."""
-    from PIL import Image as Pillow  # noqa: PLC0415 - only here
-
-    y, x = np.mgrid[0:168, 0:256] / 40.0
-    noise = np.random.default_rng(0).standard_normal((168, 256))
-    bands = [np.sin(x + y), np.sin(2.3 * x) * np.cos(y), np.cos(0.7 * x - 1.9 * y) + 0.3 * noise]
-    rgb = np.stack(bands, axis=2) * 90 + 128
-    Pillow.fromarray(rgb.clip(0, 255).astype(np.uint8)).save(path)
 
 
 def _measure(
