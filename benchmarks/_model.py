@@ -47,6 +47,7 @@ def bundle_of(model: Path | None, folder: Path, *, quick: bool) -> tuple[Path, d
     bundle = folder / "model.petsgan"
     if model is not None and model.suffix == ".petsgan":
         facts: dict[str, Any] = {"file": model.name, "source": "given"}
+        open_bundle(model)  # refuses one that cannot be used
         shutil.copyfile(model, bundle)
     else:
         from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - torch

@@ -12,7 +12,7 @@ from _harness import Image
 
 import petsgan_sdk
 from petsgan_sdk import kernels
-from petsgan_sdk.errors import BackendUnavailableError, ConfigError, PetsganError
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, ExportError, PetsganError
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.host import peak_rss_mb
@@ -182,13 +182,15 @@ def start(
 
 def export_forms(bundle: Path) -> None:
     """Write the single graphs beside a bundle, or why they cannot be: `onnx.onnx` or `onnx.txt`."""
-    try:
-        from petsgan_sdk.export.onnx_file.compose import Form, compose  # noqa: PLC0415 - needs onnx
-    except ImportError as exc:
-        for name in (STANDARD, CUSTOM):
+    for name in (STANDARD, CUSTOM):
+        try:
+            from petsgan_sdk.export.onnx_file.compose import (  # noqa: PLC0415 - needs onnx
+                Form,
+                compose,
+            )
+
+            model = compose(open_bundle(bundle), Form(name)).model
+        except (ImportError, ExportError) as exc:
             bundle.with_name(f"{name}.txt").write_text(f"cannot be exported: {exc}")
-        return
-    opened = open_bundle(bundle)
-    for form in (Form.standard, Form.custom):
-        model = compose(opened, form).model
-        bundle.with_name(f"{form.value}.onnx").write_bytes(model.SerializeToString())
+        else:
+            bundle.with_name(f"{name}.onnx").write_bytes(model.SerializeToString())

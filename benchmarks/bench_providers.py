@@ -39,6 +39,7 @@ from petsgan_sdk.runtime.host import load_average
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt")
 _SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048))
 _BATCHES = (1, 16)
+_LEAST_CHECKED = 2
 _COLUMNS = {
     "form": "s",
     "provider": "s",
@@ -181,34 +182,37 @@ class _Case:
                 except BenchmarkError as exc:  # such as one that the system killed for its memory
                     dead[row] = str(exc)
             running = {row: w for row, w in workers.items() if w.facts["status"] == "ok"}
-            checks = self._check(running, folder)
-            turns = {row: self._turn(worker) for row, worker in running.items()}
-            take_turns(
-                list(turns.values()),
-                rounds=rounds,
-                request={"width": width, "height": height, "seed": 1, "index": 0},
-                progress=lambda text: note(f"{label}: {text}"),
-            )
-            rows = []
-            for row in ROWS:
-                if row in dead:
-                    facts = {"status": "failed", "reason": dead[row]}
-                elif row in turns:
-                    facts = {**workers[row].facts, **self._times(turns[row])}
-                else:
-                    facts = workers[row].facts
-                form, provider = row
-                rows.append(
-                    {
-                        "form": form,
-                        "provider": provider,
-                        "width": width,
-                        "height": height,
-                        "batch": self._batch,
-                        **facts,
-                    }
-                )
-        return rows, checks
+            while True:
+                try:
+                    checks = self._check(running, folder)
+                    turns = self._take_turns(running, rounds=rounds, label=label)
+                    break
+                except BenchmarkError as exc:
+                    gone = [row for row, worker in running.items() if not worker.is_alive]
+                    if not gone:
+                        raise
+                    for row in gone:
+                        dead[row] = str(exc)
+                        del running[row]
+            facts = {row: worker.facts for row, worker in workers.items()}
+            facts |= {row: {"status": "failed", "reason": reason} for row, reason in dead.items()}
+            for row, turn in turns.items():
+                facts[row] = {**workers[row].facts, **self._times(turn)}
+        case = {"width": width, "height": height, "batch": self._batch}
+        return [{"form": row[0], "provider": row[1], **case, **facts[row]} for row in ROWS], checks
+
+    def _take_turns(
+        self, workers: dict[tuple[str, str], Worker], *, rounds: int, label: str
+    ) -> dict[tuple[str, str], Turn]:
+        turns = {row: self._turn(worker) for row, worker in workers.items()}
+        width, height = self._size
+        take_turns(
+            list(turns.values()),
+            rounds=rounds,
+            request={"width": width, "height": height, "seed": 1, "index": 0},
+            progress=lambda text: note(f"{label}: {text}"),
+        )
+        return turns
 
     def _worker(self, form: str, provider: str) -> Worker:
         request = {"form": form, "provider": provider, **self._settings}
@@ -229,19 +233,24 @@ class _Case:
             BenchmarkError: Two forms differ.
         """
         width, height = self._size
-        request = {"width": width, "height": height, "seed": 7, "index": 0}
         first = (PIPELINE, "cpu")
         if first not in workers:
             return []
-        expected = workers[first].save(folder / "images.npy", **request).astype(np.int16)
+
+        def images_of(worker: Worker) -> np.ndarray[Any, np.dtype[np.int16]]:
+            request = {"width": width, "height": height, "seed": 7}
+            batches = [
+                worker.save(folder / "images.npy", index=index, **request)
+                for index in range(0, max(_LEAST_CHECKED, self._batch), self._batch)
+            ]
+            return np.concatenate(batches).astype(np.int16)
+
+        expected = images_of(workers[first])
         checks = []
         for row, worker in workers.items():
             if row == first:
                 continue
-            images = worker.save(folder / "images.npy", **request)
-            found = agreement(
-                [np.abs(a - b).max(axis=2) for a, b in zip(images, expected, strict=True)]
-            )
+            found = agreement(list(np.abs(images_of(worker) - expected).max(axis=3)))
             checks.append(
                 {"form": row[0], "provider": row[1], "width": width, "height": height}
                 | {"batch": self._batch, **found}
