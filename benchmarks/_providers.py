@@ -72,7 +72,6 @@ class _Pipeline(Started):
     """What is deployed."""
 
     def __init__(self, bundle: Path, *, provider: str, threads: int, batch: int) -> None:
-        import_onnxruntime()
         super().__init__(batch)
         self._sampler = petsgan_sdk.load(bundle, provider=provider, threads=threads)  # type: ignore[arg-type]
 
@@ -160,9 +159,10 @@ def start(
     model = bundle.with_name(f"{form}.onnx")
     if form != PIPELINE and not model.is_file():
         return Absent(bundle.with_name(f"{form}.txt").read_text(encoding="utf-8"))
-    if provider == "cpu":  # drivers reserve more addresses than they use
-        resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1_000_000,) * 2)
     try:
+        import_onnxruntime()
+        if provider == "cpu":  # drivers reserve more addresses than they use
+            resource.setrlimit(resource.RLIMIT_AS, (memory_mb * 1_000_000,) * 2)
         if form == PIPELINE:
             made: Started = _Pipeline(bundle, provider=provider, threads=threads, batch=batch)
         else:
