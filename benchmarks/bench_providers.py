@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _bundle import bundle_of
 from _harness import (
     BenchmarkError,
     Turn,
@@ -28,7 +29,6 @@ from _harness import (
     summarize,
     take_turns,
 )
-from _model import bundle_of
 from _providers import CUSTOM, PIPELINE, ROWS, STANDARD, export_forms, start
 from _sampling import agreement, note, refuse_disagreement
 

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from _harness import BenchmarkError, Form, Image, host_facts, print_table, serve
-from _model import checkpoint_of
+from _model import train_briefly
 from _sampling import RUNTIME, SAME_WEIGHTS, measure, note, ratios_of
 
 import petsgan_sdk
@@ -161,7 +161,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
         folder = Path(name)
-        model, source = checkpoint_of(options.model, folder, quick=options.quick)
+        model, source = _model(options, folder)
         bundle = folder / "model.petsgan"
         from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - torch
 
@@ -184,6 +184,26 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         "checks": checks,
         "model": source,
         "host": host,
+    }
+
+
+def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, Any]]:
+    """The checkpoint to measure, trained here if none is given, and a description of it."""
+    from petsgan_sdk.checkpoint import load_checkpoint  # noqa: PLC0415 - workers do without
+
+    model = options.model
+    source = "given"
+    if model is None:
+        model = folder / "model.pt"
+        source = train_briefly(model, quick=options.quick)
+    checkpoint = load_checkpoint(model)
+    return model, {
+        "file": model.name,
+        "source": source,
+        "preset": checkpoint.config.preset,
+        "steps": checkpoint.steps_done,
+        "image": checkpoint.provenance.get("image"),
+        "image_size_px": list(checkpoint.source.shape[1::-1]),
     }
 
 

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _bundle import bundle_of
 from _harness import BenchmarkError, busy_s, contention, host_facts, print_table
-from _model import bundle_of
 from _sampling import note
 from PIL import Image
 
