@@ -177,6 +177,11 @@ class Worker:
         """End the process."""
         self._end()
 
+    @property
+    def is_alive(self) -> bool:
+        """Whether the process has not ended."""
+        return self._process.poll() is None
+
     def time(self, repeats: int, **request: int) -> dict[str, Any]:
         """Sample `repeats` times.
 

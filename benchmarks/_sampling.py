@@ -18,10 +18,12 @@ __all__ = [
     "PUBLIC_FORM",
     "RUNTIME",
     "SAME_WEIGHTS",
+    "agreement",
     "check_agreement",
     "measure",
     "note",
     "ratios_of",
+    "refuse_disagreement",
 ]
 
 RUNTIME, SAME_WEIGHTS, PUBLIC_FORM = "runtime", "torch_same_weights", "torch_public_form"
@@ -134,23 +136,40 @@ def check_agreement(
             for name in (RUNTIME, SAME_WEIGHTS)
         ]
         differences.append(np.abs(images[0] - images[1]).max(axis=2))
-    close = [float((d <= 1).mean()) for d in differences]
-    checked = {
-        "images": _NUM_CHECKED,
-        "least_share_within_1_level": min(close),
+    checked = {**agreement(differences), "public_form_error": error}
+    note(f"agreement of {RUNTIME} and {SAME_WEIGHTS}: {checked}")
+    refuse_disagreement(checked, RUNTIME, SAME_WEIGHTS)
+    return checked
+
+
+def agreement(differences: Sequence[np.ndarray[Any, np.dtype[np.int16]]]) -> dict[str, Any]:
+    """How alike images are.
+
+    Args:
+        differences: Of each pair, `[H, W]`: the largest of the three channels, in levels of 255.
+    """
+    return {
+        "images": len(differences),
+        "least_share_within_1_level": min(float((d <= 1).mean()) for d in differences),
         "share_equal": float(np.mean([d == 0 for d in differences])),
         "max_levels": int(max(d.max() for d in differences)),
-        "public_form_error": error,
     }
-    note(f"agreement of {RUNTIME} and {SAME_WEIGHTS}: {checked}")
-    if min(close) < _LEAST_CLOSE or checked["share_equal"] < _LEAST_EQUAL:
+
+
+def refuse_disagreement(checked: dict[str, Any], name: str, other: str) -> None:
+    """Judge what `agreement` found.
+
+    Raises:
+        BenchmarkError: The two forms make different images.
+    """
+    close, equal = checked["least_share_within_1_level"], checked["share_equal"]
+    if close < _LEAST_CLOSE or equal < _LEAST_EQUAL:
         msg = (
-            f"{RUNTIME} and {SAME_WEIGHTS} must agree within one level on {_LEAST_CLOSE:.0%} of "
-            f"the pixels of every image and exactly on {_LEAST_EQUAL:.0%}, got {min(close):.2%} "
-            f"and {checked['share_equal']:.2%}; nothing was timed"
+            f"{name} and {other} must agree within one level on {_LEAST_CLOSE:.0%} of "
+            f"the pixels of every image and exactly on {_LEAST_EQUAL:.0%}, got {close:.2%} "
+            f"and {equal:.2%}; nothing was timed"
         )
         raise BenchmarkError(msg, exit_code=4)
-    return checked
 
 
 def ratios_of(rows: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:

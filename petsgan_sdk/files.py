@@ -5,18 +5,27 @@ This module imports the standard library and `petsgan_sdk.errors` only.
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from petsgan_sdk.errors import OutputError
 
-__all__ = ["atomic_write", "check_distinct", "check_writable"]
+try:
+    import fcntl
+except ImportError:  # not on Windows
+    fcntl = None  # type: ignore[assignment]
+
+__all__ = ["atomic_write", "check_distinct", "check_writable", "is_disk_full", "remove_abandoned"]
 
 _PROBE_BYTES = 4096
+_PREFIX, _SUFFIX = ".petsgan-", ".tmp"
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 def atomic_write(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
@@ -93,6 +102,30 @@ def check_distinct(output: Path, *inputs: Path) -> None:
             raise OutputError(msg)
 
 
+def is_disk_full(exc: OutputError) -> bool:
+    """Whether a file could not be written for want of space or quota."""
+    cause = exc.__cause__
+    return isinstance(cause, OSError) and cause.errno in _NO_SPACE
+
+
+def remove_abandoned(folder: Path) -> None:
+    """Remove the temporary files of writers that were killed.
+
+    A living writer holds a lock on its file (where the system has none, it cannot be removed while
+    it is open), so that other programs may write to the same folder.
+    """
+    for path in Path(folder).glob(f"{_PREFIX}*{_SUFFIX}"):
+        with suppress(OSError), path.open("rb") as file:
+            _lock(file)
+            path.unlink()
+
+
+def _lock(file: IO[bytes]) -> None:
+    """Take the lock that goes with the process; an OSError when another process has it."""
+    if fcntl is not None:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 def _is_same(left: Path, right: Path) -> bool:
     with suppress(OSError):
         return left.samefile(right)
@@ -102,7 +135,7 @@ def _is_same(left: Path, right: Path) -> bool:
 
 
 def _temporary_name(path: Path) -> Path:
-    return path.parent / f".petsgan-{secrets.token_hex(6)}.tmp"
+    return path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:
@@ -137,6 +170,8 @@ def _write_synced(temporary: Path, chunks: Iterable[bytes], *, shown: Path) -> N
     with _as_output_error(shown):
         file = temporary.open("xb", buffering=0)
     with file:
+        with suppress(OSError):  # some network file systems have no locks
+            _lock(file)
         for chunk in chunks:
             with _as_output_error(shown):
                 view = memoryview(chunk).cast("B")

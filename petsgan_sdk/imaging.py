@@ -15,6 +15,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from petsgan_sdk._decode import DEFAULT_MAX_PIXELS, MIN_SIDE_PX, LoadedImage, load_image
+from petsgan_sdk._png import encode_png
 from petsgan_sdk._sheet import contact_sheet
 from petsgan_sdk.errors import ConfigError, DTypeError, InputError, OutputError, ShapeError
 from petsgan_sdk.files import atomic_write
@@ -28,6 +29,7 @@ __all__ = [
     "encode_image",
     "fit_size",
     "load_image",
+    "read_comment",
     "resize",
     "save_image",
     "sharpness",
@@ -49,6 +51,8 @@ _METHODS = {
     "nearest": Image.Resampling.NEAREST,
 }
 _MAX_ENCODED_SIDE_PX = {"PNG": 2**31 - 1, "JPEG": 65500, "WEBP": 16383}
+_IMAGE_DESCRIPTION = 0x010E
+"""The tag of Exif that holds a comment of one line."""
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 
 
@@ -171,13 +175,20 @@ def sharpness(rgb: npt.NDArray[np.uint8]) -> float:
     return float(np.hypot(across, down).mean())
 
 
-def encode_image(rgb: npt.NDArray[np.uint8], *, format: str = "png", quality: int = 95) -> bytes:
+def encode_image(
+    rgb: npt.NDArray[np.uint8],
+    *,
+    format: str = "png",
+    quality: int = 95,
+    comment: str | None = None,
+) -> bytes:
     """Return the bytes of an image file; the same arguments give the same bytes.
 
     Args:
         rgb: `[H, W, 3]` uint8.
         format: `"png"` (lossless), `"jpg"` or `"webp"`.
         quality: 1 to 100 for jpg and webp.
+        comment: ASCII text to keep in the file, which `read_comment` finds.
 
     Raises:
         ConfigError: Another format, or a quality out of range.
@@ -196,15 +207,33 @@ def encode_image(rgb: npt.NDArray[np.uint8], *, format: str = "png", quality: in
     if max(width, height) > limit:
         msg = f"output: {format} holds sides up to {limit} px, got {width}x{height}; hint: use png"
         raise OutputError(msg)
-    settings: dict[str, dict[str, int]] = {
-        # Level 1 is several times faster than the default and little larger on photographs.
-        "PNG": {"compress_level": 1},
-        "JPEG": {"quality": quality, "subsampling": 0 if quality >= 90 else 2},
-        "WEBP": {"quality": quality, "method": 2},
-    }
+    if kind == "PNG":
+        return encode_png(np.ascontiguousarray(rgb), comment=comment)
+    settings: dict[str, Any] = {"quality": quality}
+    if kind == "JPEG":
+        settings["subsampling"] = 0 if quality >= 90 else 2
+        if comment is not None:
+            settings["comment"] = comment.encode("ascii")
+    else:
+        settings["method"] = 2
+        if comment is not None:
+            exif = Image.Exif()
+            exif[_IMAGE_DESCRIPTION] = comment
+            settings["exif"] = exif.tobytes()
     file = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(rgb)).save(file, kind, **settings[kind])
+    Image.fromarray(np.ascontiguousarray(rgb)).save(file, kind, **settings)
     return file.getvalue()
+
+
+def read_comment(image: Image.Image) -> str | None:
+    """The comment that `encode_image` put into a file which Pillow has opened; None without one."""
+    if image.format == "WEBP":
+        found = image.getexif().get(_IMAGE_DESCRIPTION)
+    else:
+        found = image.info.get("Comment" if image.format == "PNG" else "comment")
+    if isinstance(found, bytes):
+        return found.decode("latin-1")
+    return found if isinstance(found, str) else None
 
 
 def save_image(

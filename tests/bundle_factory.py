@@ -34,9 +34,11 @@ def _value(name: str, channels: int) -> Any:
 def _model(
     nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: dict[str, np.ndarray]
 ) -> bytes:
+    for number, node in enumerate(nodes):
+        node.name = f"node_{number}"  # as torch names them
     initializers = [numpy_helper.from_array(value, name) for name, value in weights.items()]
     graph = helper.make_graph(nodes, "g", inputs, outputs, initializers)
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
     return model.SerializeToString()
 

@@ -1,4 +1,4 @@
-"""Write many images to a folder: sample in this thread, encode and write in others.
+"""Write many images to a folder or to tars, and keep all cores busy meanwhile.
 
 Everything that can be refused is refused before the first image is made. Never imports torch.
 """
@@ -6,133 +6,166 @@ Everything that can be refused is refused before the first image is made. Never 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.files import check_distinct, check_writable
-from petsgan_sdk.imaging import FORMATS, save_image
+from petsgan_sdk.files import check_distinct, remove_abandoned
+from petsgan_sdk.imaging import FORMATS
 from petsgan_sdk.runtime.checks import check_int, check_seed, check_size
-from petsgan_sdk.runtime.names import DEFAULT_TEMPLATE, plan_names
+from petsgan_sdk.runtime.making import ImageMaker, made_folders, write_all
+from petsgan_sdk.runtime.names import DEFAULT_TEMPLATE, TAR_TEMPLATE, plan_names
+from petsgan_sdk.runtime.plan import BatchPlan, OutputFile
+from petsgan_sdk.runtime.resume import unfinished
 from petsgan_sdk.runtime.sampler import Sampler
-from petsgan_sdk.runtime.sheet import ContactSheet
-from petsgan_sdk.runtime.writer import ImageWriter
+from petsgan_sdk.runtime.shards import shard_paths
 
-__all__ = ["MAX_IMAGES", "BatchPlan", "generate_images", "plan_batch"]
+__all__ = ["MAX_IMAGES", "BatchPlan", "BatchResult", "generate_images", "plan_batch"]
 
 MAX_IMAGES = 1_000_000
 """Most images of one call."""
 
-_MAX_WORKERS = 4
-
 
 @dataclass(frozen=True, slots=True)
-class BatchPlan:
-    """What will be written; made by `plan_batch`, which checks it."""
+class BatchResult:
+    """What `generate_images` did."""
 
-    seed: int
-    """The seed."""
-    size_px: tuple[int, int]
-    """`(width, height)` of every image."""
-    paths: tuple[Path, ...]
-    """One file for each image, in order."""
-    sheet: Path | None
-    """The contact sheet."""
-    overwrite: bool
-    """Whether existing files may be replaced."""
+    seconds: float
+    """From the call to the end, the look at what was there included."""
+    written: int
+    """Images that were made."""
+    skipped: int
+    """Images that were there."""
+
+    @property
+    def images_per_s(self) -> float:
+        """Images made in a second."""
+        return self.written / self.seconds
 
 
 def plan_batch(
     bundle: Path,
-    folder: Path,
+    output: Path,
     *,
     count: int,
     size_px: tuple[int, int],
     seed: int = 0,
-    template: str = DEFAULT_TEMPLATE,
+    template: str | None = None,
     extension: str = "png",
     sheet: Path | None = None,
     overwrite: bool = False,
+    resume: bool = False,
+    shard_size: int | None = None,
+    sidecars: bool = False,
 ) -> BatchPlan:
     """Name every file, and refuse what could not be written. Writes nothing.
 
     Args:
         bundle: The bundle that will be sampled; it names the files and is never overwritten.
-        folder: Where the images go; `generate_images` makes it.
+        output: A folder, which `generate_images` makes, or a file name that ends in `.tar`.
         count: Number of images, 1 to 1,000,000.
         size_px: `(width, height)`.
         seed: 0 to 2**64 - 1.
-        template: See `names.plan_names`.
+        template: See `names.plan_names`; None for the usual name in a folder, and for a number of
+            six digits in a tar.
         extension: `png`, `jpg` or `webp`.
         sheet: A contact sheet to write as well.
         overwrite: Whether existing files may be replaced.
+        resume: Whether existing files that are whole stay as they are, and others are made again.
+        shard_size: Images of one tar; None for one tar of all.
+        sidecars: Whether a tar holds a `.json` beside each image.
 
     Raises:
-        ConfigError: A count, size, seed, template or extension cannot be used.
+        ConfigError: A count, size, seed, template or extension cannot be used, or two options
+            exclude each other.
         OutputError: A file exists, or a folder cannot be written.
     """
     count = check_int(count, "number of images", low=1, high=MAX_IMAGES)
     seed = check_seed(seed)
     height, width = check_size(size_px[1], size_px[0])
-    stem, size = bundle.stem, (width, height)
+    is_tar = _extension(output) == "tar"
+    _check_options(shard_size, is_tar=is_tar, sidecars=sidecars, both=overwrite and resume)
+    size = (width, height)
+    template = template or (TAR_TEMPLATE if is_tar else DEFAULT_TEMPLATE)
+    stem = bundle.stem
     names = plan_names(template, count, stem=stem, seed=seed, size_px=size, extension=extension)
-    paths = tuple(folder / name for name in names)
+    if is_tar:
+        _check_key(names[0], template)
+        shards = shard_paths(output, count, shard_size)
+        files = tuple(OutputFile(path, numbers) for path, numbers in shards)
+    else:
+        files = tuple(OutputFile(output / name, range(k, k + 1)) for k, name in enumerate(names))
+    plan = BatchPlan(
+        seed, size, tuple(names), files, sheet, overwrite, resume, is_tar=is_tar, sidecars=sidecars
+    )
     if sheet is not None:
-        _check_sheet(sheet, paths)
-    outputs = paths if sheet is None else (*paths, sheet)
-    _check_folder(folder)
-    _check_existing(outputs, bundle, overwrite=overwrite)
-    return BatchPlan(seed, size, paths, sheet, overwrite)
+        _check_sheet(sheet, plan.paths)
+    _check_folder(output.parent if is_tar else output)
+    _check_existing(plan, bundle)
+    return plan
 
 
 def generate_images(
-    sampler: Sampler, plan: BatchPlan, *, progress: Callable[[int], None] | None = None
-) -> float:
+    sampler: Sampler,
+    plan: BatchPlan,
+    *,
+    at_once: int = 1,
+    progress: Callable[[int], None] | None = None,
+) -> BatchResult:
     """Make the images of a plan and write them.
 
     A file is there whole or not at all. When a write fails or Ctrl-C comes, the files that are
-    finished stay.
+    finished stay. The files are the same for any number of threads.
 
     Args:
         sampler: The loaded bundle.
         plan: What to write.
-        progress: Called with the number of images that are sampled.
-
-    Returns:
-        Seconds.
+        at_once: Images to sample at the same time, each with the sampler's threads; see
+            `cores.share_cores`. One image on providers other than the CPU.
+        progress: Called with the number of images that are written or were there.
 
     Raises:
-        OutputError: A file cannot be written.
+        OutputError: A file cannot be written, or one that is there is another image.
     """
     started = time.perf_counter()
-    with _made_folders(plan):
-        _write_images(sampler, plan, progress)
-    return time.perf_counter() - started
-
-
-def _write_images(
-    sampler: Sampler, plan: BatchPlan, progress: Callable[[int], None] | None
-) -> None:
-    width, height = plan.size_px
-    count = len(plan.paths)
-    sheet = ContactSheet(count, plan.size_px) if plan.sheet is not None else None
-    workers = min(_MAX_WORKERS, max(1, sampler.threads), count)
-    images = sampler.stream(count, height=height, width=width, seed=plan.seed)
-    with ImageWriter(workers=workers, overwrite=plan.overwrite) as writer:
-        for done, (image, path) in enumerate(zip(images, plan.paths, strict=True), start=1):
-            writer.put(image, path)
-            if sheet is not None:
-                sheet.add(image)
-            if progress is not None:
-                progress(done)
-    if sheet is not None and plan.sheet is not None:
-        save_image(plan.sheet, sheet.image(), overwrite=plan.overwrite)
+    at_once = check_int(at_once, "at_once", low=1, high=256) if sampler.provider == "cpu" else 1
+    maker = ImageMaker(sampler, plan, at_once=at_once)
+    todo = unfinished(plan, maker) if plan.resume else list(plan.files)
+    written = sum(len(file.numbers) for file in todo)
+    skipped = len(plan.names) - written
+    with made_folders(plan):
+        if plan.resume:
+            for folder in {path.parent for path in plan.outputs}:
+                remove_abandoned(folder)
+        write_all(maker, todo, progress=progress, skipped=skipped)
+    return BatchResult(time.perf_counter() - started, written, skipped)
 
 
 def _extension(path: Path) -> str:
     return path.suffix.lstrip(".").lower()
+
+
+def _check_options(shard_size: int | None, *, is_tar: bool, sidecars: bool, both: bool) -> None:
+    if both:
+        msg = "--resume keeps files that are whole and --force replaces them; choose one"
+        raise ConfigError(msg)
+    if shard_size is not None:
+        check_int(shard_size, "shard size", low=1, high=MAX_IMAGES)
+    if not is_tar and (shard_size is not None or sidecars):
+        name = "--shard-size" if shard_size is not None else "--sidecars"
+        msg = f"{name} needs an output that ends in .tar, such as -o samples.tar"
+        raise ConfigError(msg)
+
+
+def _check_key(name: str, template: str) -> None:
+    """WebDataset takes what comes before the first dot as the key of a sample."""
+    if "." in name.rpartition(".")[0]:
+        msg = (
+            f"name template {template!r} must give keys without a dot in a tar, got {name!r}; "
+            "leave out {stem} or the dot"
+        )
+        raise ConfigError(msg)
 
 
 def _check_sheet(sheet: Path, paths: tuple[Path, ...]) -> None:
@@ -155,13 +188,13 @@ def _check_folder(folder: Path) -> None:
         raise OutputError(msg)
 
 
-def _check_existing(outputs: tuple[Path, ...], bundle: Path, *, overwrite: bool) -> None:
-    existing = [path for path in outputs if path.is_symlink() or path.exists()]
-    if existing and not overwrite:
+def _check_existing(plan: BatchPlan, bundle: Path) -> None:
+    existing = [path for path in plan.outputs if path.is_symlink() or path.exists()]
+    if existing and not (plan.overwrite or plan.resume):
         others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         msg = (
-            f"output must be new, but {str(existing[0])!r}{others} exists; choose another "
-            "folder, name or seed, or overwrite with --force"
+            f"output must be new, but {str(existing[0])!r}{others} exists; choose another folder, "
+            "name or seed, go on with --resume, or overwrite with --force"
         )
         raise OutputError(msg)
     for path in existing:
@@ -169,28 +202,3 @@ def _check_existing(outputs: tuple[Path, ...], bundle: Path, *, overwrite: bool)
             msg = f"output must be a file, got the folder {str(path)!r}; choose another name"
             raise OutputError(msg)
         check_distinct(path, bundle)
-
-
-@contextmanager
-def _made_folders(plan: BatchPlan) -> Iterator[None]:
-    """Make the folders and prove that they can be written, before the first image is made.
-
-    When what follows fails, those that were made here and are still empty go again.
-    """
-    firsts = (plan.paths[0],) if plan.sheet is None else (plan.paths[0], plan.sheet)
-    made: list[Path] = []  # the inner before the outer
-    try:
-        for first in firsts:
-            made[:0] = [p for p in (first.parent, *first.parent.parents) if not p.exists()]
-            try:
-                first.parent.mkdir(parents=True, exist_ok=True)
-            except OSError as exc:
-                msg = f"output folder {str(first.parent)!r} cannot be made: {exc.strerror or exc}"
-                raise OutputError(msg) from exc
-            check_writable(first, overwrite=plan.overwrite)
-        yield
-    except BaseException:
-        for folder in made:
-            with suppress(OSError):
-                folder.rmdir()
-        raise

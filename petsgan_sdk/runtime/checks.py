@@ -109,8 +109,12 @@ def check_range(n: object, start: object, *, image_bytes: int) -> tuple[int, int
     return count, first
 
 
-def default_threads(threads: int | None = None) -> int:
-    """How many threads to use: the argument, else `PETSGAN_NUM_THREADS`, else up to 4 cores.
+def default_threads(threads: int | None = None, *, most: int = _DEFAULT_MAX_THREADS) -> int:
+    """How many threads to use: the argument, else `PETSGAN_NUM_THREADS`, else the usable cores.
+
+    Args:
+        threads: What the caller says, or None.
+        most: Of the usable cores.
 
     Raises:
         ConfigError: A number that is not from 1 to 256.
@@ -123,7 +127,7 @@ def default_threads(threads: int | None = None) -> int:
             msg = f"PETSGAN_NUM_THREADS must be an integer from 1 to {_MAX_THREADS}, got {named!r}"
             raise ConfigError(msg)
         return check_int(int(named), "PETSGAN_NUM_THREADS", low=1, high=_MAX_THREADS)
-    return min(_DEFAULT_MAX_THREADS, _usable_cores())
+    return min(most, _usable_cores())
 
 
 def _usable_cores() -> int:

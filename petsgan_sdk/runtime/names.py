@@ -10,10 +10,13 @@ import string
 
 from petsgan_sdk.errors import ConfigError
 
-__all__ = ["DEFAULT_TEMPLATE", "FIELDS", "plan_names"]
+__all__ = ["DEFAULT_TEMPLATE", "FIELDS", "TAR_TEMPLATE", "plan_names"]
 
 DEFAULT_TEMPLATE = "{stem}_{seed:05d}_{index:04d}_{width}x{height}"
 """Bundle's name, seed, index in the seed's stream, size in pixels."""
+
+TAR_TEMPLATE = "{index:06d}"
+"""Key of a sample in a tar."""
 
 FIELDS = ("stem", "seed", "index", "width", "height")
 """What a template may name."""

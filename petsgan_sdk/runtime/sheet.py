@@ -39,7 +39,6 @@ class ContactSheet:
         )
         scale = min(1.0, room / width)
         self._cell = (max(1, int(width * scale)), max(1, int(height * scale)))
-        self._added = 0
         shape = (
             self._rows * (self._cell[1] + _GAP_PX) + _GAP_PX,
             self._columns * (self._cell[0] + _GAP_PX) + _GAP_PX,
@@ -47,11 +46,11 @@ class ContactSheet:
         )
         self._sheet: ImageArray = np.full(shape, _BACKGROUND, dtype=np.uint8)
 
-    def add(self, image: ImageArray) -> None:
-        """Put the next image `[H, W, 3]` into its cell, if there is one left."""
-        if self._added >= self.capacity:
+    def add(self, index: int, image: ImageArray) -> None:
+        """Put image `[H, W, 3]` number `index` into its cell, if it has one; threads may."""
+        if index >= self.capacity:
             return
-        row, column = divmod(self._added, self._columns)
+        row, column = divmod(index, self._columns)
         width, height = self._cell
         top = _GAP_PX + row * (height + _GAP_PX)
         left = _GAP_PX + column * (width + _GAP_PX)
@@ -59,7 +58,6 @@ class ContactSheet:
             shrunk = Image.fromarray(image).resize(self._cell, Image.Resampling.LANCZOS)
             image = np.asarray(shrunk)
         self._sheet[top : top + height, left : left + width] = image
-        self._added += 1
 
     def image(self) -> ImageArray:
         """The sheet, `[H, W, 3]` uint8, neither side above 4096 px."""

@@ -47,7 +47,15 @@ def test_json(bundle: Path, tmp_path: Path) -> None:
     result = generate(bundle, "-n", 3, "--size", "40x24", "--seed", 5, "-o", out, "--json")
     assert result.exit_code == 0, result.output
     printed = json.loads(result.stdout)
-    assert set(printed) == {"files", "seed", "provider", "seconds"}
+    assert set(printed) == {
+        "files",
+        "seed",
+        "provider",
+        "seconds",
+        "images",
+        "skipped",
+        "images_per_s",
+    }
     assert printed["seed"] == 5
     assert printed["provider"] in ("cpu", "cuda")
     assert printed["seconds"] > 0

@@ -11,17 +11,22 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.runtime import Sampler, writer
+from petsgan_sdk.runtime import Sampler, load, making
 from petsgan_sdk.runtime.batch import BatchPlan, generate_images, plan_batch
+from petsgan_sdk.runtime.cores import share_cores
+from petsgan_sdk.runtime.parallel import ordered_map
 from petsgan_sdk.runtime.sheet import ContactSheet
-from petsgan_sdk.runtime.writer import ImageWriter
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
 
 def listing(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
+
+
+def workers_alive() -> list[str]:
+    names = [thread.name for thread in threading.enumerate()]
+    return [name for name in names if name.startswith("petsgan-batch")]
 
 
 def plan(bundle: Path, folder: Path, **changes: Any) -> BatchPlan:
@@ -34,7 +39,7 @@ def test_files_are_the_samples(
 ) -> None:
     planned = plan(bundle, tmp_path / "a" / "b", extension=extension)
     counted: list[int] = []
-    assert generate_images(sampler, planned, progress=counted.append) > 0
+    assert generate_images(sampler, planned, progress=counted.append).seconds > 0
     assert counted == [1, 2, 3, 4, 5]
     assert listing(tmp_path / "a" / "b") == [path.name for path in planned.paths]
     images = sampler.sample(5, height=24, width=40, seed=3)
@@ -119,28 +124,31 @@ def test_a_folder_where_a_file_should_be(bundle: Path, tmp_path: Path) -> None:
 
 
 def full_disk_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = writer.atomic_write, []
+    real, done = making.atomic_write, []
 
     def write(path: Path, data: bytes, *, overwrite: bool) -> None:
         if len(done) >= count:
-            msg = f"output: {str(path)!r} cannot be written, No space left on device"
+            msg = f"output: {str(path)!r} must be writable, got 'no space left on device'"
             raise OutputError(msg) from OSError(errno.ENOSPC, "No space left on device")
         done.append(path)
         real(path, data, overwrite=overwrite)
 
-    monkeypatch.setattr(writer, "atomic_write", write)
+    monkeypatch.setattr(making, "atomic_write", write)
 
 
-def test_a_full_disk_stops_the_work(
+def test_a_full_disk_stops_the_work_and_says_what_is_missing(
     bundle: Path, sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     full_disk_after(2, monkeypatch)
     counted: list[int] = []
-    with pytest.raises(OutputError, match="No space left"):
+    message = (
+        r"no space left.*; 498 of 500 images are missing and need about \d+\.\d MB, .* --resume"
+    )
+    with pytest.raises(OutputError, match=message):
         generate_images(sampler, plan(bundle, tmp_path, count=500), progress=counted.append)
-    assert len(counted) < 20
+    assert len(counted) == 2
     assert len(listing(tmp_path)) == 2
-    assert not any(t.name.startswith("petsgan-writer") for t in threading.enumerate())
+    assert workers_alive() == []
 
 
 @pytest.mark.parametrize("written", [0, 2])
@@ -152,7 +160,7 @@ def test_a_failure_leaves_no_empty_folder(
     written: int,
 ) -> None:
     full_disk_after(written, monkeypatch)
-    with pytest.raises(OutputError, match="No space left"):
+    with pytest.raises(OutputError, match="no space left"):
         generate_images(sampler, plan(bundle, tmp_path / "a" / "b"))
     assert len(list(tmp_path.rglob("*.png"))) == written
     assert listing(tmp_path) == (["a"] if written else [])
@@ -167,48 +175,108 @@ def test_a_sheet_that_cannot_be_written_leaves_no_folder(
     assert listing(tmp_path) == ["file"]
 
 
-def test_ctrl_c_leaves_whole_files_only(bundle: Path, sampler: Sampler, tmp_path: Path) -> None:
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_ctrl_c_leaves_whole_files_only(
+    bundle: Path, sampler: Sampler, tmp_path: Path, at_once: int
+) -> None:
     def interrupt(done: int) -> None:
         if done == 4:
             raise KeyboardInterrupt
 
+    planned = plan(bundle, tmp_path, count=200)
     with pytest.raises(KeyboardInterrupt):
-        generate_images(sampler, plan(bundle, tmp_path, count=50), progress=interrupt)
+        generate_images(sampler, planned, at_once=at_once, progress=interrupt)
     files = sorted(tmp_path.iterdir())
-    assert len(files) <= 4
+    assert 4 <= len(files) < 100
     for path in files:
         with Image.open(path) as opened:
             opened.load()
-    assert not any(t.name.startswith("petsgan-writer") for t in threading.enumerate())
+    assert workers_alive() == []
 
 
-def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    gate = threading.Event()
+@pytest.mark.parametrize("target", ["out", "out.tar"])
+def test_the_number_of_workers_changes_no_byte(bundle: Path, tmp_path: Path, target: str) -> None:
+    contents = []
+    for number, (at_once, threads) in enumerate([(1, 1), (2, 1), (5, 1), (1, 3)]):
+        output = tmp_path / str(number) / target
+        sampler = load(bundle, provider="cpu", threads=threads)
+        planned = plan(bundle, output, count=23, sheet=output.with_name("sheet.png"))
+        counted: list[int] = []
+        result = generate_images(sampler, planned, at_once=at_once, progress=counted.append)
+        assert counted == list(range(1, 24))
+        assert (result.written, result.skipped) == (23, 0)
+        assert result.images_per_s == pytest.approx(23 / result.seconds)
+        contents.append([path.read_bytes() for path in planned.outputs])
+    assert all(content == contents[0] for content in contents[1:])
 
-    def slow(image: np.ndarray, *, format: str) -> bytes:
-        gate.wait(10)
-        return encode_image(image, format=format)
 
-    monkeypatch.setattr(writer, "encode_image", slow)
-    image = np.zeros((16, 16, 3), dtype=np.uint8)
-    queued: list[int] = []
+def test_no_more_images_are_sampled_at_once_than_asked(
+    bundle: Path, sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running, most, lock = [0], [0], threading.Lock()
+    real = Sampler.sample
 
-    def produce() -> None:
-        with ImageWriter(workers=1, overwrite=False) as images:
-            for k in range(6):
-                images.put(image, tmp_path / f"{k}.png")
-                queued.append(k)
+    def sample(self: Sampler, *words: Any, **settings: Any) -> Any:
+        with lock:
+            running[0] += 1
+            most[0] = max(most[0], running[0])
+        time.sleep(0.002)
+        try:
+            return real(self, *words, **settings)
+        finally:
+            with lock:
+                running[0] -= 1
 
-    producer = threading.Thread(target=produce)
-    producer.start()
-    deadline = time.monotonic() + 10
-    while len(queued) < 3 and time.monotonic() < deadline:
-        time.sleep(0.01)
+    monkeypatch.setattr(Sampler, "sample", sample)
+    generate_images(sampler, plan(bundle, tmp_path, count=30), at_once=2)
+    assert most[0] == 2
+
+
+def test_what_waits_is_bounded() -> None:
+    begun: list[int] = []
+
+    def note(number: int) -> int:
+        begun.append(number)
+        return number
+
+    results = ordered_map(note, range(100), workers=3, ahead=7)
+    assert [next(results) for _ in range(4)] == [0, 1, 2, 3]
     time.sleep(0.05)
-    assert len(queued) == 3  # one with the worker, two in the queue
-    gate.set()
-    producer.join(10)
-    assert len(listing(tmp_path)) == 6
+    assert len(begun) == 7 + 3  # one more for each that was taken after the first
+    results.close()
+    assert len(begun) == 10
+    assert workers_alive() == []
+
+
+def test_an_error_comes_out_at_its_place() -> None:
+    def fail(number: int) -> int:
+        if number == 2:
+            msg = "two"
+            raise ValueError(msg)
+        return number
+
+    results = ordered_map(fail, range(10), workers=2, ahead=4)
+    assert [next(results), next(results)] == [0, 1]
+    with pytest.raises(ValueError, match="two"):
+        next(results)
+    assert workers_alive() == []
+
+
+@pytest.mark.parametrize(
+    ("cores", "count", "size", "shared"),
+    [
+        (2, 1000, (256, 256), (2, 1)),
+        (2, 1, (256, 256), (1, 2)),
+        (8, 3, None, (3, 2)),
+        (1, 5, (64, 64), (1, 1)),
+        (4, 100, (1025, 1024), (1, 4)),
+        (4, 100, (1024, 1024), (4, 1)),
+    ],
+)
+def test_cores_are_shared(
+    cores: int, count: int, size: tuple[int, int] | None, shared: tuple[int, int]
+) -> None:
+    assert share_cores(cores, count, size) == shared
 
 
 @pytest.mark.parametrize(
@@ -217,8 +285,8 @@ def test_the_queue_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_sheets_stay_small(count: int, size: tuple[int, int]) -> None:
     sheet = ContactSheet(count, size)
     image = np.full((size[1], size[0], 3), 200, dtype=np.uint8)
-    for _ in range(min(count, 3)):
-        sheet.add(image)
+    for index in range(min(count, 3)):
+        sheet.add(index, image)
     assert max(sheet.image().shape) <= 4096
     assert (sheet.image()[4, 4] == 200).all()
     assert (sheet.image()[:4] == 24).all()
@@ -226,7 +294,7 @@ def test_sheets_stay_small(count: int, size: tuple[int, int]) -> None:
 
 def test_a_sheet_ignores_what_does_not_fit() -> None:
     sheet = ContactSheet(1, (16, 16))
-    sheet.add(np.full((16, 16, 3), 9, dtype=np.uint8))
+    sheet.add(0, np.full((16, 16, 3), 9, dtype=np.uint8))
     before = sheet.image().copy()
-    sheet.add(np.zeros((16, 16, 3), dtype=np.uint8))
+    sheet.add(1, np.zeros((16, 16, 3), dtype=np.uint8))
     np.testing.assert_array_equal(sheet.image(), before)

@@ -8,7 +8,12 @@ import pytest
 
 from petsgan_sdk import files
 from petsgan_sdk.errors import OutputError
-from petsgan_sdk.files import atomic_write, check_distinct, check_writable
+from petsgan_sdk.files import (
+    atomic_write,
+    check_distinct,
+    check_writable,
+    remove_abandoned,
+)
 
 
 def _names(folder):
@@ -167,3 +172,19 @@ def test_check_distinct(tmp_path):
             check_distinct(tmp_path / name, tmp_path / "b", tmp_path / "a")
     with pytest.raises(OutputError, match="must not be the input"):
         check_distinct(tmp_path / "new", tmp_path / "." / "new")
+
+
+def test_the_file_of_a_living_writer_is_not_removed(tmp_path):
+    pytest.importorskip("fcntl", reason="no locks here: an open file cannot be removed instead")
+    left = tmp_path / ".petsgan-000000000000.tmp"
+    left.write_bytes(b"left by a writer that was killed")
+
+    def chunks():
+        yield b"first "
+        remove_abandoned(tmp_path)
+        assert len(list(tmp_path.glob(".petsgan-*.tmp"))) == 1
+        yield b"second"
+
+    atomic_write(tmp_path / "out", chunks(), overwrite=False)
+    assert (tmp_path / "out").read_bytes() == b"first second"
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -1,0 +1,29 @@
+"""Share the cores between images that are made at the same time. Standard library only."""
+
+from __future__ import annotations
+
+__all__ = ["share_cores"]
+
+_ALONE_PIXELS = 1024 * 1024
+"""Larger images are made one after the other: two at once would take twice the memory, and one
+alone keeps several threads busy."""
+
+
+def share_cores(cores: int, count: int, size_px: tuple[int, int] | None) -> tuple[int, int]:
+    """How many images to make at once, and with how many threads each.
+
+    One thread for each image wastes nothing on waiting, so that many small images get one each.
+    The pixels do not depend on it.
+
+    Args:
+        cores: To keep busy, at least 1.
+        count: Number of images.
+        size_px: `(width, height)`; None for the size of the training image.
+
+    Returns:
+        `(images at once, threads for each)`; their product is at most `cores`.
+    """
+    if size_px is not None and size_px[0] * size_px[1] > _ALONE_PIXELS:
+        return 1, cores
+    at_once = max(1, min(cores, count))
+    return at_once, cores // at_once
