@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import petsgan_sdk
@@ -15,6 +15,7 @@ from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.parity import check_parity, compare
 from petsgan_sdk.export.petsgan import take_apart
+from petsgan_sdk.export.tiling import check_windows, with_halos
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
@@ -56,7 +57,8 @@ def export_bundle(
     Args:
         checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
         bundle_path: The file to write.
-        verify: Run the bundle against torch at three sizes before it is written.
+        verify: Run the bundle against torch at three sizes, and its graphs in windows, before it is
+            written.
         overwrite: Replace an existing file.
         note: Told what a person should know.
 
@@ -78,6 +80,9 @@ def export_bundle(
         msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
         raise CheckpointError(msg)
     deployment = FAMILIES[family](checkpoint)
+    factor = checkpoint.config.image.factor
+    steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
+    deployment = replace(deployment, steps=steps)
     manifest = _manifest(checkpoint, deployment)
     largest = None
     if verify:
@@ -104,7 +109,9 @@ def _verify(draft: Path, deployment: Deployment, note: Callable[[str], None]) ->
         worst = max(at_size, key=lambda d: d.value)
         text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
         note(f"{text} ({worst.step})")
-    return check_parity(differences)
+    largest = check_parity(differences)
+    note(f"verified in windows: largest difference from the whole {check_windows(bundle):.2g}")
+    return largest
 
 
 def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:

@@ -119,7 +119,7 @@ def _write_images(
     count = len(plan.paths)
     sheet = ContactSheet(count, plan.size_px) if plan.sheet is not None else None
     workers = min(_MAX_WORKERS, max(1, sampler.threads), count)
-    images = sampler.stream(count, height=height, width=width, seed=plan.seed)
+    images = sampler.images(count, height=height, width=width, seed=plan.seed)
     with ImageWriter(workers=workers, overwrite=plan.overwrite) as writer:
         for done, (image, path) in enumerate(zip(images, plan.paths, strict=True), start=1):
             writer.put(image, path)

@@ -40,6 +40,7 @@ HEADER = {
             "member": "graphs/depnet.onnx",
             "inputs": {"noise": "noise", "position": "position"},
             "outputs": {"layout": "features"},
+            "halo": 2,
         },
         {
             "kind": "patch_transfer",
