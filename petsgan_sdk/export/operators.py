@@ -21,13 +21,14 @@ Range = tuple[int, int]
 _POINTWISE = frozenset(
     (
         *("Abs", "Add", "BatchNormalization", "Cast", "Ceil", "Clip", "Cos", "Div", "Dropout"),
-        *("Elu", "Erf", "Exp", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity"),
+        *("Elu", "Erf", "Exp", "Expand", "Floor", "Gelu", "HardSigmoid", "HardSwish", "Identity"),
         *("LeakyRelu", "Log", "Max", "Min", "Mish", "Mul", "Neg", "Pow", "PRelu", "Reciprocal"),
         *("Relu", "Round", "Sigmoid", "Sign", "Sin", "Softplus", "Sqrt", "Sub", "Sum", "Tanh"),
         *("ThresholdedRelu", "Where"),
     )
 )
-"""Operators that make a pixel from the same pixel of their inputs."""
+"""Operators that make a pixel from the same pixel of their inputs. Expand can only repeat the batch
+or channels of a map, which has its size already."""
 
 
 class RefusedError(Exception):

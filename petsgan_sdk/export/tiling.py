@@ -18,8 +18,8 @@ from petsgan_sdk.runtime.steps import Array, Runnable, build_pipeline
 
 __all__ = ["check_windows", "with_halos"]
 
-_INNER = 5
-"""Side of the windows that are checked, in low-resolution pixels."""
+_HEIGHT, _WIDTH = 5, 6
+"""Of the windows that are checked, in low-resolution pixels; never square, see `_inside`."""
 
 
 def with_halos(
@@ -73,7 +73,7 @@ def check_windows(bundle: Bundle) -> float:
     """
     pipeline = build_pipeline(bundle, provider="cpu", threads=1)
     halo = max(step.halo or 0 for step in pipeline.steps if isinstance(step.step, GraphStep))
-    canvas = Canvas(2 * halo + 3 * _INNER, 2 * halo + 4 * _INNER, _noise)
+    canvas = Canvas(2 * halo + 3 * _HEIGHT, 2 * halo + 3 * _WIDTH, _noise)
     tensors = pipeline.trace(canvas)
     worst = 0.0
     for runnable in pipeline.steps:
@@ -81,11 +81,11 @@ def check_windows(bundle: Bundle) -> float:
         if not isinstance(step, GraphStep) or step.halo is None:
             continue
         for top, left in (
-            (halo + _INNER, halo + _INNER),
+            (halo + _HEIGHT, halo + _WIDTH),
             (0, 0),
-            (canvas.height - _INNER, canvas.width - _INNER),
+            (canvas.height - _HEIGHT, canvas.width - _WIDTH),
         ):
-            window = Window(top, left, _INNER, _INNER)
+            window = Window(top, left, _HEIGHT, _WIDTH)
             seen = canvas.around(window, step.halo)
             _check_outside(runnable, step, canvas, tensors, window, seen)
             worst = max(worst, _check_alone(runnable, step, canvas, tensors, window, seen))
@@ -101,10 +101,10 @@ def _check_outside(
     seen: Window,
 ) -> None:
     rng = np.random.default_rng(0)
-    changed = {}
+    changed: dict[str, Array] = {}
     for name in step.inputs.values():
         array = tensors[name]
-        changed[name] = array + rng.standard_normal(array.shape).astype(array.dtype)
+        changed[name] = np.asarray(rng.standard_normal(array.shape, dtype=np.float32))
         at = _inside(array, canvas, seen)
         changed[name][at] = array[at]
     runnable.run(changed, canvas, canvas.whole)
@@ -151,7 +151,7 @@ def _check_alone(
 
 def _inside(array: Array, canvas: Canvas, window: Window) -> tuple[slice, ...]:
     """Index of a window in an array of the whole canvas."""
-    # The canvas is not square: only a margin makes both sides larger by the same.
+    # Neither canvas nor windows are square: only a margin makes both sides larger by the same.
     extra = array.shape[-1] - canvas.width
     scale = 1
     if array.shape[-2] - canvas.height != extra:
