@@ -55,7 +55,7 @@ def test_pillow_reads_what_was_written(
             assert image.nbytes < path.stat().st_size <= measure(size[1], size[0])
 
 
-def test_a_png_of_a_photo_is_smaller_than_its_pixels(sampler: Sampler) -> None:
+def test_a_smooth_png_is_smaller_than_its_pixels() -> None:
     y, x = np.mgrid[:200, :300]
     image = np.stack([x, y, x + y], axis=2).astype(np.uint8)
     assert len(b"".join(png.png_chunks(300, 200, [image]))) < image.nbytes / 20
