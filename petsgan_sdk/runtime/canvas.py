@@ -83,7 +83,7 @@ class Canvas:
             shape = (1, channels, window.height, window.width)
             return self.noise(shape, stage, window.top, window.left)
         out = np.empty((1, channels, window.height, window.width), dtype=np.float32)
-        torus = Lattice((0, self.height), (0, self.width))
+        torus = Lattice(self, height=self.height, width=self.width, halo=0)
         for piece in torus.pieces(window):
             shape = (1, channels, piece.height, piece.width)
             out[piece.target()] = self.noise(shape, stage, piece.block_top, piece.block_left)
@@ -116,45 +116,88 @@ class Piece:
         return _region(self.block_top, self.block_left, self.height, self.width, scale)
 
 
-class Lattice:
-    """A canvas cut into blocks. Depends on the size of the canvas alone.
+@dataclass(frozen=True, slots=True)
+class _Cuts:
+    """One axis of a lattice."""
 
-    Args:
-        rows: Ascending cuts from 0 to the height.
-        columns: Ascending cuts from 0 to the width.
-    """
-
-    def __init__(self, rows: tuple[int, ...], columns: tuple[int, ...]) -> None:
-        """Keep the cuts."""
-        self._rows = rows
-        self._columns = columns
+    at: tuple[int, ...]
+    """Ascending, from 0 to the size."""
+    halo: int
+    seen: int
+    """Pixels that each block is made from."""
+    seamless: bool
 
     @classmethod
-    def of(cls, canvas: Canvas, *, height: int, width: int) -> Lattice:
-        """Cut into the fewest blocks of at most `height` x `width`, all of nearly the same size."""
-        return cls(_cuts(canvas.height, height), _cuts(canvas.width, width))
+    def of(cls, size: int, *, largest: int, halo: int, seamless: bool) -> _Cuts:
+        if seamless:
+            count = -(-size // largest)
+            at = tuple(i * size // count for i in range(count + 1))
+            return cls(at, halo, -(-size // count) + 2 * halo, seamless)
+        if size <= largest + 2 * halo:
+            return cls((0, size), halo, size, seamless)
+        # The first and the last block need a halo on one side only, and are larger for it.
+        count = -(-(size - 2 * halo) // largest)
+        inner = -(-(size - 2 * halo) // count)
+        at = (0, *(halo + i * inner for i in range(1, count)), size)
+        return cls(at, halo, inner + 2 * halo, seamless)
+
+    def span(self, block: int) -> tuple[int, int]:
+        """`(start, length)` of a block."""
+        return self.at[block], self.at[block + 1] - self.at[block]
+
+    def seen_from(self, block: int) -> int:
+        """Where that starts which a block is made from."""
+        start = self.at[block] - self.halo
+        return start if self.seamless else max(0, min(start, self.at[-1] - self.seen))
+
+
+class Lattice:
+    """A canvas cut into blocks. Depends on the canvas alone, not on what is asked of it.
+
+    Args:
+        canvas: What is cut.
+        height: Rows of a block; those at the border may have more, by the halo.
+        width: Columns of a block.
+        halo: Pixels around a block that are needed to make it.
+    """
+
+    def __init__(self, canvas: Canvas, *, height: int, width: int, halo: int) -> None:
+        """Cut into the fewest blocks, all of nearly the same size."""
+        loop = canvas.seamless
+        self._rows = _Cuts.of(canvas.height, largest=height, halo=halo, seamless=loop)
+        self._columns = _Cuts.of(canvas.width, largest=width, halo=halo, seamless=loop)
 
     @property
     def shape(self) -> tuple[int, int]:
         """Blocks down and across."""
-        return len(self._rows) - 1, len(self._columns) - 1
+        return len(self._rows.at) - 1, len(self._columns.at) - 1
 
     def block(self, row: int, column: int) -> Window:
         """The window of one block."""
-        top, bottom = self._rows[row : row + 2]
-        left, right = self._columns[column : column + 2]
-        return Window(top, left, bottom - top, right - left)
+        top, height = self._rows.span(row)
+        left, width = self._columns.span(column)
+        return Window(top, left, height, width)
+
+    def seen(self, row: int, column: int) -> Window:
+        """The window that a block is made from: it and its halo, as far as there is canvas.
+
+        All blocks have one of the same size, somewhat wider than needed if it must be: memory that
+        was used for one then serves the next.
+        """
+        return Window(
+            self._rows.seen_from(row),
+            self._columns.seen_from(column),
+            self._rows.seen,
+            self._columns.seen,
+        )
 
     def pieces(self, window: Window) -> Iterator[Piece]:
         """Walk over the blocks that a window touches, row by row; outside, they repeat."""
-        for row, top, block_top, height in _spans(self._rows, window.top, window.height):
-            for column, left, block_left, width in _spans(self._columns, window.left, window.width):
+        for row, top, block_top, height in _spans(self._rows.at, window.top, window.height):
+            for column, left, block_left, width in _spans(
+                self._columns.at, window.left, window.width
+            ):
                 yield Piece((row, column), top, left, block_top, block_left, height, width)
-
-
-def _cuts(size: int, largest: int) -> tuple[int, ...]:
-    count = -(-size // largest)
-    return tuple(i * size // count for i in range(count + 1))
 
 
 def _spans(cuts: tuple[int, ...], start: int, length: int) -> Iterator[tuple[int, int, int, int]]:

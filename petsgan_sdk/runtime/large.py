@@ -135,8 +135,9 @@ def _counted(
 ) -> Iterator[ImageArray]:
     done = 0
     for band in bands:
-        yield band
         done += len(band)
+        yield band
+        del band  # before the next is made
         if progress is not None:
             progress(done)
 

@@ -47,6 +47,7 @@ def png_chunks(
             packed = deflate.compress(_filtered(band[top : top + rows_at_once]))
             if packed:
                 yield _chunk(b"IDAT", packed)
+        del band  # before the next is made
     yield _chunk(b"IDAT", deflate.flush())
     yield _chunk(b"IEND", b"")
 

@@ -51,7 +51,8 @@ class Rendering:
         self._factor = factor
         self._threads = threads
         self._observer = observer
-        is_one_block = block_lattice(canvas, factor).shape == (1, 1) and not canvas.seamless
+        shape = block_lattice(pipeline, canvas, factor).shape
+        is_one_block = shape == (1, 1) and not canvas.seamless
         self._run: TiledRun | None = None
         if not (in_one_piece or is_one_block):
             self._run = TiledRun(pipeline, canvas, factor=factor, observer=observer)

@@ -59,6 +59,7 @@ def tiff_chunks(
     yield _head(width, height)
     for band in bands:
         yield np.ascontiguousarray(band).data
+        del band  # before the next is made
 
 
 def file_size(width: int, height: int) -> int:

@@ -3,7 +3,7 @@
 A block of the result asks the last step for its window. Each step asks those before it for that
 window and its halo, as far as there is canvas, and cuts the halo from what it made. Then:
 
-- **The cuts depend on the size of the canvas alone**, not on what was asked for. Whoever makes a
+- **The cuts depend on the canvas alone**, not on what was asked for. Whoever makes a
   block runs the same steps on the same windows, so that every way to make a pixel gives the same
   bits. That floats add up in another order in a window of another shape does not matter.
 - Patch transfer and the graphs before it would repeat much of their work for the halos of their
@@ -15,6 +15,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -27,17 +28,18 @@ from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tenso
 __all__ = ["TiledRun", "block_lattice", "can_tile"]
 
 _BLOCK_PX = (512, 1024)
-"""`(height, width)` of the largest block of the result. Wide, since a canvas is given out in bands
+"""`(height, width)` of a block of the result. Wide, since a canvas is given out in bands
 of one row of blocks; a larger one has less halo, but the graphs need 250 bytes for each pixel."""
 
 _KEPT_BLOCK_PX = 1024
-"""Side of the largest block that is kept, in pixels of the result."""
+"""Side of a block that is kept, in pixels of the result."""
 
 
-def block_lattice(canvas: Canvas, factor: int) -> Lattice:
+def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
     """The blocks in which the result is made; one that is as large as the canvas has no halo."""
     height, width = (max(1, side // factor) for side in _BLOCK_PX)
-    return Lattice.of(canvas, height=height, width=width)
+    (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
+    return Lattice(canvas, height=height, width=width, halo=last.halo or 0)
 
 
 def can_tile(steps: Sequence[Runnable]) -> bool:
@@ -73,43 +75,44 @@ class TiledRun:
     ) -> None:
         """Cut the canvas; makes nothing yet."""
         _check_tileable(pipeline.steps)
-        self.lattice = block_lattice(canvas, factor)
+        self.lattice = block_lattice(pipeline, canvas, factor)
         self._canvas = canvas
         self._observer = observer
         self._output = pipeline.output
         self._makers = {name: step for step in pipeline.steps for name in step_writes(step.step)}
         side = max(1, _KEPT_BLOCK_PX // factor)
-        self._kept_lattice = Lattice.of(canvas, height=side, width=side)
-        self._kept: dict[Runnable, dict[tuple[int, int], Tensors]] = {
-            step: {} for step in _kept_steps(pipeline)
+        self._kept = {
+            step: _Kept(Lattice(canvas, height=side, width=side, halo=step.halo or 0), {})
+            for step in _kept_steps(pipeline)
         }
         self._reach = _reaches(pipeline)
 
     def block(self, row: int, column: int) -> Array:
         """Make one block of the lattice: the final tensor `[1, 3, h * factor, w * factor]`."""
-        window = self.lattice.block(row, column)
-        return self._run(self._makers[self._output], window)[self._output]
+        seen, window = self.lattice.seen(row, column), self.lattice.block(row, column)
+        return self._run(self._makers[self._output], seen, window)[self._output]
 
     def forget_above(self, top: int) -> None:
         """Drop kept blocks that no window from row `top` on needs.
 
         On a seamless canvas the first rows are needed again at the end, and are made again.
         """
-        for step, blocks in self._kept.items():
+        for step, kept in self._kept.items():
             needed = top - self._reach[step]
-            for key in [k for k in blocks if self._kept_lattice.block(*k).bottom <= needed]:
-                del blocks[key]
+            for key in [k for k in kept.blocks if kept.lattice.block(*k).bottom <= needed]:
+                del kept.blocks[key]
 
     def _tensor(self, name: str, window: Window) -> Array:
         """A tensor that covers a window; noise and positions with their margin."""
         maker = self._makers[name]
         if maker not in self._kept:
-            return self._run(maker, window)[name]
+            return self._run(maker, self._canvas.around(window, maker.halo or 0), window)[name]
         out: Array | None = None
-        for piece in self._kept_lattice.pieces(window):
+        lattice = self._kept[maker].lattice
+        for piece in lattice.pieces(window):
             block = self._block_of(maker, piece.block)[name]
             # What is kept may be of any resolution.
-            scale = block.shape[-1] // self._kept_lattice.block(*piece.block).width
+            scale = block.shape[-1] // lattice.block(*piece.block).width
             if out is None:
                 size = (window.height * scale, window.width * scale)
                 out = np.empty((*block.shape[:-2], *size), dtype=block.dtype)
@@ -118,20 +121,27 @@ class TiledRun:
         return out
 
     def _block_of(self, step: Runnable, key: tuple[int, int]) -> Tensors:
-        blocks = self._kept[step]
-        if key not in blocks:
-            blocks[key] = self._run(step, self._kept_lattice.block(*key))
-        return blocks[key]
+        kept = self._kept[step]
+        if key not in kept.blocks:
+            kept.blocks[key] = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
+        return kept.blocks[key]
 
-    def _run(self, step: Runnable, window: Window) -> Tensors:
-        """Run one step for a window: its results without the halo."""
-        seen = self._canvas.around(window, step.halo or 0)
+    def _run(self, step: Runnable, seen: Window, window: Window) -> Tensors:
+        """Run one step on what it must see for a window, and cut the window from its results."""
         tensors = {name: self._tensor(name, seen) for name in step_reads(step.step)}
         started = time.perf_counter()
         step.run(tensors, self._canvas, seen)
         if self._observer is not None:
             self._observer(step.label, time.perf_counter() - started)
         return {name: _cut(tensors[name], name, seen, window) for name in step_writes(step.step)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Blocks of one step."""
+
+    lattice: Lattice
+    blocks: dict[tuple[int, int], Tensors]
 
 
 def _cut(array: Array, name: str, seen: Window, window: Window) -> Array:

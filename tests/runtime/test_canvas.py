@@ -12,22 +12,31 @@ def canvas(height: int, width: int, *, seamless: bool = False) -> Canvas:
     return Canvas(height, width, stream_noise(5, 0), seamless=seamless)
 
 
-@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 17, 1000])
-def test_blocks_cover_a_canvas_once_and_are_alike(size: int) -> None:
-    lattice = Lattice.of(canvas(size, 2 * size), height=8, width=5)
+@pytest.mark.parametrize("seamless", [False, True])
+@pytest.mark.parametrize("halo", [0, 1, 3])
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 14, 15, 16, 17, 22, 23, 1000])
+def test_blocks_cover_a_canvas_once_and_see_their_halo(
+    size: int, halo: int, seamless: bool
+) -> None:
+    whole = canvas(size, 2 * size, seamless=seamless)
+    lattice = Lattice(whole, height=8, width=5, halo=halo)
     covered = np.zeros((size, 2 * size), int)
     sizes = set()
     for row in range(lattice.shape[0]):
         for column in range(lattice.shape[1]):
-            block = lattice.block(row, column)
+            block, seen = lattice.block(row, column), lattice.seen(row, column)
             covered[block.top : block.bottom, block.left : block.right] += 1
-            sizes.add((block.height, block.width))
+            least = whole.around(block, halo)
+            assert seen.top <= least.top
+            assert seen.left <= least.left
+            assert seen.bottom >= least.bottom
+            assert seen.right >= least.right
+            assert seamless or whole.around(seen, 0) == seen
+            sizes.add((seen.height, seen.width))
     assert (covered == 1).all()
-    heights, widths = zip(*sizes, strict=True)
-    assert max(heights) <= 8
-    assert max(widths) <= 5
-    assert max(heights) - min(heights) <= 1
-    assert max(widths) - min(widths) <= 1
+    ((height, width),) = sizes
+    assert height <= 8 + 2 * halo
+    assert width <= 5 + 2 * halo
 
 
 @pytest.mark.parametrize(
@@ -37,7 +46,7 @@ def test_blocks_cover_a_canvas_once_and_are_alike(size: int) -> None:
 def test_pieces_say_where_pixels_lie(window: Window) -> None:
     torus = canvas(11, 13, seamless=True)
     numbers = np.arange(11 * 13).reshape(11, 13)
-    lattice = Lattice.of(torus, height=4, width=5)
+    lattice = Lattice(torus, height=4, width=5, halo=2)
     out = np.full((2 * window.height, 2 * window.width), -1)
     for piece in lattice.pieces(window):
         block = lattice.block(*piece.block)
