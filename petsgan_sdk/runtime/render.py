@@ -11,6 +11,7 @@ import numpy as np
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BundleError, InputError
 from petsgan_sdk.runtime.canvas import Canvas, Piece, Window
+from petsgan_sdk.runtime.pages import long_lived
 from petsgan_sdk.runtime.steps import Array, Observer, Pipeline
 from petsgan_sdk.runtime.tiles import TiledRun, block_lattice
 
@@ -71,7 +72,7 @@ class Rendering:
             -(-(top + height) // factor) - first.top,
             -(-(left + width) // factor) - first.left,
         )
-        out = np.empty((height, width, 3), dtype=np.uint8)
+        out = long_lived((height, width, 3), np.uint8)
         blocks: dict[tuple[int, int], ImageArray] = {}
         for piece in self._run.lattice.pieces(window):
             if piece.block not in blocks:

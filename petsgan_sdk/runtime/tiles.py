@@ -23,6 +23,7 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
+from petsgan_sdk.runtime.pages import long_lived
 from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
 
 __all__ = ["TiledRun", "block_lattice", "can_tile"]
@@ -123,7 +124,8 @@ class TiledRun:
     def _block_of(self, step: Runnable, key: tuple[int, int]) -> Tensors:
         kept = self._kept[step]
         if key not in kept.blocks:
-            kept.blocks[key] = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
+            made = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
+            kept.blocks[key] = {name: _kept_copy(array) for name, array in made.items()}
         return kept.blocks[key]
 
     def _run(self, step: Runnable, seen: Window, window: Window) -> Tensors:
@@ -156,8 +158,15 @@ def _cut(array: Array, name: str, seen: Window, window: Window) -> Array:
         )
         raise BundleError(msg)
     top, left = (window.top - seen.top) * scale, (window.left - seen.left) * scale
-    # A copy: what is kept must not hold its halo.
-    return array[..., top : top + window.height * scale, left : left + window.width * scale].copy()
+    rows = slice(top, top + window.height * scale)
+    return np.ascontiguousarray(array[..., rows, left : left + window.width * scale])
+
+
+def _kept_copy(array: Array) -> Array:
+    """A copy, which does not hold the halo."""
+    copy = long_lived(array.shape, array.dtype)
+    copy[...] = array
+    return copy
 
 
 def _kept_steps(pipeline: Pipeline) -> list[Runnable]:
