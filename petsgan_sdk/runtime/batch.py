@@ -54,6 +54,7 @@ def plan_batch(
     template: str | None = None,
     extension: str = "png",
     sheet: Path | None = None,
+    seamless: bool = False,
     overwrite: bool = False,
     resume: bool = False,
     shard_size: int | None = None,
@@ -71,6 +72,7 @@ def plan_batch(
             six digits in a tar.
         extension: `png`, `jpg` or `webp`.
         sheet: A contact sheet to write as well.
+        seamless: See `Sampler.sample`, which also checks the size.
         overwrite: Whether existing files may be replaced.
         resume: Whether existing files that are whole stay as they are, and others are made again.
         shard_size: Images of one tar; None for one tar of all.
@@ -97,7 +99,16 @@ def plan_batch(
     else:
         files = tuple(OutputFile(output / name, range(k, k + 1)) for k, name in enumerate(names))
     plan = BatchPlan(
-        seed, size, tuple(names), files, sheet, overwrite, resume, is_tar=is_tar, sidecars=sidecars
+        seed,
+        size,
+        tuple(names),
+        files,
+        sheet,
+        seamless=seamless,
+        overwrite=overwrite,
+        resume=resume,
+        is_tar=is_tar,
+        sidecars=sidecars,
     )
     if sheet is not None:
         _check_sheet(sheet, plan.paths)

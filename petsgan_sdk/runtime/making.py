@@ -20,7 +20,7 @@ from petsgan_sdk.files import atomic_write, check_writable, is_disk_full
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.runtime.parallel import ordered_map
 from petsgan_sdk.runtime.plan import BatchPlan, OutputFile
-from petsgan_sdk.runtime.record import image_comment, image_facts, sheet_comment
+from petsgan_sdk.runtime.record import comment_of, image_facts, sheet_facts
 from petsgan_sdk.runtime.sampler import ImageArray, Sampler
 from petsgan_sdk.runtime.shards import members, write_samples
 from petsgan_sdk.runtime.sheet import ContactSheet
@@ -55,17 +55,30 @@ class ImageMaker:
     def facts(self, number: int) -> dict[str, Any]:
         """What decides the pixels of an image."""
         plan = self.plan
-        return image_facts(self._model, seed=plan.seed, index=number, size_px=plan.size_px)
+        return image_facts(
+            self._model,
+            seed=plan.seed,
+            index=number,
+            size_px=plan.size_px,
+            seamless=plan.seamless,
+        )
 
     def comment(self, number: int) -> str:
         """What the file of an image says of itself."""
-        plan = self.plan
-        return image_comment(self._model, seed=plan.seed, index=number, size_px=plan.size_px)
+        return comment_of(self.facts(number))
 
     def sheet_comment(self) -> str:
         """What the contact sheet says of itself."""
         plan, count = self.plan, len(self.plan.names)
-        return sheet_comment(self._model, seed=plan.seed, count=count, size_px=plan.size_px)
+        return comment_of(
+            sheet_facts(
+                self._model,
+                seed=plan.seed,
+                count=count,
+                size_px=plan.size_px,
+                seamless=plan.seamless,
+            )
+        )
 
     def encoded(self, number: int) -> bytes:
         """Make one image; returns its file."""
@@ -78,7 +91,11 @@ class ImageMaker:
         width, height = self.plan.size_px
         with self._slots:
             images = self._sampler.sample(
-                height=height, width=width, seed=self.plan.seed, start=number
+                height=height,
+                width=width,
+                seed=self.plan.seed,
+                start=number,
+                seamless=self.plan.seamless,
             )
         image: ImageArray = images[0]
         return image

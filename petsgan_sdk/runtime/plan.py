@@ -31,6 +31,8 @@ class BatchPlan:
     """The files that hold them, in order."""
     sheet: Path | None
     """The contact sheet."""
+    seamless: bool
+    """Whether every image goes on at its other side."""
     overwrite: bool
     """Whether existing files may be replaced."""
     resume: bool

@@ -15,7 +15,7 @@ from PIL import Image
 
 from petsgan_sdk.imaging import read_comment
 
-__all__ = ["FileState", "image_comment", "image_facts", "judge_image", "sheet_comment"]
+__all__ = ["FileState", "comment_of", "image_facts", "judge_image", "sheet_facts"]
 
 _MARK = "petsgan-sdk "
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
@@ -33,7 +33,9 @@ class FileState(Enum):
     """Another image."""
 
 
-def image_facts(model: str, *, seed: int, index: int, size_px: tuple[int, int]) -> dict[str, Any]:
+def image_facts(
+    model: str, *, seed: int, index: int, size_px: tuple[int, int], seamless: bool = False
+) -> dict[str, Any]:
     """What decides the pixels of an image, as JSON types.
 
     Args:
@@ -41,24 +43,24 @@ def image_facts(model: str, *, seed: int, index: int, size_px: tuple[int, int]) 
         seed: The seed.
         index: Index in the seed's stream.
         size_px: `(width, height)`.
+        seamless: Whether it goes on at its other side.
     """
     width, height = size_px
-    return {"model": model, "seed": seed, "index": index, "width": width, "height": height}
+    facts = {"model": model, "seed": seed, "index": index, "width": width, "height": height}
+    return {**facts, "seamless": True} if seamless else facts
 
 
-def image_comment(model: str, *, seed: int, index: int, size_px: tuple[int, int]) -> str:
-    """The comment inside an image's file; arguments as in `image_facts`."""
-    return _comment(image_facts(model, seed=seed, index=index, size_px=size_px))
-
-
-def sheet_comment(model: str, *, seed: int, count: int, size_px: tuple[int, int]) -> str:
-    """The comment inside a contact sheet's file."""
+def sheet_facts(
+    model: str, *, seed: int, count: int, size_px: tuple[int, int], seamless: bool = False
+) -> dict[str, Any]:
+    """What decides the pixels of a contact sheet of `count` images; see `image_facts`."""
     width, height = size_px
     facts = {"model": model, "seed": seed, "sheet_of": count, "width": width, "height": height}
-    return _comment(facts)
+    return {**facts, "seamless": True} if seamless else facts
 
 
-def _comment(facts: dict[str, Any]) -> str:
+def comment_of(facts: dict[str, Any]) -> str:
+    """The comment inside a file with these facts."""
     return _MARK + json.dumps(facts, separators=(",", ":"))
 
 
@@ -77,7 +79,7 @@ def judge_image(data: bytes, *, comment: str, size_px: tuple[int, int] | None) -
 
     Args:
         data: The file.
-        comment: What `image_comment` says of the image.
+        comment: What `comment_of` says of the image.
         size_px: `(width, height)` that it must have, or None for any.
     """
     found: str | None = None

@@ -66,7 +66,7 @@ def inline(
             made[name] = renamed.setdefault(name, f"{place}/{name}")
         copied = NodeProto()
         copied.CopyFrom(node)
-        copied.name = f"{place}/{node.name}"
+        copied.name = f"{place}/{node.name or node.output[0]}"  # names must differ
         copied.input[:] = [renamed[name] for name in node.input]
         copied.output[:] = [renamed[name] for name in node.output]
         graph.nodes.append(copied)
