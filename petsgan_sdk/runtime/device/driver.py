@@ -107,15 +107,14 @@ class Driver:
     def _call(self, name: str, *arguments: Any) -> None:
         code = getattr(self._library, name)(*arguments)
         if code != 0:
-            raise KernelError(f"{name} failed: {_error_name(self._library, code)}")
+            msg = f"{name} failed: {_error_name(self._library, code)}"
+            raise KernelError(msg)
 
 
 class GraphLaunch:
     """A recorded graph that can be launched again and again on its stream."""
 
-    def __init__(
-        self, call: Callable[..., None], executable: ctypes.c_void_p, stream: int
-    ) -> None:
+    def __init__(self, call: Callable[..., None], executable: ctypes.c_void_p, stream: int) -> None:
         """Own the executable graph."""
         self._call = call
         self._executable = executable

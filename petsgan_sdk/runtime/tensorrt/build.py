@@ -11,17 +11,17 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from petsgan_sdk.errors import BackendUnavailableError, BundleError, ConfigError, EngineError
-from petsgan_sdk.manifest import GraphStep
+from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
+from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
-from petsgan_sdk.runtime.tensorrt.key import PRECISIONS, EngineKey
+from petsgan_sdk.runtime.tensorrt.key import EngineKey
 from petsgan_sdk.runtime.tensorrt.sizes import Shape, SizeRange, made_by_kernel
 from petsgan_sdk.runtime.tensorrt.worker import ANSWER
 
-__all__ = ["BuildResult", "Target", "build_engines", "find_target"]
+__all__ = ["BuildResult", "Target", "build_engines", "engine_key", "find_target", "half_members"]
 
 _TIMEOUT_S = 3600
 _ANY_GPU = "any"
@@ -77,7 +77,7 @@ def find_target(*, flavour: Flavour | None = None, gpu: Gpu | None = None) -> Ta
             msg, hint=f"build on the target machine, or check the graphs here with {INSTALL_RTX}"
         )
     members = flavour.module.ComputeCapability.__members__
-    digits = sorted((int(name[2:]) for name in members if name.startswith("SM")))
+    digits = sorted(int(name[2:]) for name in members if name.startswith("SM"))
     return Target(
         flavour.name, flavour.version, _ANY_GPU, "+".join(f"{n // 10}.{n % 10}" for n in digits)
     )
@@ -87,8 +87,7 @@ def build_engines(
     bundle: Bundle,
     ranges: Sequence[SizeRange],
     *,
-    precision: str = "fp32",
-    graphs: Mapping[str, bytes] | None = None,
+    halves: Mapping[str, bytes] | None = None,
     cache: EngineCache | None = None,
     target: Target | None = None,
     workspace_bytes: int | None = None,
@@ -100,8 +99,8 @@ def build_engines(
     Args:
         bundle: An open bundle.
         ranges: The canvases to build for; every graph gets one engine for each.
-        precision: `fp32`, or `fp16`: the type is the graph's own, so `graphs` must be halves.
-        graphs: ONNX models by member name. Default: the bundle's.
+        halves: Graphs in half precision by member name, which are built instead of the bundle's:
+            an engine computes in the types of its graph.
         cache: Where engines are kept. Default: the user's.
         target: What to build for. Default: what is here.
         workspace_bytes: Most scratch memory of an engine. Default: TensorRT's.
@@ -114,49 +113,64 @@ def build_engines(
     Raises:
         EngineError: TensorRT refused a graph; says which operator and why.
         BackendUnavailableError: TensorRT is missing or too old, or needs a GPU.
-        ConfigError: An unknown precision.
         BundleError: Graphs do not fit together.
     """
-    if precision not in PRECISIONS:
-        msg = f"precision must be one of {', '.join(PRECISIONS)}, got {precision!r}"
-        raise ConfigError(msg)
-    if precision == "fp16" and graphs is None:
-        msg = "precision fp16 needs graphs in half precision, got those of the bundle"
-        raise ConfigError(msg)
-    models = bundle.graphs if graphs is None else graphs
+    halves = {} if halves is None else halves
     cache = EngineCache() if cache is None else cache
     target = find_target() if target is None else target
     results: list[BuildResult] = []
     for sizes in ranges:
-        made: dict[str, BuildResult] = {}
+        engines: dict[str, BuildResult] = {}
         # Shapes of every tensor at the least, best and largest canvas, followed through the steps.
         points: tuple[dict[str, Shape], ...] = ({}, {}, {})
         for step in bundle.manifest.steps:
             if not isinstance(step, GraphStep):
                 for tensors, canvas in zip(points, sizes.points, strict=True):
                     factor, arrays = bundle.manifest.factor, bundle.arrays
-                    tensors |= made_by_kernel(step, tensors, canvas, factor=factor, arrays=arrays)
+                    made = made_by_kernel(step, tensors, canvas, factor=factor, arrays=arrays)
+                    tensors.update(made)
                 continue
             profile = {key: tuple(t[name] for t in points) for key, name in step.inputs.items()}
-            result = made.get(step.member)
+            result = engines.get(step.member)
             if result is None or result.entry.key.profile != profile:
-                key = _key(bundle, step, target, precision, profile)
+                is_half = step.member in halves
+                key = engine_key(
+                    bundle, step, target, precision="fp16" if is_half else "fp32", profile=profile
+                )
                 found = None if rebuild else cache.get(key)
                 if found is None:
-                    plan, report = _in_process(models[step.member], key, target, workspace_bytes)
+                    model = (halves if is_half else bundle.graphs)[step.member]
+                    plan, report = _in_process(model, key, target, workspace_bytes)
                     result = BuildResult(cache.put(key, plan, report), was_cached=False)
                 else:
                     result = BuildResult(found, was_cached=True)
-                made[step.member] = result
+                engines[step.member] = result
                 results.append(result)
                 note(_describe(result))
             _follow(step, result.entry, points)
     return results
 
 
-def _key(
-    bundle: Bundle, step: GraphStep, target: Target, precision: str, profile: dict[str, Any]
+def half_members(manifest: BundleManifest) -> frozenset[str]:
+    """The graphs that precision fp16 halves: those behind the last patch transfer.
+
+    The others decide which patch is taken, and a rounding that decides otherwise moves patches.
+    """
+    last = max(
+        (n for n, step in enumerate(manifest.steps) if isinstance(step, PatchTransferStep)),
+        default=-1,
+    )
+    before, behind = (
+        {step.member for step in steps if isinstance(step, GraphStep)}
+        for steps in (manifest.steps[: last + 1], manifest.steps[last + 1 :])
+    )
+    return frozenset(behind - before)
+
+
+def engine_key(
+    bundle: Bundle, step: GraphStep, target: Target, *, precision: str, profile: dict[str, Any]
 ) -> EngineKey:
+    """The key of one graph's engine."""
     return EngineKey(
         bundle=bundle.digest,
         graph=step.member,
@@ -229,7 +243,8 @@ def _answer(done: subprocess.CompletedProcess[str], graph: str) -> dict[str, Any
             answer: dict[str, Any] = json.loads(line.removeprefix(ANSWER))
             if answer["ok"]:
                 return answer
-            raise EngineError(f"{graph}: {answer['error']}")
+            msg = f"{graph}: {answer['error']}"
+            raise EngineError(msg)
     how = f"signal {-done.returncode}" if done.returncode < 0 else f"exit code {done.returncode}"
     said = [line.strip() for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     last = " | ".join(said[-_LAST_LINES:]) or "nothing"

@@ -56,8 +56,9 @@ def find_tensorrt() -> Flavour:
             problems.append(f"{name} cannot be imported ({exc})")
         else:
             return _checked(name, module)
-    msg = "; ".join(problems) or "neither tensorrt nor tensorrt_rtx is installed"
-    raise BackendUnavailableError(f"TensorRT is not there: {msg}", hint=INSTALL)
+    found = "; ".join(problems) or "neither tensorrt nor tensorrt_rtx is installed"
+    msg = f"TensorRT is not there: {found}"
+    raise BackendUnavailableError(msg, hint=INSTALL)
 
 
 def network_flags(flavour: Flavour) -> int:
