@@ -55,7 +55,9 @@ def find_tensorrt() -> Flavour:
         except (ImportError, OSError) as exc:
             problems.append(f"{name} cannot be imported ({exc})")
         else:
-            return _checked(name, module)
+            # A folder of this name on the path imports as a package without a file.
+            if getattr(module, "__file__", None) is not None:
+                return _checked(name, module)
     found = "; ".join(problems) or "neither tensorrt nor tensorrt_rtx is installed"
     msg = f"TensorRT is not there: {found}"
     raise BackendUnavailableError(msg, hint=INSTALL)
