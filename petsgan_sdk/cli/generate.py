@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from petsgan_sdk.cli._options import Provider, parse_size, print_json, print_line
+from petsgan_sdk.cli._options import Precision, Provider, parse_size, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
 
 __all__ = ["generate_command"]
@@ -49,6 +49,12 @@ def generate_command(
     threads: Annotated[
         int | None, typer.Option(help="For one image.  [default: the cores, at most 4]")
     ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="tensorrt: which engines to use.")
+    ] = Precision.fp32,
+    build: Annotated[
+        bool, typer.Option("--build/--no-build", help="tensorrt: build engines that are missing.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -58,10 +64,12 @@ def generate_command(
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
-    sampler = load(bundle, provider=provider.value, threads=threads)
+    options = ProviderOptions(precision=precision.value, build=build)
+    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     height, width = sampler.manifest.image_size_px
     plan = plan_batch(
         bundle,

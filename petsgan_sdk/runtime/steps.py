@@ -27,7 +27,19 @@ from petsgan_sdk.manifest import (
 from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
 from petsgan_sdk.runtime.session import FloatArray, GraphSession
 
-__all__ = ["Canvas", "NoiseSource", "Observer", "Pipeline", "build_pipeline"]
+__all__ = [
+    "Canvas",
+    "NoiseSource",
+    "Observer",
+    "Pipeline",
+    "RunNoise",
+    "RunPosition",
+    "RunTextureTransfer",
+    "Runnable",
+    "Tensors",
+    "build_pipeline",
+    "last_uses",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensors = dict[str, Array]
@@ -114,13 +126,7 @@ class RunGraph:
         self.label = PurePosixPath(step.member).stem
         self._step = step
         self._session = session
-        if set(step.inputs) != set(session.inputs) or not set(step.outputs) <= set(session.outputs):
-            msg = (
-                f"{step.member!r} must have inputs {sorted(step.inputs)} and outputs "
-                f"{sorted(step.outputs)}, got {sorted(session.inputs)} and "
-                f"{sorted(session.outputs)}; export the model again"
-            )
-            raise BundleError(msg)
+        session.check_names(step)
 
     def run(self, tensors: Tensors, canvas: Canvas) -> None:
         """Feed the graph and name its results."""
@@ -262,15 +268,21 @@ def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
 
     manifest = bundle.manifest
     runnables = [make(step) for step in manifest.steps]
-    return Pipeline(runnables, _last_uses(manifest.steps, manifest.output), output=manifest.output)
+    uses = [(set(step_reads(step)), set(step_writes(step))) for step in manifest.steps]
+    return Pipeline(runnables, last_uses(uses, manifest.output), output=manifest.output)
 
 
-def _last_uses(steps: Sequence[Step], output: str) -> list[frozenset[str]]:
-    """For each step, the tensors that are needed by no later one."""
+def last_uses(uses: Sequence[tuple[set[str], set[str]]], output: str) -> list[frozenset[str]]:
+    """For each step, the tensors that are needed by no later one.
+
+    Args:
+        uses: What each step reads and writes.
+        output: The tensor that is the result.
+    """
     needed = {output}
     dead: list[frozenset[str]] = []
-    for step in reversed(steps):
-        touched = {*step_reads(step), *step_writes(step)}
+    for reads, writes in reversed(uses):
+        touched = reads | writes
         dead.append(frozenset(touched - needed))
         needed |= touched
     return dead[::-1]

@@ -102,7 +102,7 @@ def test_halves_replace_graphs_and_change_keys(bundle, cache, target, monkeypatc
 
 def test_an_output_that_is_not_there(bundle, cache, target, monkeypatch):
     fake_builder(monkeypatch, {**OUTPUTS, "graphs/depnet.onnx": same_grid("other", 3)})
-    with pytest.raises(BundleError, match=r"must have the output 'layout', got \['other'\]"):
+    with pytest.raises(BundleError, match=r"must have the outputs \['layout'\], got \['other'\]"):
         build_engines(bundle, plan_ranges(bundle.manifest), cache=cache, target=target)
 
 

@@ -21,7 +21,15 @@ from petsgan_sdk.runtime.tensorrt.key import EngineKey
 from petsgan_sdk.runtime.tensorrt.sizes import Shape, SizeRange, made_by_kernel
 from petsgan_sdk.runtime.tensorrt.worker import ANSWER
 
-__all__ = ["BuildResult", "Target", "build_engines", "engine_key", "find_target", "half_members"]
+__all__ = [
+    "BuildResult",
+    "Target",
+    "build_engine",
+    "build_engines",
+    "engine_key",
+    "find_target",
+    "half_members",
+]
 
 _TIMEOUT_S = 3600
 _ANY_GPU = "any"
@@ -135,13 +143,17 @@ def build_engines(
             if result is None or result.entry.key.profile != profile:
                 is_half = step.member in halves
                 key = engine_key(
-                    bundle, step, target, precision="fp16" if is_half else "fp32", profile=profile
+                    bundle.digest,
+                    step,
+                    target,
+                    precision="fp16" if is_half else "fp32",
+                    profile=profile,
                 )
                 found = None if rebuild else cache.get(key)
                 if found is None:
                     model = (halves if is_half else bundle.graphs)[step.member]
-                    plan, report = _in_process(model, key, target, workspace_bytes)
-                    result = BuildResult(cache.put(key, plan, report), was_cached=False)
+                    entry = build_engine(model, key, target, cache, workspace_bytes)
+                    result = BuildResult(entry, was_cached=False)
                 else:
                     result = BuildResult(found, was_cached=True)
                 engines[step.member] = result
@@ -149,6 +161,22 @@ def build_engines(
                 note(_describe(result))
             _follow(step, result.entry, points)
     return results
+
+
+def build_engine(
+    graph: bytes,
+    key: EngineKey,
+    target: Target,
+    cache: EngineCache,
+    workspace_bytes: int | None = None,
+) -> Entry:
+    """Build one engine in a process of its own and put it into the cache.
+
+    Raises:
+        EngineError: TensorRT refused the graph or ended its process.
+    """
+    plan, report = _in_process(graph, key, target, workspace_bytes)
+    return cache.put(key, plan, report)
 
 
 def half_members(manifest: BundleManifest) -> frozenset[str]:
@@ -168,11 +196,11 @@ def half_members(manifest: BundleManifest) -> frozenset[str]:
 
 
 def engine_key(
-    bundle: Bundle, step: GraphStep, target: Target, *, precision: str, profile: dict[str, Any]
+    digest: str, step: GraphStep, target: Target, *, precision: str, profile: dict[str, Any]
 ) -> EngineKey:
-    """The key of one graph's engine."""
+    """The key of one graph's engine; `digest` is the bundle's."""
     return EngineKey(
-        bundle=bundle.digest,
+        bundle=digest,
         graph=step.member,
         flavour=target.flavour,
         version=target.version,
@@ -185,10 +213,11 @@ def engine_key(
 
 def _follow(step: GraphStep, entry: Entry, points: tuple[dict[str, Shape], ...]) -> None:
     outputs = entry.report["outputs"]
+    if set(outputs) != set(step.outputs):
+        expected = sorted(step.outputs)
+        msg = f"{step.member!r} must have the outputs {expected}, got {sorted(outputs)}"
+        raise BundleError(msg)
     for output, tensor in step.outputs.items():
-        if output not in outputs:
-            msg = f"{step.member!r} must have the output {output!r}, got {sorted(outputs)}"
-            raise BundleError(msg)
         for tensors, shape in zip(points, outputs[output], strict=True):
             tensors[tensor] = tuple(shape)
 
