@@ -120,8 +120,9 @@ def open_pipeline(
         )
     reason = kernels.build_info()["cuda"].get("reason")
     if reason is not None:
+        pipeline = build_pipeline(bundle, provider=provider, threads=threads)
         _log.warning("patch transfer runs on the CPU and its tensors are copied: %s", reason)
-        return build_pipeline(bundle, provider=provider, threads=threads)
+        return pipeline
     device = CudaDevice()
     told = provider_options(options, device.stream)
     sessions: dict[str, GraphSession] = {}
