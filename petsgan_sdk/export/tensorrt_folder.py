@@ -21,7 +21,8 @@ from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
 from petsgan_sdk.export.bundle import Draft, draft_bundle
 from petsgan_sdk.export.halves import halve_graphs
-from petsgan_sdk.export.onnx_file.agreement import HALF_PSNR_DB, psnr_db
+from petsgan_sdk.export.onnx_file.agreement import psnr_db
+from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle

@@ -6,40 +6,41 @@ import dataclasses
 
 import onnx
 import pytest
+from bundle_factory import write_bundle
 from onnx import TensorProto, helper
-from tiny_training import tiny_train, write_picture
 
 from petsgan_sdk.errors import EngineError
-from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.halves import halve_graphs
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
+from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import plan_ranges
 
 pytestmark = pytest.mark.trt
 
 
-@pytest.fixture(scope="module", params=["fast", "paper"])
-def trained(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
-    checkpoint, path = folder / "model.pt", folder / "model.petsgan"
-    photo = write_picture(folder / "photo.png", 40, 32)
-    tiny_train(photo, checkpoint, preset=request.param, overrides={"training.steps": 2})
-    export_bundle(checkpoint, path, verify=False)
-    return open_bundle(path)
+@pytest.fixture
+def cache(tmp_path):
+    return EngineCache(tmp_path / "engines")
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """A bundle whose engines take a moment."""
+    return open_bundle(write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan"))
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_every_graph_builds(trained, precision, cache):
-    halves = halve_graphs(trained, trained.graphs) if precision == "fp16" else {}
+def test_every_graph_builds(bundle, precision, cache):
+    halves = halve_graphs(bundle, bundle.graphs) if precision == "fp16" else {}
     sizes = ((64, 64), (96, 160), (512, 384))
     ranges = (
-        *plan_ranges(trained.manifest, range_px=sizes),
-        *plan_ranges(trained.manifest, sizes_px=sizes[1:2]),
+        *plan_ranges(bundle.manifest, range_px=sizes),
+        *plan_ranges(bundle.manifest, sizes_px=sizes[1:2]),
     )
-    results = build_engines(trained, ranges, halves=halves, cache=cache)
-    factor = trained.manifest.factor
-    assert {r.entry.key.graph for r in results} == set(trained.graphs)
+    results = build_engines(bundle, ranges, halves=halves, cache=cache)
+    factor = bundle.manifest.factor
+    assert {r.entry.key.graph for r in results} == set(bundle.graphs)
     assert {r.entry.key.precision for r in results} == {precision}
     for result in results:
         assert not result.was_cached
@@ -53,17 +54,17 @@ def test_every_graph_builds(trained, precision, cache):
     assert images == [[tuple(p) for p in sizes_of.points] for sizes_of in ranges]
 
 
-def test_a_second_build_finds_everything(bundle, cache):
-    ranges = plan_ranges(bundle.manifest)
-    first = build_engines(bundle, ranges, cache=cache)
-    second = build_engines(bundle, ranges, cache=cache)
+def test_a_second_build_finds_everything(small, cache):
+    ranges = plan_ranges(small.manifest)
+    first = build_engines(small, ranges, cache=cache)
+    second = build_engines(small, ranges, cache=cache)
     assert [r.entry.plan for r in second] == [r.entry.plan for r in first]
     assert all(r.was_cached for r in second)
-    again = build_engines(bundle, ranges, cache=cache, rebuild=True)
+    again = build_engines(small, ranges, cache=cache, rebuild=True)
     assert not any(r.was_cached for r in again)
 
 
-def test_a_refused_operator_is_named(bundle, cache):
+def test_a_refused_operator_is_named(small, cache):
     value = helper.make_tensor_value_info
     nodes = [
         helper.make_node("Constant", [], ["size"], value_ints=[8, 8]),
@@ -81,16 +82,16 @@ def test_a_refused_operator_is_named(bundle, cache):
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=8)
     onnx.checker.check_model(model)
     name = "graphs/features.onnx"
-    changed = dataclasses.replace(bundle, graphs={**bundle.graphs, name: model.SerializeToString()})
+    changed = dataclasses.replace(small, graphs={**small.graphs, name: model.SerializeToString()})
     with pytest.raises(EngineError, match=r"graphs/features\.onnx: .*parser refuses.*Col2Im"):
-        build_engines(changed, plan_ranges(bundle.manifest), cache=cache)
+        build_engines(changed, plan_ranges(small.manifest), cache=cache)
     assert [entry.key.graph for entry in cache.entries()] == ["graphs/depnet.onnx"]
 
 
-def test_a_target_it_does_not_know_is_refused(bundle, cache):
+def test_a_target_it_does_not_know_is_refused(small, cache):
     here = find_target()
     if here.flavour != "tensorrt_rtx":
         pytest.skip("TensorRT itself builds for the GPU that is there only")
     other = dataclasses.replace(here, gpu="any", compute_capability="1.3")
     with pytest.raises(EngineError, match=r"target must be a compute capability.*got 1\.3"):
-        build_engines(bundle, plan_ranges(bundle.manifest), cache=cache, target=other)
+        build_engines(small, plan_ranges(small.manifest), cache=cache, target=other)
