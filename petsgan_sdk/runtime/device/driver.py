@@ -46,6 +46,7 @@ class Driver:
         self._library = library
         self.device = device
         self._handle = ctypes.c_int()
+        self._context: ctypes.c_void_p | None = None
         self._call("cuDeviceGet", ctypes.byref(self._handle), device)
 
     def gpu(self) -> Gpu:
@@ -61,9 +62,11 @@ class Driver:
 
     def enter(self) -> None:
         """Make the device's primary context current in this thread."""
-        context = ctypes.c_void_p()
-        self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), self._handle)
-        self._call("cuCtxSetCurrent", context)
+        if self._context is None:
+            context = ctypes.c_void_p()
+            self._call("cuDevicePrimaryCtxRetain", ctypes.byref(context), self._handle)
+            self._context = context
+        self._call("cuCtxSetCurrent", self._context)
 
     def create_stream(self) -> int:
         """A new stream, kept for the life of the process."""
