@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -168,3 +169,12 @@ def test_network_flags():
     module = SimpleNamespace(NetworkDefinitionCreationFlag=numbers)
     assert flavour.network_flags(flavour.Flavour("tensorrt", "10.1", module)) == 4
     assert flavour.network_flags(flavour.Flavour("tensorrt_rtx", "1.7", module)) == 0
+
+
+def test_a_graph_that_also_decides_matches_is_not_halved(bundle):
+    features = next(
+        s for s in bundle.manifest.steps if getattr(s, "member", "").endswith("res.onnx")
+    )
+    again = dataclasses.replace(features, outputs={"features": "more"})
+    manifest = dataclasses.replace(bundle.manifest, steps=(*bundle.manifest.steps, again))
+    assert half_members(manifest) == {"graphs/restoration.onnx"}
