@@ -18,8 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from _harness import BenchmarkError, Form, Image, host_facts, print_table, serve
+from _model import train_briefly
 from _sampling import RUNTIME, SAME_WEIGHTS, measure, note, ratios_of
 
 import petsgan_sdk
@@ -27,8 +27,6 @@ from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_int, check_size
 from petsgan_sdk.runtime.host import load_average
 
-_PHOTO = Path(__file__).parents[1] / "examples" / "chelsea.png"
-_SHORT_TRAINING_STEPS = 150
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "torch", "onnx")
 _COLUMNS = {
     "name": "s",
@@ -197,7 +195,7 @@ def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, A
     source = "given"
     if model is None:
         model = folder / "model.pt"
-        source = _train(model, quick=options.quick)
+        source = train_briefly(model, quick=options.quick)
     checkpoint = load_checkpoint(model)
     return model, {
         "file": model.name,
@@ -207,31 +205,6 @@ def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, A
         "image": checkpoint.provenance.get("image"),
         "image_size_px": list(checkpoint.source.shape[1::-1]),
     }
-
-
-def _train(model: Path, *, quick: bool) -> str:
-    """Train for a moment: time depends on the structure, and not on how good the weights are."""
-    from petsgan_sdk.training.run import train  # noqa: PLC0415 - torch
-
-    image, name = _PHOTO, f"examples/{_PHOTO.name}"
-    if quick or not image.is_file():
-        image, name = model.with_name("made.png"), "an image made of waves and noise"
-        _make_image(image)
-    steps = 2 if quick else _SHORT_TRAINING_STEPS
-    note(f"no model given: training {steps} steps on {name}")
-    train(image, model, preset="fast", max_size_px=64 if quick else 256, steps=steps)
-    return f"trained here for {steps} steps on {name}"
-
-
-def _make_image(path: Path) -> None:
-    """An image with large shapes and fine texture."""
-    from PIL import Image as Pillow  # noqa: PLC0415 - only here
-
-    y, x = np.mgrid[0:168, 0:256] / 40.0
-    noise = np.random.default_rng(0).standard_normal((168, 256))
-    bands = [np.sin(x + y), np.sin(2.3 * x) * np.cos(y), np.cos(0.7 * x - 1.9 * y) + 0.3 * noise]
-    rgb = np.stack(bands, axis=2) * 90 + 128
-    Pillow.fromarray(rgb.clip(0, 255).astype(np.uint8)).save(path)
 
 
 def _measure(

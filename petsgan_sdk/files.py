@@ -19,7 +19,9 @@ __all__ = ["atomic_write", "check_distinct", "check_writable"]
 _PROBE_BYTES = 4096
 
 
-def atomic_write(path: Path, data: bytes | Iterable[bytes], *, overwrite: bool) -> None:
+def atomic_write(
+    path: Path, data: bytes | Iterable[bytes | memoryview], *, overwrite: bool
+) -> None:
     """Write `data` to `path` so that a reader sees the old file or the whole new one.
 
     The bytes go to a temporary file in the same folder, are synced to the disk, and the file is
@@ -133,7 +135,7 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
         raise OutputError(msg)
 
 
-def _write_synced(temporary: Path, chunks: Iterable[bytes], *, shown: Path) -> None:
+def _write_synced(temporary: Path, chunks: Iterable[bytes | memoryview], *, shown: Path) -> None:
     with _as_output_error(shown):
         file = temporary.open("xb", buffering=0)
     with file:

@@ -94,6 +94,9 @@ class GraphStep:
     """Tensor name by graph input name."""
     outputs: dict[str, str]
     """Tensor name by graph output name."""
+    halo: int | None = None
+    """Low-resolution pixels around a window on which the outputs of the window depend; None where
+    it is not known, which forbids tiles."""
     kind: Literal["graph"] = "graph"
 
     def __post_init__(self) -> None:
@@ -102,6 +105,8 @@ class GraphStep:
         require(self, "inputs", all(self.inputs.values()), expected="names that are not empty")
         is_named = bool(self.outputs) and all(self.outputs.values())
         require(self, "outputs", is_named, expected="at least one name, none empty")
+        is_near = self.halo is None or 0 <= self.halo <= _MAX_MARGIN
+        require(self, "halo", is_near, expected=f"null or 0 to {_MAX_MARGIN}")
 
 
 @dataclass(frozen=True, slots=True)

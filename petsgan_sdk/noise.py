@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError, ShapeError
 
-__all__ = ["check_noise_block", "normal_noise", "philox4x32", "positional_encoding"]
+__all__ = [
+    "check_noise_block",
+    "encode_positions",
+    "grid_coordinates",
+    "normal_noise",
+    "philox4x32",
+    "positional_encoding",
+]
 
 _LOW_32 = np.uint64(0xFFFFFFFF)
 _MULTIPLIERS = (np.uint64(0xD2511F53), np.uint64(0xCD9E8D57))
@@ -219,11 +226,39 @@ def positional_encoding(
     if not frequencies:
         message = "positional_encoding: frequencies must name at least one, got none"
         raise ConfigError(message)
-    x = np.arange(-margin, width + margin, dtype=np.float64)
-    y = np.arange(-margin, height + margin, dtype=np.float64)
-    if extent is not None:
-        x = (x + 0.5) * extent[1] / width - 0.5
-        y = (y + 0.5) * extent[0] / height - 0.5
+    x = grid_coordinates(-margin, width + margin, width, extent=extent and extent[1])
+    y = grid_coordinates(-margin, height + margin, height, extent=extent and extent[0])
+    return encode_positions(y, x, frequencies)
+
+
+def grid_coordinates(
+    start: int, stop: int, size: int, *, extent: int | None = None, mirrored: bool = False
+) -> NDArray[np.float64]:
+    """Coordinates of the pixels `start..stop` along one axis of a canvas.
+
+    Args:
+        start: First pixel; may lie before the canvas.
+        stop: One past the last; may lie behind the canvas.
+        size: Pixels of the canvas.
+        extent: Pixels that the canvas is stretched over; None leaves coordinates as they are.
+        mirrored: Go to the end of the extent in the first half of the canvas and come back in the
+            second, so that the coordinates are periodic and never jump.
+
+    Returns:
+        `[stop - start]` float64.
+    """
+    at = np.arange(start, stop, dtype=np.float64)
+    if mirrored:
+        at = np.mod(at, size)
+        at = np.minimum(at, size - 1 - at)
+        return at if extent is None else (2 * at + 1) * extent / size - 0.5
+    return at if extent is None else (at + 0.5) * extent / size - 0.5
+
+
+def encode_positions(
+    y: NDArray[np.float64], x: NDArray[np.float64], frequencies: Sequence[float]
+) -> NDArray[np.float32]:
+    """Sines and cosines of the coordinates of rows and columns, see `positional_encoding`."""
     out = np.empty((2, len(frequencies), 2, y.size, x.size), dtype=np.float32)
     for k, frequency in enumerate(frequencies):
         out[0, k, 0], out[0, k, 1] = np.sin(frequency * x), np.cos(frequency * x)

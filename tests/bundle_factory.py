@@ -104,12 +104,14 @@ def header(*, seed: int = 0) -> dict[str, Any]:
                 "member": "graphs/depnet.onnx",
                 "inputs": {"noise": "noise", "position": "position"},
                 "outputs": {"layout": "layout"},
+                "halo": 0,
             },
             {
                 "kind": "graph",
                 "member": "graphs/features.onnx",
                 "inputs": {"image": "layout"},
                 "outputs": {"features": "features"},
+                "halo": 1,
             },
             {
                 "kind": "patch_transfer",
@@ -132,6 +134,7 @@ def header(*, seed: int = 0) -> dict[str, Any]:
                 "member": "graphs/restoration.onnx",
                 "inputs": {"low": "transferred", "texture": "texture"},
                 "outputs": {"image": "image"},
+                "halo": 1,
             },
         ],
     }

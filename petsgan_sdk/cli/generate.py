@@ -1,4 +1,4 @@
-"""`petsgan-sdk generate`: a bundle to a folder of images."""
+"""`petsgan-sdk generate`: a bundle to a folder of images, or to one image of any size."""
 
 from __future__ import annotations
 
@@ -8,10 +8,21 @@ from typing import Annotated
 
 import typer
 
-from petsgan_sdk.cli._options import Precision, Provider, parse_size, print_json, print_line
+from petsgan_sdk.cli._options import (
+    Precision,
+    Provider,
+    note,
+    parse_size,
+    print_json,
+    print_line,
+)
 from petsgan_sdk.cli.progress import ProgressBar
+from petsgan_sdk.errors import ConfigError
 
 __all__ = ["generate_command"]
+
+_FILES = (".png", ".tif", ".tiff", ".jpg", ".jpeg", ".webp")
+"""Endings that name a file rather than a folder; which of them can be streamed is said later."""
 
 
 class ImageFormat(StrEnum):
@@ -25,14 +36,22 @@ class ImageFormat(StrEnum):
 def generate_command(
     bundle: Annotated[Path, typer.Argument(metavar="MODEL.petsgan", help="A bundle.")],
     *,
-    count: Annotated[int, typer.Option("-n", help="Number of images.")] = 16,
+    count: Annotated[
+        int | None, typer.Option("-n", help="Number of images.  [default: 16; 1 to a file]")
+    ] = None,
     size: Annotated[
         str | None,
         typer.Option(metavar="WIDTHxHEIGHT", help="In pixels, from 16.  [default: as trained]"),
     ] = None,
     seed: Annotated[int, typer.Option(help="0 to 2**64-1; the same seed, the same images.")] = 0,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="DIR", help="Made if it is not there.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="DIR|FILE",
+            help="A folder, made if it is not there; or FILE.png, FILE.tif: one image of any size.",
+        ),
     ] = Path("samples"),
     name: Annotated[
         str, typer.Option(help="File name: stem, seed, index, width, height in braces.")
@@ -43,6 +62,13 @@ def generate_command(
     sheet: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Also write a contact sheet.")
     ] = None,
+    tile: Annotated[
+        int | None,
+        typer.Option(metavar="PX", help="Make and write a file PX rows at a time; same pixels."),
+    ] = None,
+    seamless: Annotated[
+        bool, typer.Option("--seamless", help="Copies can be laid edge to edge.")
+    ] = False,
     provider: Annotated[
         Provider, typer.Option(help="auto may fall back to cpu and says so.")
     ] = Provider.auto,
@@ -58,8 +84,29 @@ def generate_command(
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Make images from a bundle; samples, encodes and writes in parallel."""
+    """Make images from a bundle; samples, encodes and writes in parallel.
+
+    An image of more than 16 megapixels needs -o FILE and is streamed to it.
+    """
     asked = None if size is None else parse_size(size)
+    if output.suffix.lower() in _FILES and not output.is_dir():
+        _refuse_folder_options(count=count, sheet=sheet)
+        _write_file(
+            bundle,
+            output,
+            asked=asked,
+            seed=seed,
+            tile=tile,
+            seamless=seamless,
+            provider=provider,
+            threads=threads,
+            force=force,
+            as_json=as_json,
+        )
+        return
+    if tile is not None:
+        msg = f"--tile needs one file, -o FILE.png or -o FILE.tif, got -o {str(output)!r}"
+        raise ConfigError(msg)
 
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
@@ -74,12 +121,13 @@ def generate_command(
     plan = plan_batch(
         bundle,
         output,
-        count=count,
+        count=16 if count is None else count,
         size_px=asked or (width, height),
         seed=seed,
         template=name,
         extension=image_format.value,
         sheet=sheet,
+        seamless=seamless,
         overwrite=force,
     )
     with ProgressBar("generating", unit="img") as bar:
@@ -92,8 +140,70 @@ def generate_command(
         return
     wide, high = plan.size_px
     print_line(
-        f"{count} {'image' if count == 1 else 'images'} of {wide}x{high} in {output} "
-        f"({seconds:.2f} s, seed {seed}, {sampler.provider})"
+        f"{len(plan.paths)} {'image' if len(plan.paths) == 1 else 'images'} of {wide}x{high} in "
+        f"{output} ({seconds:.2f} s, seed {seed}, {sampler.provider})"
     )
     if plan.sheet is not None:
         print_line(f"contact sheet {plan.sheet}")
+
+
+def _refuse_folder_options(*, count: int | None, sheet: Path | None) -> None:
+    if count not in (None, 1):
+        msg = f"-n must be 1 where -o names a file, got {count}; name a folder for more images"
+        raise ConfigError(msg)
+    if sheet is not None:
+        msg = "--sheet must be left out where -o names a file, got one; name a folder"
+        raise ConfigError(msg)
+
+
+def _write_file(
+    bundle: Path,
+    output: Path,
+    *,
+    asked: tuple[int, int] | None,
+    seed: int,
+    tile: int | None,
+    seamless: bool,
+    provider: Provider,
+    threads: int | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.large import plan_large, write_large  # noqa: PLC0415 - heavy
+
+    if asked is not None:
+        check_canvas(asked[1], asked[0])
+    sampler = load(bundle, provider=provider.value, threads=threads)
+    trained_height, trained_width = sampler.manifest.image_size_px
+    width, height = asked or (trained_width, trained_height)
+    plan = plan_large(
+        bundle,
+        output,
+        size_px=(width, height),
+        seed=seed,
+        rows=tile,
+        seamless=seamless,
+        overwrite=force,
+    )
+    if width * height > MAX_PIXELS:
+        note(f"note: {width}x{height} is too large for one piece; streaming it to {output}")
+    with ProgressBar("generating", unit="rows") as bar:
+        seconds = write_large(sampler, plan, progress=lambda done: bar.update(done, height))
+    if as_json:
+        print_json(
+            {
+                "files": [str(output)],
+                "seed": seed,
+                "provider": sampler.provider,
+                "seconds": seconds,
+                "size": [width, height],
+                "bytes": output.stat().st_size,
+            }
+        )
+        return
+    print_line(
+        f"1 image of {width}x{height} in {output} ({seconds:.2f} s, seed {seed}, "
+        f"{sampler.provider}, {output.stat().st_size / 1e6:.1f} MB)"
+    )

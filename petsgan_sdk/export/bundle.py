@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import petsgan_sdk
@@ -15,6 +15,7 @@ from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.parity import check_parity, compare
 from petsgan_sdk.export.petsgan import take_apart
+from petsgan_sdk.export.tiling import check_windows, with_halos
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
@@ -77,7 +78,10 @@ class Draft:
         ]
 
     def verify(self, written: Path, note: Callable[[str], None]) -> float:
-        """Compare a bundle that was written with torch, and return the largest difference.
+        """Compare a bundle that was written with torch, and its graphs in windows with the whole.
+
+        Returns:
+            The largest difference from torch.
 
         Raises:
             ParityError: They differ by more than the tolerance.
@@ -89,7 +93,10 @@ class Draft:
             worst = max(at_size, key=lambda d: d.value)
             text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
             note(f"{text} ({worst.step})")
-        return check_parity(differences)
+        largest = check_parity(differences)
+        apart = check_windows(open_bundle(written))
+        note(f"verified in windows: largest difference from the whole {apart:.2g}")
+        return largest
 
 
 def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
@@ -109,6 +116,9 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
         msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
         raise CheckpointError(msg)
     deployment = FAMILIES[family](checkpoint)
+    factor = checkpoint.config.image.factor
+    steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
+    deployment = replace(deployment, steps=steps)
     return Draft(_manifest(checkpoint, deployment), deployment)
 
 
@@ -127,7 +137,8 @@ def export_bundle(
     Args:
         checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
         bundle_path: The file to write.
-        verify: Run the bundle against torch at three sizes before it is written.
+        verify: Run the bundle against torch at three sizes, and its graphs in windows, before it is
+            written.
         overwrite: Replace an existing file.
         note: Told what a person should know.
 

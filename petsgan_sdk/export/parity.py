@@ -22,7 +22,8 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep, Step, TextureTransferStep
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+from petsgan_sdk.runtime.canvas import Canvas
+from petsgan_sdk.runtime.steps import build_pipeline
 
 __all__ = ["TOLERANCE", "Difference", "apart", "average_matches", "check_parity", "compare"]
 
@@ -89,8 +90,8 @@ def compare(
     return differences
 
 
-def _noise(shape: tuple[int, int, int, int], stage: int, margin: int) -> Array:
-    return kernels.normal_noise(shape, seed=1, stage=stage, top=-margin, left=-margin)
+def _noise(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> Array:
+    return kernels.normal_noise(shape, seed=1, stage=stage, top=top, left=left)
 
 
 def _compare_step(

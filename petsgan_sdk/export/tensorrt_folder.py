@@ -14,8 +14,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from petsgan_sdk import kernels
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
@@ -26,7 +24,8 @@ from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+from petsgan_sdk.runtime.canvas import Canvas, FloatArray
+from petsgan_sdk.runtime.steps import build_pipeline
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange
@@ -134,10 +133,8 @@ def _compare_halves(bundle: Bundle, draft: Draft, note: Callable[[str], None]) -
     return worst
 
 
-def _noise(
-    shape: tuple[int, int, int, int], stage: int, margin: int
-) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    return kernels.normal_noise(shape, seed=1, stage=stage, top=-margin, left=-margin)
+def _noise(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
+    return kernels.normal_noise(shape, seed=1, stage=stage, top=top, left=left)
 
 
 def _try_builder(

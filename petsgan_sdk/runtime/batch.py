@@ -40,6 +40,8 @@ class BatchPlan:
     """One file for each image, in order."""
     sheet: Path | None
     """The contact sheet."""
+    seamless: bool
+    """Whether every image goes on at its other side."""
     overwrite: bool
     """Whether existing files may be replaced."""
 
@@ -54,6 +56,7 @@ def plan_batch(
     template: str = DEFAULT_TEMPLATE,
     extension: str = "png",
     sheet: Path | None = None,
+    seamless: bool = False,
     overwrite: bool = False,
 ) -> BatchPlan:
     """Name every file, and refuse what could not be written. Writes nothing.
@@ -67,6 +70,7 @@ def plan_batch(
         template: See `names.plan_names`.
         extension: `png`, `jpg` or `webp`.
         sheet: A contact sheet to write as well.
+        seamless: See `Sampler.sample`, which also checks the size.
         overwrite: Whether existing files may be replaced.
 
     Raises:
@@ -84,7 +88,7 @@ def plan_batch(
     outputs = paths if sheet is None else (*paths, sheet)
     _check_folder(folder)
     _check_existing(outputs, bundle, overwrite=overwrite)
-    return BatchPlan(seed, size, paths, sheet, overwrite)
+    return BatchPlan(seed, size, paths, sheet, seamless, overwrite)
 
 
 def generate_images(
@@ -119,7 +123,9 @@ def _write_images(
     count = len(plan.paths)
     sheet = ContactSheet(count, plan.size_px) if plan.sheet is not None else None
     workers = min(_MAX_WORKERS, max(1, sampler.threads), count)
-    images = sampler.stream(count, height=height, width=width, seed=plan.seed)
+    images = sampler.images(
+        count, height=height, width=width, seed=plan.seed, seamless=plan.seamless
+    )
     with ImageWriter(workers=workers, overwrite=plan.overwrite) as writer:
         for done, (image, path) in enumerate(zip(images, plan.paths, strict=True), start=1):
             writer.put(image, path)

@@ -133,6 +133,6 @@ def _timed(
 
     started = time.perf_counter()
     checksum = 0
-    for image in sampler.stream(count, height=height, width=width, observer=observe):
+    for image in sampler.images(count, height=height, width=width, observer=observe):
         checksum += int(image[0, 0, 0])
     return (time.perf_counter() - started) * 1e3, checksum

@@ -1,4 +1,7 @@
-"""What a caller may ask of a sampler: sizes, counts, seeds, threads. Standard library only."""
+"""What a caller may ask of a sampler: sizes, regions, counts, seeds, threads.
+
+Imports the standard library only.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,16 @@ import os
 from petsgan_sdk.errors import ConfigError
 
 __all__ = [
+    "MAX_CANVAS_PIXELS",
+    "MAX_CANVAS_SIDE_PX",
     "MAX_PIXELS",
     "MAX_SIDE_PX",
     "MIN_SIDE_PX",
+    "check_canvas",
     "check_int",
     "check_range",
+    "check_region",
+    "check_seamless",
     "check_seed",
     "check_size",
     "default_threads",
@@ -25,7 +33,13 @@ MAX_SIDE_PX = 16_000
 """Largest side of an image: below the limit of WebP (16383) and of JPEG (65500)."""
 
 MAX_PIXELS = 16_777_216
-"""Largest image, 4096 x 4096: one run of it takes a few GB of memory."""
+"""Largest image that is returned in one piece, 4096 x 4096."""
+
+MAX_CANVAS_SIDE_PX = 1 << 24
+"""Largest side of a canvas that is made in tiles."""
+
+MAX_CANVAS_PIXELS = 1 << 40
+"""Largest canvas that is made in tiles: a terapixel."""
 
 MAX_RESULT_BYTES = 4 << 30
 """Largest array that one call returns."""
@@ -69,10 +83,88 @@ def check_size(height: object, width: object) -> tuple[int, int]:
     if high * wide > MAX_PIXELS:
         msg = (
             f"size must be at most {MAX_PIXELS} pixels (4096x4096), "
+            f"got {wide}x{high} = {high * wide}; make it in bands: Sampler.stream, or generate "
+            "with -o FILE.png or FILE.tif"
+        )
+        raise ConfigError(msg)
+    return high, wide
+
+
+def check_canvas(height: object, width: object) -> tuple[int, int]:
+    """Check the size of a canvas that is made in tiles.
+
+    Returns:
+        `(height, width)` as ints.
+
+    Raises:
+        ConfigError: A side is below 16 px or absurd, or there are too many pixels to number.
+    """
+    high = check_int(height, "height", low=MIN_SIDE_PX, high=MAX_CANVAS_SIDE_PX)
+    wide = check_int(width, "width", low=MIN_SIDE_PX, high=MAX_CANVAS_SIDE_PX)
+    if high * wide > MAX_CANVAS_PIXELS:
+        msg = (
+            f"canvas must have at most {MAX_CANVAS_PIXELS} pixels, "
             f"got {wide}x{high} = {high * wide}; ask for a smaller size"
         )
         raise ConfigError(msg)
     return high, wide
+
+
+def check_seamless(height: int, width: int, *, factor: int, least: int) -> None:
+    """Check that copies of an image of this size can be laid edge to edge.
+
+    Raises:
+        ConfigError: A side is no multiple of `factor`, or below `least`; names the nearest size.
+    """
+    if not (height % factor or width % factor) and min(height, width) >= least:
+        return
+    down, across = (
+        max(-(-least // factor), (side + factor // 2) // factor) * factor
+        for side in (height, width)
+    )
+    msg = (
+        f"a seamless size must have sides that are multiples of {factor} from {least} px on, "
+        f"got {width}x{height}; the nearest is {across}x{down}"
+    )
+    raise ConfigError(msg)
+
+
+def check_region(
+    region: tuple[object, object, object, object], canvas: tuple[int, int], *, seamless: bool
+) -> tuple[int, int, int, int]:
+    """Check a window of a canvas.
+
+    Args:
+        region: `(top, left, h, w)` in pixels.
+        canvas: `(height, width)`.
+        seamless: Whether the canvas goes on beyond its border.
+
+    Returns:
+        `(top, left, h, w)` as ints.
+
+    Raises:
+        ConfigError: The region is empty, reaches beyond the canvas, or is too large to return.
+    """
+    furthest = MAX_CANVAS_SIDE_PX
+    top, left = (
+        check_int(value, name, low=-furthest, high=furthest)
+        for name, value in zip(("top", "left"), region[:2], strict=True)
+    )
+    high, wide = (
+        check_int(value, name, low=1, high=furthest)
+        for name, value in zip(("h", "w"), region[2:], strict=True)
+    )
+    inside = min(top, left) >= 0 and top + high <= canvas[0] and left + wide <= canvas[1]
+    if not (inside or seamless):
+        msg = (
+            f"region must lie within the canvas, rows 0 to {canvas[0]} and columns 0 to "
+            f"{canvas[1]}, got rows {top} to {top + high} and columns {left} to {left + wide}"
+        )
+        raise ConfigError(msg)
+    if high * wide * 3 > MAX_RESULT_BYTES:
+        msg = f"region must have at most {MAX_RESULT_BYTES} bytes, got {high * wide * 3}; stream it"
+        raise ConfigError(msg)
+    return top, left, high, wide
 
 
 def check_seed(seed: object, name: str = "seed") -> int:

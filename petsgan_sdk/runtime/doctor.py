@@ -14,6 +14,7 @@ import numpy as np
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError, PetsganError
+from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.host import installed_version, versions
 from petsgan_sdk.runtime.providers import (
     INSTALL_CPU,
@@ -23,7 +24,7 @@ from petsgan_sdk.runtime.providers import (
     available_providers,
     conflicting_wheels,
 )
-from petsgan_sdk.runtime.session import FloatArray, GraphSession
+from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.wire import bytes_field, varint_field
 
 __all__ = ["diagnose", "probe_model", "probe_provider"]

@@ -1,27 +1,30 @@
 """Images of any size from a bundle: the one class that a user of the runtime needs.
 
 Each image is made alone, from noise that is a function of (seed, image, place), so that image k of
-a seed is the same bytes whatever else is asked for in the same call. Never imports torch or onnx.
+a seed is the same bytes whatever else is asked for in the same call. A canvas larger than one block
+is made block by block, whether it is returned whole, in bands, or in part. Never imports torch or
+onnx.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from petsgan_sdk import kernels
-from petsgan_sdk.errors import BackendUnavailableError, BundleError, InputError
+from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.canvas import Canvas, NoiseSource
 from petsgan_sdk.runtime.checks import (
+    check_canvas,
     check_int,
     check_range,
+    check_region,
+    check_seamless,
     check_seed,
     check_size,
     default_threads,
@@ -30,20 +33,16 @@ from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.device.pipeline import open_pipeline
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
-from petsgan_sdk.runtime.session import FloatArray
-from petsgan_sdk.runtime.steps import (
-    Canvas,
-    NoiseSource,
-    Observer,
-    Pipeline,
-)
+from petsgan_sdk.runtime.randomness import between, stream_noise
+from petsgan_sdk.runtime.render import ImageArray, Rendering
+from petsgan_sdk.runtime.steps import Observer, Pipeline
+from petsgan_sdk.runtime.tiles import can_tile
 
 __all__ = ["ImageArray", "Sampler", "load"]
 
-ImageArray = np.ndarray[Any, np.dtype[np.uint8]]
-
 _KEPT_PIXELS = 1024 * 1024
-"""Larger canvases give their scratch memory back, which makes their next run a third slower."""
+"""Larger canvases in one piece give their scratch memory back, which makes their next run a third
+slower. Only bundles that cannot be tiled have them."""
 
 _log = logging.getLogger(__name__)
 
@@ -128,6 +127,7 @@ class Sampler:
         width: int | None = None,
         seed: int = 0,
         start: int = 0,
+        seamless: bool = False,
     ) -> ImageArray:
         """Draw images `start` to `start + n - 1` of a seed's stream.
 
@@ -137,12 +137,15 @@ class Sampler:
             width: As height; the image may have at most 4096 x 4096 pixels.
             seed: 0 to 2**64 - 1.
             start: Index of the first image, 0 to 2**32 - 1.
+            seamless: Make images that go on at their other side, so that copies can be laid edge
+                to edge. Sides must be multiples of `manifest.factor`.
 
         Returns:
             `[n, height, width, 3]` uint8, RGB.
 
         Raises:
             ConfigError: A size, count or seed is out of range.
+            BundleError: `seamless` with a bundle that cannot be run in tiles.
 
         Note:
             The same bundle, seed, index and size give the same bytes on the same provider, for
@@ -151,12 +154,14 @@ class Sampler:
         height, width = self._size(height, width)
         n, start = check_range(n, start, image_bytes=height * width * 3)
         images = np.empty((n, height, width, 3), dtype=np.uint8)
-        stream = self.stream(n, height=height, width=width, seed=seed, start=start)
-        for slot, image in zip(images, stream, strict=True):
+        drawn = self.images(
+            n, height=height, width=width, seed=seed, start=start, seamless=seamless
+        )
+        for slot, image in zip(images, drawn, strict=True):
             slot[...] = image
         return images
 
-    def stream(
+    def images(
         self,
         n: int,
         *,
@@ -164,6 +169,7 @@ class Sampler:
         width: int | None = None,
         seed: int = 0,
         start: int = 0,
+        seamless: bool = False,
         observer: Observer | None = None,
     ) -> Iterator[ImageArray]:
         """As `sample`, one image `[height, width, 3]` at a time, so that memory holds only one.
@@ -174,18 +180,107 @@ class Sampler:
             width: As in `sample`.
             seed: As in `sample`.
             start: As in `sample`.
-            observer: Called with the name and seconds of every step.
+            seamless: As in `sample`.
+            observer: Called with the name and seconds of every step, once for each block that an
+                image is made in.
 
         Raises:
             ConfigError: A size, count or seed is out of range; raised at the call.
+            BundleError: As in `sample`.
         """
         height, width = self._size(height, width)
         n, start = check_range(n, start, image_bytes=1)
         seed = check_seed(seed)
+        if seamless:
+            self._check_seamless(height, width)
         return (
-            self._render(_stream_noise(seed, index), height=height, width=width, observer=observer)
+            self._render(
+                stream_noise(seed, index),
+                height=height,
+                width=width,
+                seamless=seamless,
+                observer=observer,
+            )
             for index in range(start, start + n)
         )
+
+    def region(
+        self,
+        height: int,
+        width: int,
+        top: int,
+        left: int,
+        h: int,
+        w: int,
+        seed: int = 0,
+        *,
+        index: int = 0,
+        seamless: bool = False,
+    ) -> ImageArray:
+        """Make a window of a canvas of any size, without the rest.
+
+        Args:
+            height: Of the canvas in pixels, from 16.
+            width: As height; the canvas may have up to 2**40 pixels.
+            top: First row of the window.
+            left: First column of the window.
+            h: Rows of the window.
+            w: Columns of the window.
+            seed: 0 to 2**64 - 1.
+            index: Index of the image in the seed's stream.
+            seamless: As in `sample`; the window may then lie anywhere, since the canvas repeats.
+
+        Returns:
+            `[h, w, 3]` uint8: the same bytes as this window of the whole canvas, which `sample` and
+            `stream` make.
+
+        Raises:
+            ConfigError: A size or seed is out of range, or the window reaches beyond the canvas.
+            BundleError: The bundle cannot be run in tiles, and the canvas needs it.
+        """
+        height, width = check_canvas(height, width)
+        if seamless:
+            self._check_seamless(height, width)
+        top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
+        rendering = self._rendering(self._source(seed, index), height, width, seamless=seamless)
+        return rendering.region(top, left, h, w)
+
+    def stream(
+        self,
+        height: int,
+        width: int,
+        seed: int = 0,
+        *,
+        rows: int | None = None,
+        index: int = 0,
+        seamless: bool = False,
+    ) -> Iterator[ImageArray]:
+        """Make a canvas of any size in bands, top to bottom; memory holds one band.
+
+        Args:
+            height: Of the canvas in pixels, from 16.
+            width: As height; the canvas may have up to 2**40 pixels.
+            seed: 0 to 2**64 - 1.
+            rows: Rows of each band but the last. Default: what is made at a time, at most 512; the
+                pixels are the same.
+            index: Index of the image in the seed's stream.
+            seamless: As in `sample`.
+
+        Returns:
+            An iterator over bands `[rows, width, 3]` uint8, which together are the canvas.
+
+        Raises:
+            ConfigError: A size, count or seed is out of range; raised at the call.
+            BundleError: The bundle cannot be run in tiles, and the canvas needs it.
+        """
+        height, width = check_canvas(height, width)
+        if rows is not None:
+            rows = check_int(rows, "rows", low=1, high=height)
+        if seamless:
+            self._check_seamless(height, width)
+        rendering = self._rendering(self._source(seed, index), height, width, seamless=seamless)
+        bands = rendering.bands(height, width)
+        return bands if rows is None else _in_bands_of(rows, bands)
 
     def interpolate(
         self,
@@ -219,7 +314,7 @@ class Sampler:
         check_range(steps, 0, image_bytes=height * width * 3)
         images = np.empty((steps, height, width, 3), dtype=np.uint8)
         for number, slot in enumerate(images):
-            source = _between(seed_a, seed_b, number / (steps - 1))
+            source = between(seed_a, seed_b, number / (steps - 1))
             slot[...] = self._render(source, height=height, width=width)
         return images
 
@@ -251,59 +346,79 @@ class Sampler:
             trained_width if width is None else width,
         )
 
-    def _render(
-        self, source: NoiseSource, *, height: int, width: int, observer: Observer | None = None
-    ) -> ImageArray:
-        """One image: run the steps on the next larger canvas, then crop."""
+    def _check_seamless(self, height: int, width: int) -> None:
         factor, least = self.manifest.factor, self.manifest.min_canvas_px
-        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
-        release = rows * columns * factor**2 > _KEPT_PIXELS
-        canvas = Canvas(rows, columns, source, release=release)
-        result = self._pipeline.run(canvas, observer=observer)
-        expected = (1, 3, rows * factor, columns * factor)
-        if result.shape != expected:
-            name = self.manifest.output
-            msg = f"tensor {name!r} must be {expected}, got {result.shape}; export the model again"
-            raise BundleError(msg)
-        started = time.perf_counter()
-        image = self._to_image(result[0], height=height, width=width)
-        if observer is not None:
-            observer("to_uint8", time.perf_counter() - started)
+        check_seamless(height, width, factor=factor, least=least)
+
+    def _source(self, seed: int, index: int) -> NoiseSource:
+        _, index = check_range(1, index, image_bytes=1)
+        return stream_noise(check_seed(seed), index)
+
+    def _render(
+        self,
+        source: NoiseSource,
+        *,
+        height: int,
+        width: int,
+        seamless: bool = False,
+        observer: Observer | None = None,
+    ) -> ImageArray:
+        """One image in memory. A bundle that cannot be tiled makes it in one piece."""
+        rendering = self._rendering(
+            source,
+            height,
+            width,
+            seamless=seamless,
+            in_one_piece=not seamless and not can_tile(self._pipeline.steps),
+            observer=observer,
+        )
+        image: ImageArray | None = None
+        done = 0
+        for band in rendering.bands(height, width):
+            if len(band) == height:
+                return band
+            image = np.empty((height, width, 3), dtype=np.uint8) if image is None else image
+            image[done : done + len(band)] = band
+            done += len(band)
+        assert image is not None  # there is always a band
         return image
 
-    def _to_image(
-        self, signed: np.ndarray[Any, np.dtype[Any]], *, height: int, width: int
-    ) -> ImageArray:
-        """The upper left of a canvas `[3, H, W]` in [-1, 1] as `[height, width, 3]` uint8."""
-        canvas = np.ascontiguousarray(signed, dtype=np.float32)
-        try:
-            return kernels.signed_to_u8(canvas, height=height, width=width, threads=self.threads)
-        except InputError as exc:
-            msg = "the model made values that are not finite; export or train it again"
-            raise BundleError(msg) from exc
-
-
-def _stream_noise(seed: int, index: int) -> NoiseSource:
-    def draw(shape: tuple[int, int, int, int], stage: int, margin: int) -> FloatArray:
-        return kernels.normal_noise(
-            shape, seed=seed, stage=stage, first_image=index, top=-margin, left=-margin
+    def _rendering(
+        self,
+        source: NoiseSource,
+        height: int,
+        width: int,
+        *,
+        seamless: bool,
+        in_one_piece: bool = False,
+        observer: Observer | None = None,
+    ) -> Rendering:
+        """Prepare the next larger canvas."""
+        factor, least = self.manifest.factor, self.manifest.min_canvas_px
+        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
+        release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
+        return Rendering(
+            self._pipeline,
+            Canvas(rows, columns, source, release=release, seamless=seamless),
+            factor=factor,
+            threads=self.threads,
+            in_one_piece=in_one_piece,
+            observer=observer,
         )
 
-    return draw
 
-
-def _between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
-    """Noise at `position` (0..1) on the great circle between the first images of two seeds."""
-    draw_a, draw_b = _stream_noise(seed_a, 0), _stream_noise(seed_b, 0)
-
-    def draw(shape: tuple[int, int, int, int], stage: int, margin: int) -> FloatArray:
-        a, b = draw_a(shape, stage, margin), draw_b(shape, stage, margin)
-        lengths = float(np.linalg.norm(a)) * float(np.linalg.norm(b))
-        angle = math.acos(max(-1.0, min(1.0, float(np.vdot(a, b)) / max(lengths, 1e-30))))
-        weight_a, weight_b = 1.0 - position, position
-        if math.sin(angle) > 1e-6:
-            weight_a = math.sin(weight_a * angle) / math.sin(angle)
-            weight_b = math.sin(weight_b * angle) / math.sin(angle)
-        return a * np.float32(weight_a) + b * np.float32(weight_b)
-
-    return draw
+def _in_bands_of(rows: int, bands: Iterator[ImageArray]) -> Iterator[ImageArray]:
+    """Cut or join bands to `rows` rows each; the last may have fewer."""
+    held: list[ImageArray] = []
+    count = 0
+    for band in bands:
+        held.append(band)
+        count += len(band)
+        if count < rows:
+            continue
+        joined = held[0] if len(held) == 1 else np.concatenate(held)
+        whole = count - count % rows
+        yield from (joined[top : top + rows] for top in range(0, whole, rows))
+        held, count = ([joined[whole:]], count - whole) if whole < count else ([], 0)
+    if held:
+        yield held[0] if len(held) == 1 else np.concatenate(held)

@@ -16,16 +16,13 @@ from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
-import numpy as np
-
 from petsgan_sdk.errors import BackendUnavailableError, BundleError
 from petsgan_sdk.manifest import GraphStep
+from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.providers import INSTALL_GPU, ORT_NAMES, import_onnxruntime
 from petsgan_sdk.runtime.wire import refuse_external_data
 
-__all__ = ["FloatArray", "GraphSession"]
-
-FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+__all__ = ["GraphSession"]
 
 _QUIET, _WARNINGS = 4, 2
 """Log levels of ONNX Runtime: `fatal`, since errors arrive as exceptions, and its default."""

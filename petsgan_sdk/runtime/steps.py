@@ -7,8 +7,7 @@ is made once and never written again, so that threads may share it. Never import
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -25,56 +24,53 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
-from petsgan_sdk.runtime.session import FloatArray, GraphSession
+from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
+from petsgan_sdk.runtime.session import GraphSession
 
 __all__ = [
-    "Canvas",
-    "NoiseSource",
+    "Array",
     "Observer",
     "Pipeline",
     "RunNoise",
     "RunPosition",
     "RunTextureTransfer",
     "Runnable",
+    "Runner",
     "Tensors",
     "build_pipeline",
     "last_uses",
+    "run_in_order",
+    "transfer_halo",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensors = dict[str, Array]
 
-NoiseSource = Callable[[tuple[int, int, int, int], int, int], FloatArray]
-"""`(shape [1, C, h, w], stage, margin) -> normals`: where a run takes its randomness from.
-
-The first pixel of the block lies `margin` pixels above and left of the canvas.
-"""
-
 Observer = Callable[[str, float], None]
 """`(stage, seconds)`, called after every step of a run."""
 
 
-@dataclass(frozen=True, slots=True)
-class Canvas:
-    """What a run is given: the size of the low-resolution grid, and the noise."""
+class Runner(Protocol):
+    """One or several steps that can be run."""
 
-    height: int
-    """h: canvas height divided by the bundle's factor."""
-    width: int
-    """w: canvas width divided by the bundle's factor."""
-    noise: NoiseSource
-    release: bool = False
-    """Whether the graphs give their scratch memory back: for canvases that are rarely so large."""
+    @property
+    def label(self) -> str:
+        """Its name in timings."""
+
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Read from `tensors`, which cover the window, and add to them."""
 
 
-class Runnable(Protocol):
+class Runnable(Runner, Protocol):
     """A step that can be run."""
 
-    label: str
-    """Its name in timings."""
+    @property
+    def step(self) -> Step:
+        """What the manifest says of it."""
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:
-        """Read from `tensors` and add to them."""
+    @property
+    def halo(self) -> int | None:
+        """Low-resolution pixels around a window that it must see, or None where nobody knows."""
 
 
 class RunNoise:
@@ -83,39 +79,47 @@ class RunNoise:
     def __init__(self, step: NoiseStep) -> None:
         """Keep the step."""
         self.label = step.output
-        self._step = step
+        self.step = step
+        self.halo = 0
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Draw the noise."""
-        step, extra = self._step, 2 * self._step.margin
-        shape = (1, step.channels, canvas.height + extra, canvas.width + extra)
-        tensors[step.output] = canvas.noise(shape, step.stage, step.margin)
+        step = self.step
+        tensors[step.output] = canvas.draw(
+            window.grown(step.margin), channels=step.channels, stage=step.stage
+        )
 
 
 class RunPosition:
-    """Sine and cosine of the coordinates with a margin; those of the last size are kept."""
+    """Sine and cosine of the coordinates with a margin; those of the last window are kept."""
 
     def __init__(self, step: PositionStep) -> None:
         """Keep the step."""
         self.label = step.output
-        self._step = step
-        self._last: tuple[tuple[int, int], FloatArray] | None = None
+        self.step = step
+        self.halo = 0
+        self._last: tuple[tuple[int, int, bool, Window], FloatArray] | None = None
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Encode the positions, or reuse those of the run before."""
         # One reference, read once and written once: safe between threads without a lock.
-        size, last = (canvas.height, canvas.width), self._last
-        if last is None or last[0] != size:
-            encoded = noise.positional_encoding(
-                canvas.height,
-                canvas.width,
-                frequencies=self._step.frequencies,
-                extent=self._step.extent,
-                margin=self._step.margin,
-            )
+        key, last = (canvas.height, canvas.width, canvas.seamless, window), self._last
+        if last is None or last[0] != key:
+            encoded = self._encode(canvas, window.grown(self.step.margin))
             encoded.setflags(write=False)
-            self._last = last = (size, encoded)
-        tensors[self._step.output] = last[1]
+            self._last = last = (key, encoded)
+        tensors[self.step.output] = last[1]
+
+    def _encode(self, canvas: Canvas, window: Window) -> FloatArray:
+        rows, columns = self.step.extent or (None, None)
+        mirrored = canvas.seamless
+        y = noise.grid_coordinates(
+            window.top, window.bottom, canvas.height, extent=rows, mirrored=mirrored
+        )
+        x = noise.grid_coordinates(
+            window.left, window.right, canvas.width, extent=columns, mirrored=mirrored
+        )
+        return noise.encode_positions(y, x, self.step.frequencies)
 
 
 class RunGraph:
@@ -124,15 +128,16 @@ class RunGraph:
     def __init__(self, step: GraphStep, session: GraphSession) -> None:
         """Check that the graph has the inputs and outputs that the manifest names."""
         self.label = PurePosixPath(step.member).stem
-        self._step = step
+        self.step = step
+        self.halo = step.halo
         self._session = session
         session.check_names(step)
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Feed the graph and name its results."""
-        feeds = {key: tensors[t] for key, t in self._step.inputs.items()}
+        feeds = {key: tensors[t] for key, t in self.step.inputs.items()}
         results = self._session.run(feeds, release=canvas.release)
-        for key, tensor in self._step.outputs.items():
+        for key, tensor in self.step.outputs.items():
             tensors[tensor] = results[key]
 
 
@@ -142,31 +147,32 @@ class RunPatchTransfer:
     def __init__(self, step: PatchTransferStep, arrays: dict[str, Array], *, threads: int) -> None:
         """Pack the reference once."""
         self.label = "patch_transfer"
-        self._step = step
+        self.step = step
+        self.halo = transfer_halo(step)
         self._threads = threads
         self._channels = arrays[step.reference].shape[0]
         self._reference = kernels.PatchReference(
             arrays[step.reference], arrays[step.values], window=step.window
         )
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Match and gather."""
-        query = tensors[self._step.query]
+        query = tensors[self.step.query]
         if query.ndim != 4 or query.shape[1] != self._channels:
             msg = (
-                f"tensor {self._step.query!r} must be [N, {self._channels}, h, w] to match "
-                f"{self._step.reference!r}, got {query.shape}; export the model again"
+                f"tensor {self.step.query!r} must be [N, {self._channels}, h, w] to match "
+                f"{self.step.reference!r}, got {query.shape}; export the model again"
             )
             raise BundleError(msg)
         result = kernels.patch_transfer(
             np.ascontiguousarray(query, dtype=np.float32),
             self._reference,
-            temperature=self._step.temperature,
+            temperature=self.step.temperature,
             threads=self._threads,
         )
-        tensors[self._step.output] = result.values
-        if self._step.index_output is not None:
-            tensors[self._step.index_output] = result.index
+        tensors[self.step.output] = result.values
+        if self.step.index_output is not None:
+            tensors[self.step.index_output] = result.index
 
 
 class RunTextureTransfer:
@@ -177,15 +183,16 @@ class RunTextureTransfer:
     ) -> None:
         """Keep the texture."""
         self.label = "texture_transfer"
-        self._step = step
+        self.step = step
+        self.halo = 1  # a block reaches half its side over its neighbours
         self._texture = arrays[step.texture]
         self._factor = factor
         self._threads = threads
 
-    def run(self, tensors: Tensors, canvas: Canvas) -> None:  # noqa: ARG002 - protocol
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Copy the texture."""
-        tensors[self._step.output] = kernels.texture_transfer(
-            tensors[self._step.index], self._texture, factor=self._factor, threads=self._threads
+        tensors[self.step.output] = kernels.texture_transfer(
+            tensors[self.step.index], self._texture, factor=self._factor, threads=self._threads
         )
 
 
@@ -202,11 +209,14 @@ class Pipeline:
         self, steps: Sequence[Runnable], dead_after: Sequence[frozenset[str]], *, output: str
     ) -> None:
         """Keep the list."""
-        self._steps = tuple(zip(steps, dead_after, strict=True))
-        self._output = output
+        self.steps: tuple[Runnable, ...] = tuple(steps)
+        """What is run, in order."""
+        self.output: str = output
+        """Name of the final tensor."""
+        self._dead_after = tuple(dead_after)
 
     def run(self, canvas: Canvas, *, observer: Observer | None = None) -> Array:
-        """Run every step for one image.
+        """Run every step once, for the whole canvas.
 
         Args:
             canvas: The grid's size and the noise.
@@ -215,21 +225,14 @@ class Pipeline:
         Returns:
             The final tensor.
         """
-        tensors: Tensors = {}
-        for step, dead in self._steps:
-            started = time.perf_counter()
-            step.run(tensors, canvas)
-            if observer is not None:
-                observer(step.label, time.perf_counter() - started)
-            for name in dead:
-                del tensors[name]
-        return tensors[self._output]
+        steps = zip(self.steps, self._dead_after, strict=True)
+        return run_in_order(steps, canvas, output=self.output, observer=observer)
 
     def trace(self, canvas: Canvas) -> Tensors:
         """Run every step and keep every tensor by name, for comparisons."""
         tensors: Tensors = {}
-        for step, _ in self._steps:
-            step.run(tensors, canvas)
+        for step in self.steps:
+            step.run(tensors, canvas, canvas.whole)
         return tensors
 
 
@@ -270,6 +273,40 @@ def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
     runnables = [make(step) for step in manifest.steps]
     uses = [(set(step_reads(step)), set(step_writes(step))) for step in manifest.steps]
     return Pipeline(runnables, last_uses(uses, manifest.output), output=manifest.output)
+
+
+def run_in_order(
+    steps: Iterable[tuple[Runner, frozenset[str]]],
+    canvas: Canvas,
+    *,
+    output: str,
+    observer: Observer | None,
+) -> Array:
+    """Run steps for a whole canvas and return one tensor.
+
+    Args:
+        steps: With the tensors that no later one reads.
+        canvas: The grid's size and the noise.
+        output: The tensor to return.
+        observer: Called with the name and seconds of each step.
+    """
+    tensors: Tensors = {}
+    for step, dead in steps:
+        started = time.perf_counter()
+        step.run(tensors, canvas, canvas.whole)
+        if observer is not None:
+            observer(step.label, time.perf_counter() - started)
+        for name in dead:
+            del tensors[name]
+    return tensors[output]
+
+
+def transfer_halo(step: PatchTransferStep) -> int:
+    """How far patch transfer sees.
+
+    A pixel averages the patches around it, and each was matched by what is around that.
+    """
+    return 2 * (step.window // 2)
 
 
 def last_uses(uses: Sequence[tuple[set[str], set[str]]], output: str) -> list[frozenset[str]]:

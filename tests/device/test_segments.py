@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 import pytest
 from bundle_factory import write_bundle
@@ -11,9 +13,12 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.bundle import open_bundle, step_reads, step_writes
-from petsgan_sdk.runtime.device.pipeline import device_pipeline
+from petsgan_sdk.runtime.canvas import Canvas, Window
+from petsgan_sdk.runtime.device.pipeline import _build_command, device_pipeline
+from petsgan_sdk.runtime.options import ProviderOptions
+from petsgan_sdk.runtime.render import Rendering
 from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+from petsgan_sdk.runtime.steps import build_pipeline
 from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
 
 
@@ -118,8 +123,8 @@ def device():
 
 
 def canvas(height, width, seed):
-    def draw(shape, stage, margin):
-        return kernels.normal_noise(shape, seed=seed, stage=stage, top=-margin, left=-margin)
+    def draw(shape, stage, top, left):
+        return kernels.normal_noise(shape, seed=seed, stage=stage, top=top, left=left)
 
     return Canvas(height, width, draw)
 
@@ -197,7 +202,28 @@ def test_a_missing_engine_names_the_command(bundle, device):
         return missing
 
     pipeline = device_pipeline(
-        bundle, device, make, threads=1, command=lambda c: f"build {c.width}x{c.height}"
+        bundle, device, make, threads=1, command=lambda _, w: f"build {w.width}x{w.height}"
     )
     with pytest.raises(BackendUnavailableError, match="no engine is built; hint: build 8x6"):
         pipeline.run(canvas(6, 8, 0))
+
+
+def test_a_canvas_in_blocks_runs_step_by_step(bundle, device):
+    plain, on_device, _ = pipelines(bundle, device)
+    size = (6 * 8, 140 * 8)  # two blocks
+
+    def render(pipeline):
+        made = Rendering(pipeline, canvas(6, 140, 5), factor=8, threads=1)
+        return made.region(0, 0, *size)
+
+    np.testing.assert_array_equal(render(on_device), render(plain))
+    assert max(shape[-1] for shape in device.uploads) < size[1]
+
+
+def test_commands_for_whole_canvases_and_windows(bundle):
+    whole = canvas(6, 140, 0)
+    make = partial(_build_command, bundle.path, bundle.manifest)
+    command = make(ProviderOptions(precision="fp16"), whole, whole.whole)
+    assert command.endswith("--provider tensorrt --sizes 1120x48 --precision fp16")
+    command = make(ProviderOptions(), whole, Window(0, 0, 6, 80))
+    assert command.endswith("--provider tensorrt --min 32 --opt 1024 --max 2048")

@@ -10,6 +10,7 @@ pytest.importorskip("onnx", reason="export needs onnx")
 import torch
 from tiny_training import tiny_train, write_picture
 
+from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import write
 from petsgan_sdk.runtime.bundle import open_bundle
 
@@ -78,3 +79,18 @@ def open_beside(checkpoint):
     path = checkpoint.with_suffix(".petsgan")
     write.draft_bundle(checkpoint, str).write(path, overwrite=True)
     return open_bundle(path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """Checkpoint of a narrow `fast` model that has learned for a moment."""
+    folder = tmp_path_factory.mktemp("trained")
+    photo = write_picture(folder / "photo.png", 96, 64)
+    tiny_train(photo, folder / "model.pt", steps=20)
+    return folder / "model.pt"
+
+
+@pytest.fixture(scope="session")
+def exported(trained):
+    """Its bundle."""
+    return export_bundle(trained, trained.with_suffix(".petsgan")).bundle

@@ -28,7 +28,8 @@ from petsgan_sdk.export.onnx_file.agreement import Referee
 from petsgan_sdk.export.onnx_file.running import open_session
 from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB, TOLERANCE
 from petsgan_sdk.manifest import NoiseStep
-from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+from petsgan_sdk.runtime.canvas import Canvas
+from petsgan_sdk.runtime.steps import build_pipeline
 
 needs_library = pytest.mark.skipif(
     "cpu" not in kernels.available_backends(), reason="the C++ kernels are not built"
@@ -49,8 +50,8 @@ def images_of(bundle, size, *, batch, seed=3):
     pipeline = build_pipeline(bundle, provider="cpu", threads=1)
 
     def draw(image):
-        return lambda shape, stage, margin: kernels.normal_noise(
-            shape, seed=seed, stage=stage, first_image=image, top=-margin, left=-margin
+        return lambda shape, stage, top, left: kernels.normal_noise(
+            shape, seed=seed, stage=stage, first_image=image, top=top, left=left
         )
 
     images = [pipeline.run(Canvas(*size, draw(image))) for image in range(batch)]

@@ -15,6 +15,7 @@ from petsgan_sdk.container import unpack_array
 from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime import sampler as sampler_module
+from petsgan_sdk.runtime.randomness import between
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -126,11 +127,11 @@ def test_a_large_canvas_gives_its_memory_back_and_is_the_same(
     np.testing.assert_array_equal(sampler.sample(height=64, width=64, seed=6), kept)
 
 
-def test_stream_is_lazy_and_the_same(sampler: Sampler) -> None:
+def test_images_are_lazy_and_the_same(sampler: Sampler) -> None:
     stages: list[str] = []
-    stream = sampler.stream(3, seed=2, observer=lambda name, _: stages.append(name))
+    images = sampler.images(3, seed=2, observer=lambda name, _: stages.append(name))
     assert stages == []
-    np.testing.assert_array_equal(np.stack(list(stream)), sampler.sample(3, seed=2))
+    np.testing.assert_array_equal(np.stack(list(images)), sampler.sample(3, seed=2))
     assert stages[:8] == [
         "noise",
         "position",
@@ -142,7 +143,7 @@ def test_stream_is_lazy_and_the_same(sampler: Sampler) -> None:
         "to_uint8",
     ]
     with pytest.raises(ConfigError):
-        sampler.stream(0)
+        sampler.images(0)
 
 
 def test_interpolation_ends_at_the_two_samples(sampler: Sampler) -> None:
@@ -155,10 +156,10 @@ def test_interpolation_ends_at_the_two_samples(sampler: Sampler) -> None:
 
 def test_interpolated_noise_stays_normal() -> None:
     for position in (0.25, 0.5, 0.8):
-        z = sampler_module._between(1, 2, position)((1, 1, 64, 64), 0, 0)
+        z = between(1, 2, position)((1, 1, 64, 64), 0, 0, 0)
         assert z.dtype == np.float32
         assert abs(float(z.std()) - 1) < 0.05
-    same = sampler_module._between(5, 5, 0.3)((1, 1, 8, 8), 0, 0)
+    same = between(5, 5, 0.3)((1, 1, 8, 8), 0, 0, 0)
     np.testing.assert_allclose(same, noise.normal_noise((1, 1, 8, 8), seed=5), rtol=1e-6)
 
 
@@ -243,7 +244,7 @@ def test_compiled_noise_and_conversion_give_the_bytes_of_numpy(
         return run
 
     for name in ("normal_noise", "signed_to_u8"):
-        monkeypatch.setattr(sampler_module.kernels, name, twin(name))
+        monkeypatch.setattr(kernels, name, twin(name))
     np.testing.assert_array_equal(sampler.sample(2, height=size[0], width=size[1], seed=8), wanted)
     assert used == ["normal_noise", "signed_to_u8"] * 2
 

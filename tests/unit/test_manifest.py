@@ -40,6 +40,7 @@ HEADER = {
             "member": "graphs/depnet.onnx",
             "inputs": {"noise": "noise", "position": "position"},
             "outputs": {"layout": "features"},
+            "halo": 2,
         },
         {
             "kind": "patch_transfer",
@@ -74,6 +75,7 @@ def test_parse_is_the_inverse_of_to_header():
             member="graphs/depnet.onnx",
             inputs={"noise": "noise", "position": "position"},
             outputs={"layout": "features"},
+            halo=2,
         ),
         PatchTransferStep(
             query="features",

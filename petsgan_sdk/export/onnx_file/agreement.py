@@ -29,8 +29,9 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import Canvas, build_pipeline
+from petsgan_sdk.runtime.steps import build_pipeline
 
 __all__ = ["Agreement", "Referee", "psnr_db"]
 
@@ -140,7 +141,8 @@ class Referee:
             step.output: _noise(
                 (batch, step.channels, height + 2 * step.margin, width + 2 * step.margin),
                 step.stage,
-                step.margin,
+                -step.margin,
+                -step.margin,
             )
             for step in self._bundle.manifest.steps
             if isinstance(step, NoiseStep)
@@ -160,9 +162,13 @@ class Referee:
         for number in range(batch):
 
             def draw(
-                shape: tuple[int, int, int, int], stage: int, margin: int, image: int = number
+                shape: tuple[int, int, int, int],
+                stage: int,
+                top: int,
+                left: int,
+                image: int = number,
             ) -> Array:
-                return _noise(shape, stage, margin, first_image=image)
+                return _noise(shape, stage, top, left, first_image=image)
 
             trace = self._pipeline.trace(Canvas(height, width, draw))
             images.append(np.clip(trace[manifest.output], -1, 1))
@@ -246,10 +252,10 @@ class Referee:
 
 
 def _noise(
-    shape: tuple[int, int, int, int], stage: int, margin: int, *, first_image: int = 0
+    shape: tuple[int, int, int, int], stage: int, top: int, left: int, *, first_image: int = 0
 ) -> Array:
     return kernels.normal_noise(
-        shape, seed=1, stage=stage, first_image=first_image, top=-margin, left=-margin
+        shape, seed=1, stage=stage, first_image=first_image, top=top, left=left
     )
 
 

@@ -1,0 +1,200 @@
+"""A canvas made block by block, so that memory does not grow with it.
+
+A block of the result asks the last step for its window. Each step asks those before it for that
+window and its halo, as far as there is canvas, and cuts the halo from what it made. Then:
+
+- **The cuts depend on the canvas alone**, not on what was asked for. Whoever makes a
+  block runs the same steps on the same windows, so that every way to make a pixel gives the same
+  bits. That floats add up in another order in a window of another shape does not matter.
+- Patch transfer and the graphs before it would repeat much of their work for the halos of their
+  readers. They have a lattice of their own, and its blocks are kept until no row below needs them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from petsgan_sdk.errors import BundleError
+from petsgan_sdk.manifest import GraphStep, PatchTransferStep
+from petsgan_sdk.runtime.bundle import step_reads, step_writes
+from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
+from petsgan_sdk.runtime.pages import long_lived
+from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
+
+__all__ = ["TiledRun", "block_lattice", "can_tile"]
+
+_BLOCK_PX = (512, 1024)
+"""`(height, width)` of a block of the result. Wide, since a canvas is given out in bands
+of one row of blocks; a larger one has less halo, but the graphs need 250 bytes for each pixel."""
+
+_KEPT_BLOCK_PX = 1024
+"""Side of a block that is kept, in pixels of the result."""
+
+
+def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
+    """The blocks in which the result is made; one that is as large as the canvas has no halo."""
+    height, width = (max(1, side // factor) for side in _BLOCK_PX)
+    (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
+    return Lattice(canvas, height=height, width=width, halo=last.halo or 0)
+
+
+def can_tile(steps: Sequence[Runnable]) -> bool:
+    """Whether every step says how far it sees."""
+    return all(runnable.halo is not None for runnable in steps)
+
+
+def _check_tileable(steps: Sequence[Runnable]) -> None:
+    for runnable in steps:
+        if runnable.halo is None:
+            msg = (
+                f"{runnable.label!r} must say how far it sees (halo) to be run in tiles, got null: "
+                "the bundle is older than tiles, or its export said why; export the model again"
+            )
+            raise BundleError(msg)
+
+
+class TiledRun:
+    """One canvas of one bundle while it is made; not shared by threads.
+
+    Args:
+        pipeline: The steps.
+        canvas: What is made.
+        factor: Pixels of the result for one of the canvas, per axis.
+        observer: Called with the name and seconds of every step for every window.
+
+    Raises:
+        BundleError: A graph does not say how far it sees.
+    """
+
+    def __init__(
+        self, pipeline: Pipeline, canvas: Canvas, *, factor: int, observer: Observer | None = None
+    ) -> None:
+        """Cut the canvas; makes nothing yet."""
+        _check_tileable(pipeline.steps)
+        self.lattice = block_lattice(pipeline, canvas, factor)
+        self._canvas = canvas
+        self._observer = observer
+        self._output = pipeline.output
+        self._makers = {name: step for step in pipeline.steps for name in step_writes(step.step)}
+        side = max(1, _KEPT_BLOCK_PX // factor)
+        self._kept = {
+            step: _Kept(Lattice(canvas, height=side, width=side, halo=step.halo or 0), {})
+            for step in _kept_steps(pipeline)
+        }
+        self._reach = _reaches(pipeline)
+
+    def block(self, row: int, column: int) -> Array:
+        """Make one block of the lattice: the final tensor `[1, 3, h * factor, w * factor]`."""
+        seen, window = self.lattice.seen(row, column), self.lattice.block(row, column)
+        return self._run(self._makers[self._output], seen, window)[self._output]
+
+    def forget_above(self, top: int) -> None:
+        """Drop kept blocks that no window from row `top` on needs.
+
+        On a seamless canvas the first rows are needed again at the end, and are made again.
+        """
+        for step, kept in self._kept.items():
+            needed = top - self._reach[step]
+            for key in [k for k in kept.blocks if kept.lattice.block(*k).bottom <= needed]:
+                del kept.blocks[key]
+
+    def _tensor(self, name: str, window: Window) -> Array:
+        """A tensor that covers a window; noise and positions with their margin."""
+        maker = self._makers[name]
+        if maker not in self._kept:
+            return self._run(maker, self._canvas.around(window, maker.halo or 0), window)[name]
+        out: Array | None = None
+        lattice = self._kept[maker].lattice
+        for piece in lattice.pieces(window):
+            block = self._block_of(maker, piece.block)[name]
+            # What is kept may be of any resolution.
+            scale = block.shape[-1] // lattice.block(*piece.block).width
+            if out is None:
+                size = (window.height * scale, window.width * scale)
+                out = np.empty((*block.shape[:-2], *size), dtype=block.dtype)
+            out[piece.target(scale)] = block[piece.source(scale)]
+        assert out is not None  # no window is empty
+        return out
+
+    def _block_of(self, step: Runnable, key: tuple[int, int]) -> Tensors:
+        kept = self._kept[step]
+        if key not in kept.blocks:
+            made = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
+            kept.blocks[key] = {name: _kept_copy(array) for name, array in made.items()}
+        return kept.blocks[key]
+
+    def _run(self, step: Runnable, seen: Window, window: Window) -> Tensors:
+        """Run one step on what it must see for a window, and cut the window from its results."""
+        tensors = {name: self._tensor(name, seen) for name in step_reads(step.step)}
+        started = time.perf_counter()
+        step.run(tensors, self._canvas, seen)
+        if self._observer is not None:
+            self._observer(step.label, time.perf_counter() - started)
+        return {name: _cut(tensors[name], name, seen, window) for name in step_writes(step.step)}
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """Blocks of one step."""
+
+    lattice: Lattice
+    blocks: dict[tuple[int, int], Tensors]
+
+
+def _cut(array: Array, name: str, seen: Window, window: Window) -> Array:
+    if seen == window:
+        return array
+    height, width = array.shape[-2:]
+    scale = width // seen.width
+    if (height, width) != (seen.height * scale, seen.width * scale):
+        msg = (
+            f"tensor {name!r} must be a multiple of {seen.height}x{seen.width}, got "
+            f"{height}x{width}; export the model again"
+        )
+        raise BundleError(msg)
+    top, left = (window.top - seen.top) * scale, (window.left - seen.left) * scale
+    rows = slice(top, top + window.height * scale)
+    return np.ascontiguousarray(array[..., rows, left : left + window.width * scale])
+
+
+def _kept_copy(array: Array) -> Array:
+    """A copy, which does not hold the halo."""
+    copy = long_lived(array.shape, array.dtype)
+    copy[...] = array
+    return copy
+
+
+def _kept_steps(pipeline: Pipeline) -> list[Runnable]:
+    """Steps whose blocks are worth keeping.
+
+    Not the last one, whose blocks are the result; not noise, positions and texture, which cost
+    less than their memory; not a graph that only patch transfer reads: features are wide.
+    """
+    kept = []
+    for runnable in pipeline.steps:
+        step = runnable.step
+        if not isinstance(step, (GraphStep, PatchTransferStep)):
+            continue
+        writes = set(step_writes(step))
+        readers = [r.step for r in pipeline.steps if writes & set(step_reads(r.step))]
+        if pipeline.output in writes or all(isinstance(r, PatchTransferStep) for r in readers):
+            continue
+        kept.append(runnable)
+    return kept
+
+
+def _reaches(pipeline: Pipeline) -> dict[Runnable, int]:
+    """For each step, how many rows above a window of the result are read of what it makes."""
+    reach: defaultdict[str, int] = defaultdict(int)
+    reaches = {}
+    for runnable in reversed(pipeline.steps):
+        own = max(reach[name] for name in step_writes(runnable.step))
+        reaches[runnable] = own
+        for name in step_reads(runnable.step):
+            reach[name] = max(reach[name], own + (runnable.halo or 0))
+    return reaches
