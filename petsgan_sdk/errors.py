@@ -13,6 +13,7 @@ __all__ = [
     "CheckpointError",
     "ConfigError",
     "DTypeError",
+    "EngineError",
     "ExportError",
     "GradientError",
     "InputError",
@@ -88,6 +89,10 @@ class BackendUnavailableError(PetsganError, RuntimeError):
         """Join the message and the hint into one line."""
         super().__init__(f"{message}; hint: {hint}" if hint else message)
         self.hint = hint
+
+
+class EngineError(PetsganError, RuntimeError):
+    """A TensorRT engine could not be built, or is damaged."""
 
 
 class KernelError(PetsganError, RuntimeError):

@@ -28,7 +28,9 @@ def _weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
 
 
 def _value(name: str, channels: int) -> Any:
-    return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", channels, f"{name}_h", "w"])
+    return helper.make_tensor_value_info(
+        name, TensorProto.FLOAT, ["n", channels, f"{name}_h", f"{name}_w"]
+    )
 
 
 def _model(

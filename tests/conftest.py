@@ -24,7 +24,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NEEDS = {
     "gpu": (lambda: shutil.which("nvidia-smi") is not None, "no CUDA device on this machine"),
-    "trt": (lambda: importlib.util.find_spec("tensorrt") is not None, "TensorRT is not installed"),
+    "trt": (
+        lambda: any(importlib.util.find_spec(name) for name in ("tensorrt", "tensorrt_rtx")),
+        "neither TensorRT nor TensorRT for RTX is installed",
+    ),
 }
 LONG = ("slow", "train")
 

@@ -10,6 +10,8 @@ import typer
 from petsgan_sdk.cli._group import ErrorGroup
 from petsgan_sdk.cli._options import show_warnings
 from petsgan_sdk.cli.bench import bench_command
+from petsgan_sdk.cli.build import build_command
+from petsgan_sdk.cli.cache import cache_app
 from petsgan_sdk.cli.doctor import doctor_command
 from petsgan_sdk.cli.export import export_command
 from petsgan_sdk.cli.generate import generate_command
@@ -60,10 +62,12 @@ def root(
 
 app.command("train")(train_command)
 app.command("export")(export_command)
+app.command("build")(build_command)
 app.command("generate")(generate_command)
 app.command("bench")(bench_command)
 app.command("info")(info_command)
 app.command("doctor")(doctor_command)
+app.add_typer(cache_app, name="cache")
 
 
 def main() -> None:

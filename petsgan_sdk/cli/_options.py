@@ -14,6 +14,7 @@ from typing import Any
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
 __all__ = [
+    "Precision",
     "Provider",
     "import_extra",
     "note",
@@ -32,6 +33,14 @@ class Provider(StrEnum):
     auto = "auto"
     cpu = "cpu"
     cuda = "cuda"
+    tensorrt = "tensorrt"
+
+
+class Precision(StrEnum):
+    """What the networks behind the last patch transfer compute in."""
+
+    fp32 = "fp32"
+    fp16 = "fp16"
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk.cli._options import import_extra, note, print_json, print_line
+from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
 
 __all__ = ["export_command"]
@@ -20,19 +20,14 @@ class ExportFormat(StrEnum):
     bundle = "bundle"
     onnx = "onnx"
     onnx_custom = "onnx-custom"
-
-
-class ExportPrecision(StrEnum):
-    """What the networks compute in."""
-
-    fp32 = "fp32"
-    fp16 = "fp16"
+    tensorrt = "tensorrt"
 
 
 _SUFFIXES = {
     ExportFormat.bundle: ".petsgan",
     ExportFormat.onnx: ".onnx",
     ExportFormat.onnx_custom: ".custom.onnx",
+    ExportFormat.tensorrt: ".tensorrt",
 }
 
 
@@ -48,13 +43,13 @@ def export_command(
         typer.Option(
             "--format",
             help="bundle for petsgan-sdk; onnx for any ONNX Runtime, with standard operators "
-            "only; onnx-custom with our patch transfer op.",
+            "only; onnx-custom with our patch transfer op; tensorrt for a folder of graphs.",
         ),
     ] = ExportFormat.bundle,
     precision: Annotated[
-        ExportPrecision,
-        typer.Option(help="Of an ONNX file's networks behind patch transfer."),
-    ] = ExportPrecision.fp32,
+        Precision,
+        typer.Option(help="Of the networks behind patch transfer, in an ONNX file or folder."),
+    ] = Precision.fp32,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with PyTorch and other forms.")
     ] = True,
@@ -64,15 +59,18 @@ def export_command(
     """Turn a checkpoint into one file that runs without PyTorch."""
     from petsgan_sdk.files import check_distinct, check_writable  # noqa: PLC0415 - costs at import
 
-    if form is ExportFormat.bundle and precision is not ExportPrecision.fp32:
+    if form is ExportFormat.bundle and precision is not Precision.fp32:
         msg = f"--precision must be fp32 for a bundle, got {precision.value}; hint: --format onnx"
         raise ConfigError(msg)
     path = checkpoint.with_suffix(_SUFFIXES[form]) if output is None else output
     check_distinct(path, checkpoint)
-    check_writable(path, overwrite=force)
+    if form is not ExportFormat.tensorrt:
+        check_writable(path, overwrite=force)
     settings: dict[str, Any] = {"verify": verify, "overwrite": force, "note": note}
     if form is ExportFormat.bundle:
         report, line = _to_bundle(checkpoint, path, settings)
+    elif form is ExportFormat.tensorrt:
+        report, line = _to_tensorrt(checkpoint, path, precision, settings)
     else:
         report, line = _to_onnx(checkpoint, path, form, precision, settings)
     if as_json:
@@ -100,7 +98,7 @@ def _to_onnx(
     checkpoint: Path,
     path: Path,
     form: ExportFormat,
-    precision: ExportPrecision,
+    precision: Precision,
     settings: dict[str, Any],
 ) -> tuple[dict[str, Any], str]:
     exporting = import_extra("petsgan_sdk.export.onnx_file", extra="export", task="exporting")
@@ -135,3 +133,22 @@ def _to_onnx(
     decibels = min((check["psnr_db"] for check in checks), default=None)
     checked = "not verified" if decibels is None else f"at least {decibels:.1f} dB from the runtime"
     return report, f"{result.path} ({result.size_bytes / 1e6:.2f} MB, {checked})"
+
+
+def _to_tensorrt(
+    checkpoint: Path, path: Path, precision: Precision, settings: dict[str, Any]
+) -> tuple[dict[str, Any], str]:
+    exporting = import_extra("petsgan_sdk.export.tensorrt_folder", extra="export", task="exporting")
+    half = precision is Precision.fp16
+    result = exporting.export_tensorrt(checkpoint, path, half=half, **settings)
+    report = {
+        "folder": str(result.folder),
+        "graphs": list(result.graphs),
+        "precision": result.precision,
+        "psnr_db": result.psnr_db,
+        "built_by": result.parser,
+    }
+    checked = f"built by {result.parser}" if result.parser else "not given to TensorRT"
+    bundle = result.folder / exporting.BUNDLE
+    line = f"{result.folder} ({len(result.graphs)} graphs, {result.precision}, {checked})"
+    return report, f"{line}; next, where it runs: petsgan-sdk build {bundle}"

@@ -8,7 +8,14 @@ from typing import Annotated
 
 import typer
 
-from petsgan_sdk.cli._options import Provider, note, parse_size, print_json, print_line
+from petsgan_sdk.cli._options import (
+    Precision,
+    Provider,
+    note,
+    parse_size,
+    print_json,
+    print_line,
+)
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.errors import ConfigError
 
@@ -80,6 +87,12 @@ def generate_command(
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep files that are whole, make the others.")
     ] = False,
+    precision: Annotated[
+        Precision, typer.Option(help="tensorrt: which engines to use.")
+    ] = Precision.fp32,
+    build: Annotated[
+        bool, typer.Option("--build/--no-build", help="tensorrt: build engines that are missing.")
+    ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -99,6 +112,8 @@ def generate_command(
             seamless=seamless,
             provider=provider,
             threads=threads,
+            precision=precision,
+            build=build,
             force=force,
             as_json=as_json,
         )
@@ -111,12 +126,14 @@ def generate_command(
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
     count = 16 if count is None else count
     at_once, threads = share_cores(default_threads(threads, most=256), count, asked)
-    sampler = load(bundle, provider=provider.value, threads=threads)
+    options = ProviderOptions(precision=precision.value, build=build)
+    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     height, width = sampler.manifest.image_size_px
     plan = plan_batch(
         bundle,
@@ -180,16 +197,20 @@ def _write_file(
     seamless: bool,
     provider: Provider,
     threads: int | None,
+    precision: Precision,
+    build: bool,
     force: bool,
     as_json: bool,
 ) -> None:
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.large import plan_large, write_large  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_canvas(asked[1], asked[0])
-    sampler = load(bundle, provider=provider.value, threads=threads)
+    options = ProviderOptions(precision=precision.value, build=build)
+    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     trained_height, trained_width = sampler.manifest.image_size_px
     width, height = asked or (trained_width, trained_height)
     plan = plan_large(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.sampler import ImageArray, Sampler, load
 
-__all__ = ["ImageArray", "Sampler", "load"]
+__all__ = ["ImageArray", "ProviderOptions", "Sampler", "load"]

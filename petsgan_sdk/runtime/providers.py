@@ -23,6 +23,7 @@ __all__ = [
     "INSTALL_GPU",
     "ORT_NAMES",
     "REPAIR",
+    "REPAIR_GPU",
     "Candidate",
     "ProviderName",
     "available_providers",
@@ -32,7 +33,7 @@ __all__ = [
     "import_onnxruntime",
 ]
 
-ProviderName = Literal["auto", "cpu", "cuda"]
+ProviderName = Literal["auto", "cpu", "cuda", "tensorrt"]
 
 ORT_NAMES: dict[str, str] = {"cuda": "CUDAExecutionProvider", "cpu": "CPUExecutionProvider"}
 """Our name of a provider to ONNX Runtime's, best first."""
@@ -42,6 +43,9 @@ INSTALL_GPU = 'pip uninstall -y onnxruntime && pip install "petsgan-sdk[gpu]"'
 REPAIR = f"pip uninstall -y onnxruntime onnxruntime-gpu && {INSTALL_CPU}"
 """For an onnxruntime that two wheels overwrote; the two above say what they install."""
 
+REPAIR_GPU = 'pip uninstall -y onnxruntime onnxruntime-gpu && pip install "petsgan-sdk[gpu]"'
+"""The same where the GPU is wanted: removing one wheel breaks what is left of the other."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -50,7 +54,7 @@ class Candidate:
     """One provider to try, in order."""
 
     name: str
-    """Our name: `cuda` or `cpu`."""
+    """Our name: `tensorrt`, `cuda` or `cpu`."""
     required: bool
     """Whether a failure is an error (asked for by name) or a reason to try the next one."""
 
@@ -113,7 +117,7 @@ def check_provider_name(provider: str) -> None:
     """Refuse a provider name that does not exist.
 
     Raises:
-        ConfigError: The name is not one of `auto`, `cpu`, `cuda`.
+        ConfigError: The name is not one of `auto`, `cpu`, `cuda`, `tensorrt`.
     """
     names = get_args(ProviderName)
     if provider not in names:
@@ -125,18 +129,28 @@ def candidate_providers(provider: str) -> tuple[Candidate, ...]:
     """The providers to try, in order, for what the caller asked.
 
     Args:
-        provider: `auto` (CUDA when this onnxruntime has it, then CPU), `cpu` or `cuda`.
+        provider: `auto` (CUDA when this onnxruntime has it, then CPU), `cpu`, `cuda` or
+            `tensorrt`, which `auto` never takes: its engines must have been built.
 
     Raises:
         ConfigError: The name does not exist.
         BackendUnavailableError: The named provider is not in this onnxruntime.
     """
     check_provider_name(provider)
+    if provider == "tensorrt":
+        return (Candidate(provider, required=True),)
     available = available_providers()
     if provider == "auto":
         return tuple(Candidate(name, required=name == "cpu") for name in available)
     if provider not in available:
         offered = ", ".join(available) or "none"
+        wheels = conflicting_wheels()
+        if wheels:
+            msg = (
+                f"provider {provider!r} is not there: {' and '.join(wheels)} are both installed, "
+                f"and what is left of them offers: {offered}"
+            )
+            raise BackendUnavailableError(msg, hint=REPAIR_GPU if provider == "cuda" else REPAIR)
         msg = f"provider {provider!r} is not in this onnxruntime, which offers: {offered}"
         raise BackendUnavailableError(msg, hint=INSTALL_GPU if provider == "cuda" else INSTALL_CPU)
     return (Candidate(provider, required=True),)

@@ -30,10 +30,12 @@ from petsgan_sdk.runtime.checks import (
     default_threads,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
+from petsgan_sdk.runtime.device.pipeline import open_pipeline
+from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
 from petsgan_sdk.runtime.randomness import between, stream_noise
 from petsgan_sdk.runtime.render import ImageArray, Rendering
-from petsgan_sdk.runtime.steps import Observer, Pipeline, build_pipeline
+from petsgan_sdk.runtime.steps import Observer, Pipeline
 from petsgan_sdk.runtime.tiles import can_tile
 
 __all__ = ["ImageArray", "Sampler", "load"]
@@ -45,15 +47,23 @@ slower. Only bundles that cannot be tiled have them."""
 _log = logging.getLogger(__name__)
 
 
-def load(path: str | Path, *, provider: str = "auto", threads: int | None = None) -> Sampler:
+def load(
+    path: str | Path,
+    *,
+    provider: str = "auto",
+    threads: int | None = None,
+    options: ProviderOptions | None = None,
+) -> Sampler:
     """Open a bundle and make it ready to sample.
 
     Args:
         path: A `.petsgan` file.
         provider: `auto` (CUDA if this onnxruntime has it and it starts, else CPU, and
-            `Sampler.provider_note` says why), `cpu` or `cuda`.
+            `Sampler.provider_note` says why), `cpu`, `cuda`, or `tensorrt`, whose engines
+            `petsgan-sdk build` makes.
         threads: Threads for one image, 1 to 256. Default: `PETSGAN_NUM_THREADS`, else the usable
             cores but at most 4.
+        options: Precision, building and memory of the GPU providers.
 
     Raises:
         BundleError: The file is missing, damaged, unsafe, of another kind or version.
@@ -66,7 +76,12 @@ def load(path: str | Path, *, provider: str = "auto", threads: int | None = None
     note: str | None = None
     for candidate in candidate_providers(provider):
         try:
-            pipeline = build_pipeline(bundle, provider=candidate.name, threads=threads)
+            pipeline = open_pipeline(
+                bundle,
+                provider=candidate.name,
+                threads=threads,
+                options=options or ProviderOptions(),
+            )
         except BackendUnavailableError as exc:
             if candidate.required:
                 raise
@@ -98,7 +113,7 @@ class Sampler:
         self.manifest: BundleManifest = bundle.manifest
         """What the bundle says of itself."""
         self.provider: str = provider
-        """The provider that the graphs run on: `cpu` or `cuda`."""
+        """The provider that the graphs run on: `cpu`, `cuda` or `tensorrt`."""
         self.provider_note: str | None = note
         """Why `auto` fell back, or None."""
         self.threads: int = threads

@@ -17,6 +17,7 @@ from functools import cache
 from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError
+from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.providers import INSTALL_GPU, ORT_NAMES, import_onnxruntime
 from petsgan_sdk.runtime.wire import refuse_external_data
@@ -79,34 +80,53 @@ def _preload_cuda(ort: Any) -> str:
     return f" ({text.splitlines()[0]})" if text else ""
 
 
+def _compare_options(asked: Mapping[str, str], used: Mapping[str, str], provider: str) -> None:
+    """Say which options the provider did not take as they were given."""
+    for name, value in asked.items():
+        if used.get(name) != value:
+            _log.warning(
+                "provider %r was given %s=%s and uses %s", provider, name, value, used.get(name)
+            )
+
+
 class GraphSession:
     """A graph that maps named float32 arrays to named float32 arrays; safe to share by threads.
 
-    The CUDA provider is plain ONNX Runtime: each graph copies its inputs to the GPU and its outputs
-    back, and our CPU kernels run between them. It has not been run on a GPU yet.
+    `run` copies: on the CUDA provider inputs go to the GPU and outputs come back for every graph;
+    `device/` binds memory instead. The CUDA provider has not been run on a GPU yet.
 
     Args:
         graph: A serialised ONNX model that holds its own weights.
         name: What to call it in messages: its member name in the bundle.
         provider: `cpu` or `cuda`; the session runs there or is refused.
         threads: Threads of ONNX Runtime's own pool, at least 1.
+        provider_options: For the provider, beside those that make its results repeatable.
 
     Raises:
         BundleError: The graph is damaged, or its weights lie in other files.
         BackendUnavailableError: The provider did not start.
     """
 
-    def __init__(self, graph: bytes, name: str, *, provider: str, threads: int) -> None:
+    def __init__(
+        self,
+        graph: bytes,
+        name: str,
+        *,
+        provider: str,
+        threads: int,
+        provider_options: Mapping[str, str] | None = None,
+    ) -> None:
         """Create the session and check where it really runs."""
         refuse_external_data(graph, name)
         ort = import_onnxruntime()
         wanted = ORT_NAMES[provider]
+        asked = {**_PROVIDER_OPTIONS[provider], **(provider_options or {})}
         lost = _preload_cuda(ort) if provider == "cuda" else ""
         try:
             self._session = ort.InferenceSession(
                 graph,
                 sess_options=_session_options(threads),
-                providers=[(wanted, _PROVIDER_OPTIONS[provider])],
+                providers=[(wanted, asked)],
                 # Else it would print and carry on with the CPU, here and in later runs.
                 enable_fallback=0,
             )
@@ -123,10 +143,30 @@ class GraphSession:
         if started[0] != wanted:
             msg = f"provider {provider!r} did not start: asked for {wanted}, got {started[0]}{lost}"
             raise BackendUnavailableError(msg, hint=INSTALL_GPU)
+        _compare_options(asked, self._session.get_provider_options()[wanted], provider)
         self.name = name
         self._arena = "cpu:0" if provider == "cpu" else "cpu:0;gpu:0"
         self.inputs: tuple[str, ...] = tuple(i.name for i in self._session.get_inputs())
         self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
+
+    @property
+    def native(self) -> Any:
+        """ONNX Runtime's own session, for binding device memory."""
+        return self._session
+
+    def check_names(self, step: GraphStep) -> None:
+        """Check that the graph has the inputs and outputs that the manifest names.
+
+        Raises:
+            BundleError: It has others.
+        """
+        if set(step.inputs) != set(self.inputs) or not set(step.outputs) <= set(self.outputs):
+            msg = (
+                f"{step.member!r} must have inputs {sorted(step.inputs)} and outputs "
+                f"{sorted(step.outputs)}, got {sorted(self.inputs)} and "
+                f"{sorted(self.outputs)}; export the model again"
+            )
+            raise BundleError(msg)
 
     def run(self, feeds: Mapping[str, FloatArray], *, release: bool = False) -> dict[str, Any]:
         """Run the graph once.

@@ -7,7 +7,7 @@ is made once and never written again, so that threads may share it. Never import
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -27,7 +27,21 @@ from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
 from petsgan_sdk.runtime.session import GraphSession
 
-__all__ = ["Array", "Observer", "Pipeline", "Runnable", "Tensors", "build_pipeline"]
+__all__ = [
+    "Array",
+    "Observer",
+    "Pipeline",
+    "RunNoise",
+    "RunPosition",
+    "RunTextureTransfer",
+    "Runnable",
+    "Runner",
+    "Tensors",
+    "build_pipeline",
+    "last_uses",
+    "run_in_order",
+    "transfer_halo",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Tensors = dict[str, Array]
@@ -36,12 +50,19 @@ Observer = Callable[[str, float], None]
 """`(stage, seconds)`, called after every step of a run."""
 
 
-class Runnable(Protocol):
-    """A step that can be run."""
+class Runner(Protocol):
+    """One or several steps that can be run."""
 
     @property
     def label(self) -> str:
         """Its name in timings."""
+
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Read from `tensors`, which cover the window, and add to them."""
+
+
+class Runnable(Runner, Protocol):
+    """A step that can be run."""
 
     @property
     def step(self) -> Step:
@@ -50,9 +71,6 @@ class Runnable(Protocol):
     @property
     def halo(self) -> int | None:
         """Low-resolution pixels around a window that it must see, or None where nobody knows."""
-
-    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
-        """Read from `tensors`, which cover the window, and add to them."""
 
 
 class RunNoise:
@@ -113,13 +131,7 @@ class RunGraph:
         self.step = step
         self.halo = step.halo
         self._session = session
-        if set(step.inputs) != set(session.inputs) or not set(step.outputs) <= set(session.outputs):
-            msg = (
-                f"{step.member!r} must have inputs {sorted(step.inputs)} and outputs "
-                f"{sorted(step.outputs)}, got {sorted(session.inputs)} and "
-                f"{sorted(session.outputs)}; export the model again"
-            )
-            raise BundleError(msg)
+        session.check_names(step)
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Feed the graph and name its results."""
@@ -136,8 +148,7 @@ class RunPatchTransfer:
         """Pack the reference once."""
         self.label = "patch_transfer"
         self.step = step
-        # A pixel averages the patches around it, and each was matched by what is around that.
-        self.halo = 2 * (step.window // 2)
+        self.halo = transfer_halo(step)
         self._threads = threads
         self._channels = arrays[step.reference].shape[0]
         self._reference = kernels.PatchReference(
@@ -214,15 +225,8 @@ class Pipeline:
         Returns:
             The final tensor.
         """
-        tensors: Tensors = {}
-        for step, dead in zip(self.steps, self._dead_after, strict=True):
-            started = time.perf_counter()
-            step.run(tensors, canvas, canvas.whole)
-            if observer is not None:
-                observer(step.label, time.perf_counter() - started)
-            for name in dead:
-                del tensors[name]
-        return tensors[self.output]
+        steps = zip(self.steps, self._dead_after, strict=True)
+        return run_in_order(steps, canvas, output=self.output, observer=observer)
 
     def trace(self, canvas: Canvas) -> Tensors:
         """Run every step and keep every tensor by name, for comparisons."""
@@ -267,15 +271,55 @@ def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
 
     manifest = bundle.manifest
     runnables = [make(step) for step in manifest.steps]
-    return Pipeline(runnables, _last_uses(manifest.steps, manifest.output), output=manifest.output)
+    uses = [(set(step_reads(step)), set(step_writes(step))) for step in manifest.steps]
+    return Pipeline(runnables, last_uses(uses, manifest.output), output=manifest.output)
 
 
-def _last_uses(steps: Sequence[Step], output: str) -> list[frozenset[str]]:
-    """For each step, the tensors that are needed by no later one."""
+def run_in_order(
+    steps: Iterable[tuple[Runner, frozenset[str]]],
+    canvas: Canvas,
+    *,
+    output: str,
+    observer: Observer | None,
+) -> Array:
+    """Run steps for a whole canvas and return one tensor.
+
+    Args:
+        steps: With the tensors that no later one reads.
+        canvas: The grid's size and the noise.
+        output: The tensor to return.
+        observer: Called with the name and seconds of each step.
+    """
+    tensors: Tensors = {}
+    for step, dead in steps:
+        started = time.perf_counter()
+        step.run(tensors, canvas, canvas.whole)
+        if observer is not None:
+            observer(step.label, time.perf_counter() - started)
+        for name in dead:
+            del tensors[name]
+    return tensors[output]
+
+
+def transfer_halo(step: PatchTransferStep) -> int:
+    """How far patch transfer sees.
+
+    A pixel averages the patches around it, and each was matched by what is around that.
+    """
+    return 2 * (step.window // 2)
+
+
+def last_uses(uses: Sequence[tuple[set[str], set[str]]], output: str) -> list[frozenset[str]]:
+    """For each step, the tensors that are needed by no later one.
+
+    Args:
+        uses: What each step reads and writes.
+        output: The tensor that is the result.
+    """
     needed = {output}
     dead: list[frozenset[str]] = []
-    for step in reversed(steps):
-        touched = {*step_reads(step), *step_writes(step)}
+    for reads, writes in reversed(uses):
+        touched = reads | writes
         dead.append(frozenset(touched - needed))
         needed |= touched
     return dead[::-1]

@@ -61,7 +61,7 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, words: list
         ["generate"],
         ["generate", "x", "--nope"],
         ["info", "a", "b"],
-        ["generate", "x", "--provider", "tensorrt"],
+        ["generate", "x", "--provider", "tpu"],
         ["generate", "x", "--format", "gif"],
         ["generate", "x", "-n", "many"],
         ["generate", "x", "--seed", "1.5"],

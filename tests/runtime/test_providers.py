@@ -41,8 +41,8 @@ def test_importing_leaves_no_trace_at_home(tmp_path: Path) -> None:
 
 
 def test_unknown_name_lists_the_names() -> None:
-    with pytest.raises(ConfigError, match="one of auto, cpu, cuda, got 'tensorrt'"):
-        providers.candidate_providers("tensorrt")
+    with pytest.raises(ConfigError, match="one of auto, cpu, cuda, tensorrt, got 'tpu'"):
+        providers.candidate_providers("tpu")
 
 
 def test_a_named_provider_that_is_absent_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,6 +51,42 @@ def test_a_named_provider_that_is_absent_is_an_error(monkeypatch: pytest.MonkeyP
         providers.candidate_providers("cuda")
     assert caught.value.exit_code == 3
     assert 'pip install "petsgan-sdk[gpu]"' in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("provider", "extra"), [("cuda", "petsgan-sdk[gpu]"), ("cpu", "petsgan-sdk[cpu]")]
+)
+def test_two_wheels_explain_a_provider_that_is_absent(
+    monkeypatch: pytest.MonkeyPatch, provider: str, extra: str
+) -> None:
+    monkeypatch.setattr(providers, "available_providers", listing("other"))
+    monkeypatch.setattr(providers, "conflicting_wheels", listing("onnxruntime", "onnxruntime-gpu"))
+    expected = "onnxruntime and onnxruntime-gpu are both installed, and what is left .* other"
+    with pytest.raises(BackendUnavailableError, match=expected) as caught:
+        providers.candidate_providers(provider)
+    # Removing one of them breaks the other: both go.
+    assert "pip uninstall -y onnxruntime onnxruntime-gpu && " in str(caught.value)
+    assert extra in str(caught.value)
+
+
+def test_tensorrt_is_tried_alone_and_never_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse() -> None:
+        msg = "TensorRT needs no onnxruntime"
+        raise AssertionError(msg)
+
+    monkeypatch.setattr(providers, "available_providers", refuse)
+    (only,) = providers.candidate_providers("tensorrt")
+    assert (only.name, only.required) == ("tensorrt", True)
+
+
+def test_options_that_a_provider_did_not_take_are_reported(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    # ONNX Runtime's CPU provider takes no options and says nothing.
+    options = {"gpu_mem_limit": "1048576"}
+    with caplog.at_level(logging.WARNING, logger="petsgan_sdk"):
+        GraphSession(probe_model(), "p", provider="cpu", threads=1, provider_options=options)
+    assert "was given gpu_mem_limit=1048576 and uses None" in caplog.text
 
 
 def test_auto_tries_the_best_first(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,179 @@
+"""From a checkpoint to a folder of what TensorRT needs: a graph for each step, and their list.
+
+Engines are not in it: they are compiled for one GPU and one version, and are built where they run,
+by `petsgan-sdk build` or, from the graphs of this folder, by any other program.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from petsgan_sdk import kernels
+from petsgan_sdk.container import pack_array
+from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
+from petsgan_sdk.export.bundle import Draft, draft_bundle
+from petsgan_sdk.export.halves import halve_graphs
+from petsgan_sdk.export.onnx_file.agreement import psnr_db
+from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
+from petsgan_sdk.files import atomic_write, check_distinct, check_writable
+from petsgan_sdk.manifest import to_header
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.canvas import Canvas, FloatArray
+from petsgan_sdk.runtime.steps import build_pipeline
+from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
+from petsgan_sdk.runtime.tensorrt.cache import EngineCache
+from petsgan_sdk.runtime.tensorrt.sizes import SizeRange
+
+__all__ = ["BUNDLE", "DESCRIPTION", "TensorrtExport", "export_tensorrt"]
+
+BUNDLE, DESCRIPTION = "model.petsgan", "manifest.json"
+_FORMAT, _FORMAT_VERSION = "petsgan-tensorrt", 1
+
+
+@dataclass(frozen=True, slots=True)
+class TensorrtExport:
+    """What an export left."""
+
+    folder: Path
+    """Bundle, graphs, constants and `manifest.json`."""
+    graphs: tuple[str, ...]
+    """The graphs, relative to the folder."""
+    precision: str
+    """Of the networks behind patch transfer."""
+    psnr_db: float | None
+    """Of half networks to float32 ones; None for fp32 or if it was not verified."""
+    parser: str | None
+    """The TensorRT that built every graph as a check; None if there was none."""
+
+
+def export_tensorrt(
+    checkpoint_path: Path,
+    folder: Path,
+    *,
+    half: bool = False,
+    verify: bool = True,
+    overwrite: bool = False,
+    note: Callable[[str], None] = lambda _: None,
+) -> TensorrtExport:
+    """Write the folder.
+
+    Args:
+        checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
+        folder: Made; its parent must be there.
+        half: Write the networks behind patch transfer in half precision.
+        verify: Compare the bundle with torch and halves with float32, and give every graph to
+            TensorRT's builder where it is installed.
+        overwrite: Replace the folder of an earlier export.
+        note: Told what a person should know.
+
+    Raises:
+        CheckpointError: The checkpoint is damaged or of another version.
+        OutputError: The folder exists, or cannot be written.
+        ExportError: A network could not be exported.
+        ParityError: The forms differ; nothing was written.
+        EngineError: TensorRT refuses a graph; nothing was written.
+        BackendUnavailableError: A package for the export is missing.
+    """
+    check_distinct(folder, checkpoint_path)
+    _check_folder(folder, overwrite=overwrite)
+    draft = draft_bundle(checkpoint_path, note)
+    with tempfile.TemporaryDirectory(prefix=".petsgan-", dir=folder.parent) as temporary:
+        made = Path(temporary) / "made"
+        made.mkdir()
+        draft.write(made / BUNDLE)
+        bundle = open_bundle(made / BUNDLE)
+        halves = halve_graphs(bundle) if half else {}
+        psnr_db = parser = None
+        if verify:
+            draft.verify(made / BUNDLE, note)
+            psnr_db = _compare_halves(bundle, draft, note) if half else None
+            parser = _try_builder(bundle, halves, draft, note)
+        graphs = _write(made, bundle, halves)
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    precision = "fp16" if half else "fp32"
+    return TensorrtExport(folder, graphs, precision, psnr_db, parser)
+
+
+def _check_folder(folder: Path, *, overwrite: bool) -> None:
+    if folder.exists():
+        ours = (folder / DESCRIPTION).is_file() and (folder / BUNDLE).is_file()
+        if not (overwrite and ours):
+            what = "exists" if ours else "exists and is no earlier export"
+            msg = f"output: folder {str(folder)!r} {what}; hint: "
+            raise OutputError(msg + ("--force replaces it" if ours else "choose another name"))
+    check_writable(folder.with_name(f"{folder.name}.petsgan-probe"), overwrite=False)
+
+
+def _compare_halves(bundle: Bundle, draft: Draft, note: Callable[[str], None]) -> float:
+    """The least PSNR of images by half networks, in ONNX Runtime, at sizes of their own."""
+    halves = halve_graphs(bundle, shown=True)
+    forms = [bundle, dataclasses.replace(bundle, graphs={**bundle.graphs, **halves})]
+    pipelines = [build_pipeline(form, provider="cpu", threads=1) for form in forms]
+    factor, worst = bundle.manifest.factor, float("inf")
+    for height, width in draft.other_sizes_px():
+        canvas = Canvas(height // factor, width // factor, _noise)
+        full, half = (pipeline.run(canvas) for pipeline in pipelines)
+        decibels = psnr_db(half, full)
+        note(f"half precision at {width}x{height}: {decibels:.1f} dB from float32")
+        if not decibels >= HALF_PSNR_DB:  # NaN is not either
+            msg = (
+                f"export: half precision must be at least {HALF_PSNR_DB:g} dB from float32, got "
+                f"{decibels:.1f} at {width}x{height}; nothing was written; hint: --precision fp32"
+            )
+            raise ParityError(msg)
+        worst = min(worst, decibels)
+    return worst
+
+
+def _noise(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
+    return kernels.normal_noise(shape, seed=1, stage=stage, top=top, left=left)
+
+
+def _try_builder(
+    bundle: Bundle, halves: Mapping[str, bytes], draft: Draft, note: Callable[[str], None]
+) -> str | None:
+    """Build every graph for a range of sizes and throw the engines away."""
+    try:
+        target = find_target()
+    except BackendUnavailableError as exc:
+        note(f"the graphs were not given to TensorRT: {exc}")
+        return None
+    factor = bundle.manifest.factor
+    sizes = [(h // factor, w // factor) for h, w in draft.other_sizes_px()]
+    least, most = ((pick(h for h, _ in sizes), pick(w for _, w in sizes)) for pick in (min, max))
+    with tempfile.TemporaryDirectory(prefix="petsgan-engines-") as scratch:
+        cache = EngineCache(Path(scratch) / "engines")
+        ranges = [SizeRange(least, most, most)]
+        build_engines(bundle, ranges, halves=halves, cache=cache, target=target, note=note)
+    return f"{target.flavour} {target.version}"
+
+
+def _write(folder: Path, bundle: Bundle, halves: Mapping[str, bytes]) -> tuple[str, ...]:
+    files = {**bundle.graphs, **halves}
+    for name, data in files.items():
+        _put(folder / name, data)
+    for name, array in bundle.arrays.items():
+        _put(folder / name, pack_array(array))
+    description = {
+        "format": _FORMAT,
+        "format_version": _FORMAT_VERSION,
+        "bundle": BUNDLE,
+        "bundle_digest": bundle.digest,
+        "precision": {name: "fp16" if name in halves else "fp32" for name in bundle.graphs},
+        **to_header(bundle.manifest),
+    }
+    _put(folder / DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
+    return tuple(files)
+
+
+def _put(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    atomic_write(path, data, overwrite=False)

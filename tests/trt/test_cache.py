@@ -1,0 +1,134 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+
+import pytest
+
+from petsgan_sdk.errors import ConfigError, EngineError, OutputError
+from petsgan_sdk.runtime.tensorrt.cache import DEFAULT_LIMIT_BYTES, EngineCache, cache_folder
+from petsgan_sdk.runtime.tensorrt.key import EngineKey
+
+REPORT = {"outputs": {"features": [[1, 6, 4, 4]] * 3}, "layers": 3, "seconds": 0.5}
+
+
+def test_what_is_put_is_got(cache, key):
+    assert cache.get(key) is None
+    assert cache.entries() == []
+    entry = cache.put(key, b"plan", REPORT)
+    assert cache.get(key) == entry
+    assert (entry.read(), entry.report, entry.size_bytes) == (b"plan", REPORT, 4)
+    assert cache.folder.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_key_can_be_read_by_people(cache, key):
+    entry = cache.put(key, b"plan", REPORT)
+    described = json.loads(entry.plan.with_suffix(".json").read_text(encoding="utf-8"))
+    assert described["key"] == {
+        "bundle": key.bundle,
+        "graph": "graphs/features.onnx",
+        "flavour": "tensorrt",
+        "version": "11.4.0.106",
+        "gpu": "NVIDIA Example",
+        "compute_capability": "9.0",
+        "precision": "fp32",
+        "profile": {"image": ["1x3x4x4", "1x3x8x8", "1x3x16x16"]},
+    }
+    assert EngineKey.from_json(described["key"]) == key
+
+
+@pytest.mark.parametrize("name", [field.name for field in dataclasses.fields(EngineKey)])
+def test_every_field_makes_another_engine(cache, key, name):
+    changed = {"image": ((1, 3, 4, 4),) * 3} if name == "profile" else "other"
+    other = dataclasses.replace(key, **{name: changed})
+    cache.put(key, b"plan", REPORT)
+    assert cache.get(other) is None
+    assert set(key.differences(other)) == {name}
+
+
+def test_damage_is_found(cache, key):
+    entry = cache.put(key, b"plan", REPORT)
+    entry.plan.write_bytes(b"p1an")
+    with pytest.raises(EngineError, match="is damaged; hint: petsgan-sdk cache clear"):
+        entry.read()
+    entry.plan.unlink()
+    with pytest.raises(EngineError, match="cannot be read"):
+        entry.read()
+    assert cache.get(key) is None
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "petsgan-engine"}'])
+def test_a_broken_description_is_no_engine(cache, key, text):
+    entry = cache.put(key, b"plan", REPORT)
+    entry.plan.with_suffix(".json").write_text(text, encoding="utf-8")
+    assert cache.get(key) is None
+    assert cache.entries() == []
+    assert cache.clear() == (0, 0)
+    assert list(cache.folder.iterdir()) == []
+
+
+def test_the_least_used_goes_first(cache, key):
+    cache = EngineCache(limit_bytes=250)
+    keys = [dataclasses.replace(key, version=str(n)) for n in range(4)]
+    for n, each in enumerate(keys[:2]):
+        entry = cache.put(each, bytes(100), REPORT)
+        os.utime(entry.plan, (n, n))
+    first = cache.get(keys[0])
+    assert first is not None
+    first.read()  # now the last used
+    cache.put(keys[2], bytes(100), REPORT)
+    assert [cache.get(each) is not None for each in keys] == [True, False, True, False]
+    # One that is too large for the limit alone is kept: it was asked for.
+    cache.put(keys[3], bytes(300), REPORT)
+    assert [entry.key for entry in cache.entries()] == [keys[3]]
+
+
+def test_a_folder_that_others_may_write_is_refused(cache, key):
+    cache.put(key, b"plan", REPORT)
+    cache.folder.chmod(0o770)
+    for use in (cache.entries, cache.clear, lambda: cache.get(key)):
+        with pytest.raises(EngineError, match=r"writable by nobody else, got owner .* mode 770"):
+            use()
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, key):
+    (tmp_path / "file").touch()
+    with pytest.raises(OutputError, match="cannot be made"):
+        EngineCache(tmp_path / "file" / "engines").put(key, b"plan", REPORT)
+
+
+def test_where_it_lies(monkeypatch, tmp_path):
+    monkeypatch.setattr("sys.platform", "linux")
+    monkeypatch.delenv("PETSGAN_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cache_folder() == tmp_path / "petsgan-sdk" / "engines"
+    monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path / "mine"))
+    assert cache_folder() == tmp_path / "mine" / "engines"
+
+
+def test_limit_from_the_environment(monkeypatch):
+    monkeypatch.delenv("PETSGAN_CACHE_LIMIT_MB", raising=False)
+    assert EngineCache().limit_bytes == DEFAULT_LIMIT_BYTES
+    monkeypatch.setenv("PETSGAN_CACHE_LIMIT_MB", "12")
+    assert EngineCache().limit_bytes == 12_000_000
+    monkeypatch.setenv("PETSGAN_CACHE_LIMIT_MB", "much")
+    with pytest.raises(ConfigError, match="PETSGAN_CACHE_LIMIT_MB must be a whole number"):
+        EngineCache()
+
+
+def test_what_a_profile_accepts(key):
+    assert key.accepts({"image": (1, 3, 4, 16)})
+    assert not key.accepts({"image": (1, 3, 3, 16)})
+    assert not key.accepts({"image": (1, 3, 4, 17)})
+    assert not key.accepts({"image": (1, 3, 4)})
+    assert not key.accepts({"other": (1, 3, 4, 16)})
+
+
+@pytest.mark.parametrize(
+    "change", [{"gpu": None}, {"profile": {"image": "1x3"}}, {"profile": {"image": [[1, 3]]}}]
+)
+def test_keys_that_cannot_be_read(key, change):
+    data = {name: v for name, v in {**key.to_json(), **change}.items() if v is not None}
+    with pytest.raises(EngineError, match="engine key must have"):
+        EngineKey.from_json(data)
