@@ -179,6 +179,7 @@ def _write_synced(temporary: Path, chunks: Iterable[bytes | memoryview], *, show
                 view = memoryview(chunk).cast("B")
                 while view:
                     view = view[file.write(view) :]
+            del chunk, view  # before the next is made: both may be large
         with _as_output_error(shown):
             os.fsync(file.fileno())
 

@@ -1,19 +1,22 @@
-"""Arrays that live long among many that do not.
+"""Keep the heap from growing while a large canvas is made.
 
-An allocator that gives them room from its heap cannot return what was freed below them: while a
-wide canvas is made, that adds more than a hundred MB. Pages of their own go back when they are
-dropped.
+Blocks that live long among arrays that do not would pin the heap: an allocator cannot return what
+was freed below them. And what is freed is kept in pieces that the next array may not fit, which
+adds up over thousands of blocks. Each made more than a hundred MB.
 """
 
 from __future__ import annotations
 
+import ctypes
 import math
 import mmap
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
 
-__all__ = ["long_lived"]
+__all__ = ["long_lived", "return_freed"]
 
 _LEAST_BYTES = 1 << 14
 
@@ -24,3 +27,20 @@ def long_lived(shape: tuple[int, ...], dtype: Any) -> np.ndarray[Any, np.dtype[A
     if size < _LEAST_BYTES:
         return np.empty(shape, dtype)
     return np.frombuffer(mmap.mmap(-1, size), dtype=dtype).reshape(shape)
+
+
+def return_freed() -> None:
+    """Give freed memory back to the system; takes some milliseconds. Does nothing without glibc."""
+    trim = _malloc_trim()
+    if trim is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    try:
+        trim = ctypes.CDLL(None).malloc_trim
+    except (AttributeError, OSError, TypeError):  # another C library, or Windows
+        return None
+    trim.argtypes, trim.restype = [ctypes.c_size_t], ctypes.c_int
+    return trim

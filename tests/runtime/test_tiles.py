@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,7 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, load, tiles
+from petsgan_sdk.runtime import Sampler, load, pages, tiles
 from petsgan_sdk.runtime import sampler as sampler_module
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
@@ -229,3 +231,29 @@ def test_the_observer_hears_every_block(sampler: Sampler) -> None:
     assert heard.count("restoration") == heard.count("to_uint8") == 4
     assert heard.count("depnet") == 6  # blocks that are kept are made once
     assert all(a != "to_uint8" or b != "to_uint8" for a, b in pairwise(heard))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_freed_memory_goes_back() -> None:
+    def resident_mb() -> float:
+        count = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+        return count * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    if pages._malloc_trim() is None:
+        pytest.skip("no glibc")
+    held = [np.ones(10_000, np.uint8) for _ in range(10_000)]
+    last = held.pop()  # what lies above pins what is freed below
+    full = resident_mb()
+    held.clear()
+    pages.return_freed()
+    assert resident_mb() < full - 80
+    assert last.sum() == 10_000
+
+
+def test_long_lived_arrays_have_pages_of_their_own() -> None:
+    for shape, dtype in (((3, 5), np.int32), ((2, 300, 200), np.float32)):
+        array = pages.long_lived(shape, dtype)
+        array[...] = 7
+        assert (array.shape, array.dtype) == (shape, np.dtype(dtype))
+        assert (array == 7).all()
+        assert array.flags.c_contiguous
