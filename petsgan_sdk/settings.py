@@ -77,6 +77,12 @@ class DepnetConfig:
         require(self, "displacement", 0 <= self.displacement <= 2, expected="from 0 to 2")
         is_some = 1 <= len(self.frequencies) <= 32 and min(self.frequencies) > 0
         require(self, "frequencies", is_some, expected="1 to 32 positive numbers")
+        if self.displacement > 0:  # it fades out at the border, which the first frequency shows
+            relative = "'relative' where displacement is above 0"
+            require(self, "positions", self.positions == "relative", expected=relative)
+            is_slow = self.frequencies[0] <= 1
+            expected = "at most 1 in the first place where displacement is above 0"
+            require(self, "frequencies", is_slow, expected=expected)
 
 
 @dataclass(frozen=True, slots=True)

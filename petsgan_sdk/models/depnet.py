@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from petsgan_sdk.models.displacement import DisplacementField
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 
 __all__ = ["DepNet"]
 
 _NUM_CONVS = 5
-_FINE_SIGMA, _COARSE_SIGMA = 1 / 6, 1 / 3
-"""Widths of the two displacement octaves, in shorter sides of the training layout."""
-_COARSE_GAIN = 0.7
-_DISPLACEMENT_UNIT = 0.12
-"""A displacement of 1 has this standard deviation per octave, in shorter sides."""
 
 
 class DepNet(nn.Module):
@@ -27,7 +20,7 @@ class DepNet(nn.Module):
     the same receptive field and size, but no border that the network can see, so that a tile of a
     canvas equals the same region of the whole.
 
-    With `displacement` > 0 the noise is smoothed to a displacement field that moves the positional
+    With `displacement` > 0 the noise becomes a `DisplacementField`, which moves the positional
     encoding (a rotation of each sine and cosine pair) before the convolutions see it: noise then
     moves whole objects, which a receptive field of 11 pixels could not do. With 0 the noise is
     concatenated with the encoding, as in the paper.
@@ -41,8 +34,6 @@ class DepNet(nn.Module):
     """
 
     frequencies: Tensor
-    fine_blur: Tensor
-    coarse_blur: Tensor
 
     def __init__(
         self,
@@ -60,13 +51,10 @@ class DepNet(nn.Module):
         self.noise_channels = 4 if displacement > 0 else 1
         self.position_margin = _NUM_CONVS
         self.noise_margin = _NUM_CONVS
-        short_side = min(size)
         if displacement > 0:
             self.register_buffer("frequencies", torch.tensor(frequencies).view(1, -1, 1, 1))
-            self.register_buffer("fine_blur", _gaussian(_FINE_SIGMA * short_side))
-            self.register_buffer("coarse_blur", _gaussian(_COARSE_SIGMA * short_side))
-            self.noise_margin += self.coarse_blur.numel() // 2
-        self.displacement_px = displacement * _DISPLACEMENT_UNIT * short_side
+            self.field = DisplacementField(size, strength=displacement, frequency=frequencies[0])
+            self.noise_margin += self.field.margin
         inputs = 4 * len(frequencies) + (0 if displacement > 0 else self.noise_channels)
         widths = [inputs, width if displacement > 0 else width // 2, width, width, width, 3]
         layers: list[nn.Module] = []
@@ -80,21 +68,6 @@ class DepNet(nn.Module):
                 layers.append(nn.ReLU() if norm else nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
-    def displace(self, noise: Tensor) -> Tensor:
-        """Turn noise into the displacement field of the layout's pixels and their margin.
-
-        Args:
-            noise: `[N, 4, h + 2 noise_margin, w + 2 noise_margin]`, standard normal.
-
-        Returns:
-            `[N, 2, h + 10, w + 10]`, x then y, in pixels of the training layout.
-        """
-        extra = (self.coarse_blur.numel() - self.fine_blur.numel()) // 2
-        fine = noise[:, :2, extra : noise.shape[2] - extra, extra : noise.shape[3] - extra]
-        field = _blur(fine, self.fine_blur)
-        field = field + _COARSE_GAIN * _blur(noise[:, 2:4], self.coarse_blur)
-        return self.displacement_px * field
-
     def forward(self, noise: Tensor, position: Tensor) -> Tensor:
         """Make layouts.
 
@@ -106,7 +79,7 @@ class DepNet(nn.Module):
             `[N, 3, h, w]` in [-1, 1].
         """
         if self.displacement > 0:
-            x = self._move(position, self.displace(noise))
+            x = self._move(position, self.field(noise, position))
         else:
             x = torch.cat([noise, position.expand(noise.shape[0], -1, -1, -1)], dim=1)
         return self.layers(x)  # type: ignore[no-any-return]
@@ -122,17 +95,3 @@ class DepNet(nn.Module):
             sin_d, cos_d = torch.sin(angle), torch.cos(angle)
             moved += [sine * cos_d + cosine * sin_d, cosine * cos_d - sine * sin_d]
         return torch.cat(moved, dim=1)
-
-
-def _gaussian(sigma: float) -> Tensor:
-    """Return a 1-D kernel of unit energy, so that blurred white noise keeps unit variance."""
-    radius = max(1, math.floor(2.5 * sigma + 0.5))
-    kernel = torch.exp(-(torch.arange(-radius, radius + 1).double() ** 2) / (2 * sigma**2))
-    return (kernel / kernel.square().sum().sqrt()).float()
-
-
-def _blur(x: Tensor, kernel: Tensor) -> Tensor:
-    """Blur `[N, 2, H, W]` separably, without padding."""
-    row = kernel.view(1, 1, 1, -1).expand(x.shape[1], 1, 1, kernel.numel())
-    column = kernel.view(1, 1, -1, 1).expand(x.shape[1], 1, kernel.numel(), 1)
-    return functional.conv2d(functional.conv2d(x, row, groups=2), column, groups=2)

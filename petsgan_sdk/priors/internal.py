@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
-from petsgan_sdk.models.depnet import DepNet
+from petsgan_sdk.models.displacement import DisplacementField
+from petsgan_sdk.noise import positional_encoding
 
 __all__ = ["InternalPrior", "displace"]
 
@@ -29,20 +32,21 @@ class InternalPrior:
         self._low_res = low_res
         self._flip = flip
         size = (low_res.shape[2], low_res.shape[3])
-        # The field is DepNet's own, so that a stream drawn here has the statistics DepNet makes.
-        self._field = DepNet(
-            size, width=2, frequencies=(1.0,), displacement=displacement, norm=False
-        ).to(low_res.device)
+        # DEPNet's own field, so that a stream drawn here has the statistics DEPNet makes.
+        frequency = math.pi / max(size)
+        field = DisplacementField(size, strength=displacement, frequency=frequency)
+        self._field = field.to(low_res.device)
+        encoded = positional_encoding(*size, frequencies=(frequency,))
+        self._position = torch.from_numpy(encoded).to(low_res.device)
 
     @torch.no_grad()
     def sample(self, count: int, generator: Generator) -> Tensor:
         """Draw `[count, 3, h, w]` layouts; the generator lives on the CPU."""
-        margin, inner = self._field.noise_margin, self._field.position_margin
+        margin = self._field.margin
         height, width = self._low_res.shape[2:]
         shape = (count, 4, height + 2 * margin, width + 2 * margin)
         noise = torch.randn(shape, generator=generator).to(self._low_res.device)
-        field = self._field.displace(noise)[:, :, inner:-inner, inner:-inner]
-        layouts = displace(self._low_res, field)
+        layouts = displace(self._low_res, self._field(noise, self._position))
         if self._flip:
             mirrored = torch.rand(count, generator=generator) < 0.5
             layouts[mirrored] = layouts[mirrored].flip(3)

@@ -157,12 +157,13 @@ class PetsganTraining:
         generator, weights = self.generator, self._weights
         draw = self._random(step, _Purpose.LAYOUT)
         noise = self._noise(self._settings.layout_batch, draw)
-        layout = generator.depnet(noise, generator.position(*generator.size))
+        position = generator.position(*generator.size)
+        layout = generator.depnet(noise, position)
         loss = layout.new_zeros(())
         if weights.paired > 0 and generator.depnet.displacement > 0:
             margin = generator.depnet.position_margin
             with torch.no_grad():
-                field = generator.depnet.displace(noise)
+                field = generator.depnet.field(noise, position)
             target = self._prior.displaced(field[:, :, margin:-margin, margin:-margin])
             if target is not None:
                 reported["paired"] = functional.l1_loss(layout, target)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from tiny_training import picture
@@ -7,6 +9,7 @@ from tiny_training import picture
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.priors import PRIORS, create_prior
 
 
@@ -68,10 +71,12 @@ def test_displaced_by_whole_pixels_is_a_shift(low_res):
 def test_depnets_noise_has_a_target(low_res, draw):
     # What `sample` draws is `displaced` of the field that DEPNet makes of the same noise.
     prior = create_prior("internal", low_res, displacement=0.7, flip=False)
-    net = DepNet((9, 13), width=4, frequencies=(1.0,), displacement=0.7, norm=False)
-    margin = 2 * net.noise_margin
+    frequencies = (math.pi / 13, 1.0)
+    net = DepNet((9, 13), width=4, frequencies=frequencies, displacement=0.7, norm=False)
+    margin = 2 * net.field.margin
     noise = torch.randn((3, 4, 9 + margin, 13 + margin), generator=draw)
-    field = net.displace(noise)[:, :, 5:-5, 5:-5]
+    position = positional_encoding(9, 13, frequencies=frequencies)
+    field = net.field(noise, torch.from_numpy(position))
     again = torch.Generator().manual_seed(7)
     assert torch.equal(prior.displaced(field), prior.sample(3, again))
 

@@ -114,6 +114,8 @@ def test_numbers_are_finite_numbers(path, value):
         ("fast", {"losses.paired": 0.0}, "layout_gan above 0, or paired above 0"),
         ("fast", {"prior.flip": True}, "layout_gan above 0, or paired above 0"),
         ("fast", {"depnet.displacement": 0.0}, "layout_gan above 0, or paired above 0"),
+        ("fast", {"depnet.positions": "absolute"}, "must be 'relative' where displacement"),
+        ("fast", {"depnet.frequencies": [2.0, 1.0]}, "at most 1 in the first place where"),
         ("fast", {"image.factor": 16, "training.crop_px": 32}, "crop_px 0 or at least 4 image"),
     ],
 )
