@@ -33,7 +33,13 @@ def train_command(
     steps: Annotated[
         int | None, typer.Option(help="Training steps.  [default: the preset's]")
     ] = None,
-    prior: Annotated[str, typer.Option(help="Where layouts come from.")] = "internal",
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="internal|folder:DIR",
+            help="Where layouts come from; several are mixed.  [default: internal]",
+        ),
+    ] = None,
     features: Annotated[
         str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
     ] = "auto",
@@ -66,7 +72,7 @@ def train_command(
             preset=preset.value,
             max_size_px=max_size,
             steps=steps,
-            prior=prior,
+            prior=prior or None,
             features=features,
             device=device,
             seed=seed,

@@ -28,7 +28,7 @@ from petsgan_sdk.models import (
 )
 from petsgan_sdk.models.petsgan import AVERAGED
 from petsgan_sdk.models.state import load_state, named_arrays
-from petsgan_sdk.priors import create_prior
+from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
@@ -63,12 +63,13 @@ class PetsganTraining:
 
     Args:
         generator: The generator to train, on its device.
+        prior: Where layouts come from; by default what the settings name.
 
     Raises:
         ConfigError: The image is too small for its critic, or there is no such prior.
     """
 
-    def __init__(self, generator: PetsganGenerator) -> None:
+    def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
         """Build critics, optimizers and the averaged generator."""
         config = self.config = generator.config
         self._weights = config.losses
@@ -76,11 +77,9 @@ class PetsganTraining:
         self.generator = generator
         self._device = generator.image.device
         device = self._device
-        self._prior = create_prior(
-            config.prior.name,
-            generator.low_res,
-            displacement=config.prior.displacement,
-            flip=config.prior.flip,
+        self._prior = prior or create_prior(
+            parse_priors(config.prior.name),
+            PriorInput(generator.image, generator.low_res, config.prior, settings.seed),
         )
         _check_critic(generator)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic

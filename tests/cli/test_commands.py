@@ -91,7 +91,7 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
         "preset": "paper",
         "max_size_px": 128,
         "steps": 40,
-        "prior": "internal",
+        "prior": None,
         "features": "filters",
         "device": "auto",
         "seed": 7,
