@@ -40,6 +40,14 @@ def train_command(
             help="Where layouts come from; several are mixed.  [default: internal]",
         ),
     ] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Change the preset as the paper's ablations do: end-to-end, cascaded, "
+            "no-patch-gan, no-external-prior or no-internal-prior.",
+        ),
+    ] = None,
     features: Annotated[
         str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
     ] = "auto",
@@ -73,6 +81,7 @@ def train_command(
             max_size_px=max_size,
             steps=steps,
             prior=prior or None,
+            ablation=ablation,
             features=features,
             device=device,
             seed=seed,

@@ -56,6 +56,7 @@ def train(
     max_size_px: int | None = None,
     steps: int | None = None,
     prior: str | Sequence[str] | None = None,
+    ablation: str | None = None,
     features: str = "auto",
     device: str = "auto",
     seed: int | None = None,
@@ -77,6 +78,7 @@ def train(
         max_size_px: Longest side to learn at; None takes the preset's, here and below.
         steps: Length of the run.
         prior: Where layouts come from: `internal`, `folder:DIR`, or several of them to mix.
+        ablation: A variant of the preset, see `config.preset_ablations`.
         features: `auto`, `filters` or `vgg19:FILE`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seed: 0 to 2^63 - 1.
@@ -103,7 +105,7 @@ def train(
         "training.seed": seed,
     }
     asked = {name: value for name, value in given.items() if value is not None}
-    config = load_preset(preset, overrides={**(overrides or {}), **asked})
+    config = load_preset(preset, overrides={**(overrides or {}), **asked}, ablation=ablation)
     choice = choice or parse_priors(config.prior.name)
     feature_kind, feature_file = choose_features(features)
     torch_device = _choose_device(device)

@@ -92,6 +92,7 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
         "max_size_px": 128,
         "steps": 40,
         "prior": None,
+        "ablation": None,
         "features": "filters",
         "device": "auto",
         "seed": 7,
