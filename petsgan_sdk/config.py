@@ -1,8 +1,10 @@
 """Presets in TOML and strict overrides; the settings themselves are in `settings`.
 
-Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, the
-overrides. To add a setting, add a field in `settings`; presets and overrides know it at once. This
-module imports the standard library, the settings and the errors only.
+Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, its
+table `unpaired` where the prior cannot tell which layout belongs to a noise, its table of the
+ablation asked for, the overrides. To add a setting, add a field in `settings`; presets and
+overrides know it at once. This module imports the standard library, the settings and the errors
+only.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from typing import Any, TypeVar, overload
 
 from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.settings import ModelConfig, PriorConfig
 
 __all__ = [
     "FieldError",
@@ -24,12 +26,16 @@ __all__ = [
     "from_dict",
     "load_preset",
     "parse_overrides",
+    "preset_ablations",
     "preset_names",
     "require",
     "to_dict",
 ]
 
 ConfigT = TypeVar("ConfigT")
+
+_ABLATIONS, _UNPAIRED = "ablations", "unpaired"
+"""Tables of a preset that are no settings but changes of settings."""
 
 
 def preset_names() -> tuple[str, ...]:
@@ -39,19 +45,24 @@ def preset_names() -> tuple[str, ...]:
 
 @overload
 def load_preset(
-    name_or_path: str | Path, *, overrides: Mapping[str, object] | None = None
+    name_or_path: str | Path,
+    *,
+    overrides: Mapping[str, object] | None = None,
+    ablation: str | None = None,
 ) -> ModelConfig: ...
 @overload
 def load_preset(
     name_or_path: str | Path,
     *,
     overrides: Mapping[str, object] | None = None,
+    ablation: str | None = None,
     cls: type[ConfigT],
 ) -> ConfigT: ...
 def load_preset(
     name_or_path: str | Path,
     *,
     overrides: Mapping[str, object] | None = None,
+    ablation: str | None = None,
     cls: type[Any] = ModelConfig,
 ) -> Any:
     """Read a preset and apply overrides.
@@ -60,19 +71,38 @@ def load_preset(
         name_or_path: A name from `preset_names`, or the path of a TOML file, which is a `Path`,
             ends in `.toml`, or has a folder.
         overrides: Values by dotted path, such as `{"training.steps": 200}`.
+        ablation: A name from `preset_ablations`, whose changes are applied before `overrides`.
         cls: The dataclass to build.
 
     Returns:
         The checked configuration.
 
     Raises:
-        ConfigError: No such preset or file, not TOML, or a setting that is unknown, missing, of
-            the wrong type or out of range; the message gives its full path.
+        ConfigError: No such preset, ablation or file, not TOML, or a setting that is unknown,
+            missing, of the wrong type or out of range; the message gives its full path.
     """
     settings = _read_toml(name_or_path)
-    for path, value in (overrides or {}).items():
-        _put(settings, path, value)
-    return from_dict(cls, settings)
+    ablations, unpaired = _changes(settings)
+    asked = {**_ablation(ablations, ablation), **(overrides or {})}
+    if unpaired:
+        prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
+        asked = asked if prior.is_paired else {**unpaired, **asked}
+    return from_dict(cls, _apply(settings, asked))
+
+
+def preset_ablations(name_or_path: str | Path) -> dict[str, dict[str, object]]:
+    """Return what each ablation of the paper's table changes in a preset.
+
+    Args:
+        name_or_path: As `load_preset`.
+
+    Returns:
+        Overrides by dotted path for each name; none where the preset is that already.
+
+    Raises:
+        ConfigError: As `load_preset`.
+    """
+    return _changes(_read_toml(name_or_path))[0]
 
 
 def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
@@ -124,6 +154,49 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         msg = f"config: preset {str(path)!r} must be a TOML file, got {' '.join(reason.split())!r}"
         raise ConfigError(msg) from exc
+
+
+def _changes(
+    settings: dict[str, Any],
+) -> tuple[dict[str, dict[str, object]], dict[str, object]]:
+    """Take the tables of changes out of a preset: ablations by name, and `unpaired`."""
+    tables = settings.pop(_ABLATIONS, {})
+    unpaired = settings.pop(_UNPAIRED, {})
+    _require_table(_ABLATIONS, tables)
+    for name, changes in tables.items():
+        _require_table(f"{_ABLATIONS}.{name}", changes)
+    _require_table(_UNPAIRED, unpaired)
+    return {name: _flat(changes) for name, changes in tables.items()}, _flat(unpaired)
+
+
+def _require_table(path: str, value: object) -> None:
+    if not isinstance(value, dict):
+        msg = f"config: {path} must be a table, got {value!r}"
+        raise ConfigError(msg)
+
+
+def _ablation(known: Mapping[str, dict[str, object]], name: str | None) -> dict[str, object]:
+    if name is None:
+        return {}
+    if name not in known:
+        names = ", ".join(sorted(known)) or "none, which is all that this preset has"
+        msg = f"config: ablation must be one of {names}, got {name!r}{nearest(name, known)}"
+        raise ConfigError(msg)
+    return {"ablation": name, **known[name]}
+
+
+def _flat(table: Mapping[str, Any], path: str = "") -> dict[str, object]:
+    flat: dict[str, object] = {}
+    for name, value in table.items():
+        flat |= _flat(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+    return flat
+
+
+def _apply(settings: Mapping[str, Any], overrides: Mapping[str, object]) -> dict[str, Any]:
+    changed = copy.deepcopy(dict(settings))
+    for path, value in overrides.items():
+        _put(changed, path, value)
+    return changed
 
 
 def _put(settings: dict[str, Any], path: str, value: object) -> None:

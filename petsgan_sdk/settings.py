@@ -46,13 +46,18 @@ class PriorConfig:
     displacement: float
     """Strength of the layouts' smooth displacement, above 0 to 2; 1 folds objects."""
     name: str = "internal"
-    """Which prior."""
+    """Which prior, or several joined by `+`; what stood behind `name:` is no setting."""
     flip: bool = False
     """Whether mirrored layouts count as plausible; text and faces say no."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         require(self, "displacement", 0 < self.displacement <= 2, expected="above 0 and up to 2")
+
+    @property
+    def is_paired(self) -> bool:
+        """Whether the prior can tell which layout belongs to a noise."""
+        return self.name == "internal" and not self.flip
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +218,8 @@ class TrainingConfig:
     """Side of the crops that IR and D see; 0 takes whole images."""
     pool_size: int
     """Transferred layouts kept to train IR on when not end to end."""
+    layout_gan_from: float = 0.0
+    """DEPNet's GAN joins in here; a prior without pairs leaves those of the photo to it here."""
     seed: int = 0
     """Seed of every random choice, 0 to 2^63 - 1."""
     ema_decay: float = 0.99
@@ -222,7 +229,8 @@ class TrainingConfig:
         """Check the ranges."""
         require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
         require(self, "seed", 0 <= self.seed < 1 << 63, expected="from 0 to 2^63 - 1")
-        for name in ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from"):
+        shares = ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from")
+        for name in (*shares, "layout_gan_from"):
             require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
         for name in ("layout_batch", "image_batch", "pool_size"):
             require(self, name, 1 <= getattr(self, name) <= 4096, expected="from 1 to 4096")
@@ -258,6 +266,8 @@ class ModelConfig:
     """Schedule of training."""
     image: ImageConfig = field(default_factory=ImageConfig)
     """Preparation of the image."""
+    ablation: str = ""
+    """Name of the preset's ablation, for people; empty for the preset itself."""
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
@@ -265,17 +275,19 @@ class ModelConfig:
         is_mending = self.restoration.network == "mending"
         is_fed = is_mending == self.transfer.carry_texture
         require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")
-        is_cut = not (self.training.end_to_end and self.transfer.carry_texture)
-        require(self, "training", is_cut, expected="end_to_end only without carry_texture")
         # Four pixels of the layout, as many as the smallest image has: reflected padding needs 3.
         is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.image.factor
         require(self, "training", is_wide, expected="crop_px 0 or at least 4 image.factor")
-        has_signal = self.losses.layout_gan > 0 or (
-            self.losses.paired > 0 and self.depnet.displacement > 0 and not self.prior.flip
+        losses = self.losses
+        has_signal = (
+            losses.layout_gan > 0
+            or (losses.paired > 0 and self.depnet.displacement > 0 and self.prior.is_paired)
+            or (losses.adversarial > 0 and self.training.end_to_end)
         )
         require(
             self,
             "losses",
             has_signal,
-            expected="layout_gan above 0, or paired above 0 with a displaced DEPNet and no flip",
+            expected="layout_gan above 0, or paired above 0 with a displaced DEPNet and the "
+            "internal prior without flips, or adversarial above 0 end to end",
         )

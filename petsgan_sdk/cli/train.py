@@ -33,7 +33,21 @@ def train_command(
     steps: Annotated[
         int | None, typer.Option(help="Training steps.  [default: the preset's]")
     ] = None,
-    prior: Annotated[str, typer.Option(help="Where layouts come from.")] = "internal",
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="internal|folder:DIR",
+            help="Where layouts come from; several are mixed.  [default: internal]",
+        ),
+    ] = None,
+    ablation: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            help="Change the preset as the paper's ablations do: end-to-end, cascaded, "
+            "no-patch-gan, no-external-prior or no-internal-prior.",
+        ),
+    ] = None,
     features: Annotated[
         str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
     ] = "auto",
@@ -66,7 +80,8 @@ def train_command(
             preset=preset.value,
             max_size_px=max_size,
             steps=steps,
-            prior=prior,
+            prior=prior or None,
+            ablation=ablation,
             features=features,
             device=device,
             seed=seed,

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
+from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models.displacement import DisplacementField
 from petsgan_sdk.noise import positional_encoding
+from petsgan_sdk.priors.interface import PriorInput
 
-__all__ = ["InternalPrior", "displace"]
+__all__ = ["InternalPrior", "create_internal", "displace"]
+
+
+def create_internal(given: PriorInput, argument: str | None) -> InternalPrior:
+    """Make the prior of the photo itself.
+
+    Raises:
+        ConfigError: It takes no argument.
+    """
+    if argument is not None:
+        msg = f"prior: internal must have no argument, got {argument!r}"
+        raise ConfigError(msg)
+    config = given.config
+    return InternalPrior(given.low_res, displacement=config.displacement, flip=config.flip)
 
 
 class InternalPrior:
@@ -26,6 +43,8 @@ class InternalPrior:
         displacement: Strength, as in `DepNet`.
         flip: Mirror every other layout on average.
     """
+
+    record: Mapping[str, Any] = {"name": "internal", "digest": None}
 
     def __init__(self, low_res: Tensor, *, displacement: float, flip: bool) -> None:
         """Keep the photo, and a displacement field generator of its size."""

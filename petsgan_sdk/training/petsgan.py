@@ -7,6 +7,7 @@ weights without any generator state to save.
 from __future__ import annotations
 
 import copy
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -28,7 +29,7 @@ from petsgan_sdk.models import (
 )
 from petsgan_sdk.models.petsgan import AVERAGED
 from petsgan_sdk.models.state import load_state, named_arrays
-from petsgan_sdk.priors import create_prior
+from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
@@ -63,12 +64,13 @@ class PetsganTraining:
 
     Args:
         generator: The generator to train, on its device.
+        prior: Where layouts come from; by default what the settings name.
 
     Raises:
         ConfigError: The image is too small for its critic, or there is no such prior.
     """
 
-    def __init__(self, generator: PetsganGenerator) -> None:
+    def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
         """Build critics, optimizers and the averaged generator."""
         config = self.config = generator.config
         self._weights = config.losses
@@ -76,12 +78,9 @@ class PetsganTraining:
         self.generator = generator
         self._device = generator.image.device
         device = self._device
-        self._prior = create_prior(
-            config.prior.name,
-            generator.low_res,
-            displacement=config.prior.displacement,
-            flip=config.prior.flip,
-        )
+        given = PriorInput(generator.image, generator.low_res, config.prior, settings.seed)
+        self._prior = prior or create_prior(parse_priors(config.prior.name), given)
+        self._pairs = self._prior if config.prior.is_paired else _photo_alone(given)
         _check_critic(generator)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(device)
@@ -89,6 +88,7 @@ class PetsganTraining:
         self.averaged = copy.deepcopy(generator).requires_grad_(False)
         total = settings.steps
         self._freeze_step = round(settings.freeze_norm_from * total)
+        self._layout_gan_step = round(settings.layout_gan_from * total)
         depnet_span = Span(0, round(settings.depnet_until * total))
         dipnet_span = Span(round(settings.restoration_from * total), total)
         patch_span = Span(round(settings.adversarial_from * total), total)
@@ -145,7 +145,7 @@ class PetsganTraining:
         active = [self._optimizers[n] for n in names if step in self._optimizers[n].span]
         for optimizer in active:
             optimizer.zero_grad()
-        if not terms:
+        if not any(term.requires_grad for term in terms):
             return
         torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
         for optimizer in active:
@@ -160,15 +160,15 @@ class PetsganTraining:
         position = generator.position(*generator.size)
         layout = generator.depnet(noise, position)
         loss = layout.new_zeros(())
-        if weights.paired > 0 and generator.depnet.displacement > 0:
+        if self._is_paired(step):
             margin = generator.depnet.position_margin
             with torch.no_grad():
                 field = generator.depnet.field(noise, position)
-            target = self._prior.displaced(field[:, :, margin:-margin, margin:-margin])
+            target = self._pairs.displaced(field[:, :, margin:-margin, margin:-margin])
             if target is not None:
                 reported["paired"] = functional.l1_loss(layout, target)
                 loss = loss + weights.paired * reported["paired"]
-        if weights.layout_gan > 0:
+        if weights.layout_gan > 0 and step >= self._layout_gan_step:
             self._update_layout_critic(layout.detach(), step, reported)
             with _frozen(self._layout_critic):
                 logits = self._layout_critic(layout)
@@ -178,6 +178,11 @@ class PetsganTraining:
                 reported["collapse"] = losses.collapse_penalty(logits)
                 loss = loss + weights.collapse * reported["collapse"]
         return loss  # type: ignore[no-any-return]
+
+    def _is_paired(self, step: int) -> bool:
+        """Whether a displaced DEPNet learns from pairs: always, or until its GAN takes over."""
+        is_asked = self._weights.paired > 0 and self.generator.depnet.displacement > 0
+        return is_asked and (self.config.prior.is_paired or step < self._layout_gan_step)
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         optimizer = self._optimizers["layout_critic"]
@@ -204,24 +209,32 @@ class PetsganTraining:
         if weights.sparsity > 0:
             reported["sparsity"] = losses.sparsity_penalty(source.weight)
             loss = loss + weights.sparsity * reported["sparsity"]
-        if step in self._patch.span and weights.adversarial > 0:
-            loss = loss + self._patch_loss(step, reported)
+        if step in self._patch.span and self._has_fresh_terms:
+            loss = loss + self._fresh_loss(step, reported)
         return loss
 
-    def _patch_loss(self, step: int, reported: Losses) -> Tensor:
+    @property
+    def _has_fresh_terms(self) -> bool:
+        weights = self._weights
+        return max(weights.adversarial, weights.consistency, weights.texture) > 0
+
+    def _fresh_loss(self, step: int, reported: Losses) -> Tensor:
         """Term rho_patch of eq. 5, and the terms that tie IR to what it is given."""
         weights = self._weights
         draw = self._random(step, _Purpose.FRESH_CROP)
         transferred = self._crop(draw).of(self._fresh(step))
         fake = self.generator.restore(transferred)
-        seen = self._off_grid(fake, draw)
-        self._update_patch_critic(seen.detach(), step, reported)
-        with _frozen(self._patch_critic):
-            reported["patch_gan"] = losses.hinge_generator(self._patch_critic(seen))
-        loss = weights.adversarial * reported["patch_gan"]
+        loss = fake.new_zeros(())
+        if weights.adversarial > 0:
+            seen = self._off_grid(fake, draw)
+            self._update_patch_critic(seen.detach(), step, reported)
+            with _frozen(self._patch_critic):
+                reported["patch_gan"] = losses.hinge_generator(self._patch_critic(seen))
+            loss = loss + weights.adversarial * reported["patch_gan"]
         if weights.consistency > 0:
             reduced = functional.avg_pool2d(fake, self.generator.factor)
-            reported["consistency"] = functional.l1_loss(reduced, transferred.code)
+            # A target: end to end, the code would otherwise be drawn to what IR happens to make.
+            reported["consistency"] = functional.l1_loss(reduced, transferred.code.detach())
             loss = loss + weights.consistency * reported["consistency"]
         if weights.texture > 0 and transferred.texture is not None:
             reported["texture"] = functional.l1_loss(fake, transferred.texture)
@@ -347,6 +360,12 @@ class PetsganTraining:
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
+
+
+def _photo_alone(given: PriorInput) -> LayoutPrior:
+    """Pairs to begin with where the prior has none: the photo's own displacements."""
+    config = dataclasses.replace(given.config, name="internal", flip=False)
+    return create_prior(parse_priors("internal"), dataclasses.replace(given, config=config))
 
 
 def _check_critic(generator: PetsganGenerator) -> None:

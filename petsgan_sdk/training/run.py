@@ -5,11 +5,11 @@ from __future__ import annotations
 import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -21,7 +21,7 @@ from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigE
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models import PetsganGenerator, VggFeatures
 from petsgan_sdk.models.petsgan import image_tensor
-from petsgan_sdk.priors import check_prior_name
+from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior, parse_priors
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training.loop import Progress, run_steps
 from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
@@ -55,7 +55,8 @@ def train(
     preset: str = "fast",
     max_size_px: int | None = None,
     steps: int | None = None,
-    prior: str | None = None,
+    prior: str | Sequence[str] | None = None,
+    ablation: str | None = None,
     features: str = "auto",
     device: str = "auto",
     seed: int | None = None,
@@ -76,7 +77,8 @@ def train(
         preset: `fast`, `paper`, or a TOML file.
         max_size_px: Longest side to learn at; None takes the preset's, here and below.
         steps: Length of the run.
-        prior: Where layouts come from.
+        prior: Where layouts come from: `internal`, `folder:DIR`, or several of them to mix.
+        ablation: A variant of the preset, see `config.preset_ablations`.
         features: `auto`, `filters` or `vgg19:FILE`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seed: 0 to 2^63 - 1.
@@ -87,7 +89,7 @@ def train(
         note: Told of conversions, sizes and choices.
 
     Raises:
-        InputError: The image is not usable.
+        InputError: The image is not usable, or what the prior is made from.
         ConfigError: A setting is out of range.
         OutputError: The checkpoint exists, or cannot be written.
         CheckpointError: `resume`, and the file is of another run.
@@ -95,15 +97,16 @@ def train(
         BackendUnavailableError: The device is not there.
         KeyboardInterrupt: After Ctrl-C; the state is saved.
     """
+    choice = parse_priors(prior) if prior else None
     given: dict[str, object] = {
         "image.max_size_px": max_size_px,
-        "prior.name": prior,
+        "prior.name": choice.name if choice else None,
         "training.steps": steps,
         "training.seed": seed,
     }
     asked = {name: value for name, value in given.items() if value is not None}
-    config = load_preset(preset, overrides={**(overrides or {}), **asked})
-    check_prior_name(config.prior.name)
+    config = load_preset(preset, overrides={**(overrides or {}), **asked}, ablation=ablation)
+    choice = choice or parse_priors(config.prior.name)
     feature_kind, feature_file = choose_features(features)
     torch_device = _choose_device(device)
     check_distinct(checkpoint_path, image_path, *([feature_file] if feature_file else []))
@@ -111,14 +114,18 @@ def train(
     # All that can be refused without the image is refused before it is read.
     previous = _previous(checkpoint_path, config, feature_kind) if resume else None
     source = load_source(image_path, config.image, note)
+    if previous is not None and previous.provenance.get("digest") != source.digest:
+        _refuse_to_resume(checkpoint_path, "image", "another image")
     with _seeded(config.training.seed):
         generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
-        training = PetsganTraining(generator)
+        layouts = _prior(choice, generator, note)
+        training = PetsganTraining(generator, layouts)
     note(f"device {torch_device}, patch features {_describe(feature_kind, feature_file)}")
     first, seconds_before = 0, 0.0
     if previous is not None:
         first, seconds_before = previous.steps_done, previous.seconds
-        _restore(training, previous, checkpoint_path, source, note)
+        _check_same_layouts(previous, checkpoint_path, layouts)
+        _restore(training, previous, checkpoint_path, note)
     elif resume:
         note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
     started = time.monotonic()
@@ -134,7 +141,7 @@ def train(
             seconds=seconds_before + time.monotonic() - started,
             features=feature_kind,
             source=source.rgb,
-            provenance=_provenance(source, torch_device),
+            provenance=_provenance(source, layouts, torch_device),
             arrays=arrays,
         )
         # Whether an older file may go was settled before the first step.
@@ -164,6 +171,18 @@ def _build(
     if min(height, width) < config.transfer.window:
         note(f"the layout is {width}x{height}, smaller than a patch: expect little variety")
     return generator
+
+
+def _prior(choice: PriorChoice, generator: PetsganGenerator, note: Note) -> LayoutPrior:
+    config = generator.config
+    given = PriorInput(
+        image=generator.image,
+        low_res=generator.low_res,
+        config=config.prior,
+        seed=config.training.seed,
+        note=note,
+    )
+    return create_prior(choice, given)
 
 
 @contextmanager
@@ -228,12 +247,19 @@ def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint 
     return checkpoint
 
 
-def _restore(
-    training: PetsganTraining, checkpoint: Checkpoint, path: Path, source: SourceImage, note: Note
-) -> None:
-    if checkpoint.provenance.get("digest") != source.digest:
-        msg = f"checkpoint: {str(path)!r} must be of the same image to resume, got another image"
-        raise CheckpointError(msg)
+def _check_same_layouts(checkpoint: Checkpoint, path: Path, layouts: LayoutPrior) -> None:
+    record = checkpoint.provenance.get("prior")
+    digest = record.get("digest") if isinstance(record, dict) else None
+    if digest != layouts.record["digest"]:
+        _refuse_to_resume(path, "prior", "other layouts")
+
+
+def _refuse_to_resume(path: Path, what: str, found: str) -> NoReturn:
+    msg = f"checkpoint: {str(path)!r} must be of the same {what} to resume, got {found}"
+    raise CheckpointError(msg)
+
+
+def _restore(training: PetsganTraining, checkpoint: Checkpoint, path: Path, note: Note) -> None:
     training.load(checkpoint.arrays)
     done = "is already finished" if checkpoint.is_finished else "continues"
     total = checkpoint.config.training.steps
@@ -247,10 +273,11 @@ def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     return flat
 
 
-def _provenance(source: SourceImage, device: torch.device) -> dict[str, Any]:
+def _provenance(source: SourceImage, prior: LayoutPrior, device: torch.device) -> dict[str, Any]:
     return {
         "image": source.name,
         "digest": source.digest,
+        "prior": dict(prior.record),
         "device": str(device),
         "threads": torch.get_num_threads(),
         "petsgan_sdk": petsgan_sdk.__version__,

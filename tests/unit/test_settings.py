@@ -109,10 +109,15 @@ def test_numbers_are_finite_numbers(path, value):
     [
         ("fast", {"transfer.carry_texture": False}, "mending exactly if carry_texture is true"),
         ("paper", {"restoration.network": "mending"}, "mending exactly if carry_texture is true"),
-        ("fast", {"training.end_to_end": True}, "end_to_end only without carry_texture"),
         ("fast", {"training.restoration_from": 0.3}, "at or after depnet_until"),
         ("fast", {"losses.paired": 0.0}, "layout_gan above 0, or paired above 0"),
-        ("fast", {"prior.flip": True}, "layout_gan above 0, or paired above 0"),
+        ("fast", {"prior.flip": True, "losses.layout_gan": 0}, "internal prior without flips"),
+        ("fast", {"prior.name": "folder", "losses.layout_gan": 0}, "internal prior without flips"),
+        (
+            "fast",
+            {"losses.paired": 0, "losses.adversarial": 0, "training.end_to_end": True},
+            "or adversarial above 0 end to end",
+        ),
         ("fast", {"depnet.displacement": 0.0}, "layout_gan above 0, or paired above 0"),
         ("fast", {"depnet.positions": "absolute"}, "must be 'relative' where displacement"),
         ("fast", {"depnet.frequencies": [2.0, 1.0]}, "at most 1 in the first place where"),
