@@ -88,6 +88,8 @@ class BackendUnavailableError(PetsganError, RuntimeError):
     def __init__(self, message: str, *, hint: str | None = None) -> None:
         """Join the message and the hint into one line."""
         super().__init__(f"{message}; hint: {hint}" if hint else message)
+        self.plain = message
+        """The message without the hint, for where the hint has a line of its own."""
         self.hint = hint
 
 

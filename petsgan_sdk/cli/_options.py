@@ -5,18 +5,25 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib import import_module
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
+if TYPE_CHECKING:
+    from petsgan_sdk.runtime.options import ProviderOptions
+
 __all__ = [
+    "Pairs",
     "Precision",
     "Provider",
     "import_extra",
+    "make_options",
     "note",
     "parse_size",
     "print_json",
@@ -41,6 +48,65 @@ class Precision(StrEnum):
 
     fp32 = "fp32"
     fp16 = "fp16"
+
+
+Pairs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--provider-option",
+        metavar="KEY=VALUE",
+        help="cuda: gpu_mem_limit=BYTES, "
+        "arena_extend_strategy=next_power_of_two|same_as_requested.",
+    ),
+]
+"""Options of a provider, as `make_options` reads them."""
+
+
+def make_options(
+    provider: Provider | None,
+    *,
+    precision: Precision,
+    pairs: Sequence[str] | None,
+    build: bool = False,
+) -> ProviderOptions:
+    """Read the options of a provider, and refuse those of another one than was named.
+
+    Args:
+        provider: As on the command line; None where it was not named.
+        precision: `--precision`.
+        pairs: `--provider-option`, each `key=value`.
+        build: `--build`.
+
+    Raises:
+        ConfigError: An option is unknown, malformed, or of another provider.
+    """
+    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - only for a run
+
+    def require(needed: Provider, name: str) -> None:
+        if provider is not needed:
+            found = "none" if provider is None else provider.value
+            msg = f"{name} needs --provider {needed.value}, got {found}"
+            raise ConfigError(msg)
+
+    if precision is not Precision.fp32:
+        require(Provider.tensorrt, f"--precision {precision.value}")
+    if build:
+        require(Provider.tensorrt, "--build")
+    settings: dict[str, Any] = {}
+    for pair in pairs or ():
+        key, _, value = pair.partition("=")
+        if key == "gpu_mem_limit" and value.isdecimal():
+            settings[key] = int(value)
+        elif key == "arena_extend_strategy" and value:
+            settings[key] = value
+        else:
+            msg = (
+                "--provider-option must be gpu_mem_limit=BYTES or arena_extend_strategy=NAME, got "
+                f"{pair!r}"
+            )
+            raise ConfigError(msg)
+        require(Provider.cuda, f"--provider-option {key}")
+    return ProviderOptions(precision=precision.value, build=build, **settings)
 
 
 def parse_size(text: str) -> tuple[int, int]:

@@ -7,7 +7,16 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk.cli._options import note, parse_size, print_json, print_line
+from petsgan_sdk.cli._options import (
+    Pairs,
+    Precision,
+    Provider,
+    make_options,
+    note,
+    parse_size,
+    print_json,
+    print_line,
+)
 
 __all__ = ["bench_command"]
 
@@ -20,14 +29,29 @@ def bench_command(
         typer.Option(metavar="WIDTHxHEIGHT", help="Repeat for more rows.  [default: as trained]"),
     ] = None,
     iterations: Annotated[int, typer.Option(help="Timed calls of each row.")] = 30,
+    provider: Annotated[
+        Provider | None,
+        typer.Option(help="Time this one, which must answer.  [default: all that answer]"),
+    ] = None,
+    precision: Annotated[
+        Precision, typer.Option(help="tensorrt: which engines to use.")
+    ] = Precision.fp32,
+    provider_option: Pairs = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Time a bundle: load, first image, warm images, stages, memory."""
     sizes = [parse_size(text) for text in size or []]
+    options = make_options(provider, precision=precision, pairs=provider_option)
 
     from petsgan_sdk.runtime.benchmark import benchmark  # noqa: PLC0415 - heavy
 
-    result = benchmark(bundle, sizes_px=sizes, iterations=iterations)
+    result = benchmark(
+        bundle,
+        sizes_px=sizes,
+        iterations=iterations,
+        provider=None if provider is None else provider.value,
+        options=options,
+    )
     if as_json:
         print_json(result)
         return

@@ -32,7 +32,9 @@ def _print_table(diagnosis: dict[str, Any]) -> None:
     for name, version in diagnosis["versions"].items():
         print_line(f"{name:<18}{version or 'not installed'}")
     for name, entry in diagnosis["providers"].items():
-        print_line(f"provider {name:<9}{'ok' if entry['ok'] else 'no'}: {entry['detail']}")
+        answer = "ok" if entry["ok"] else "no"
+        version = f" {entry['version']}" if entry["present"] else ""
+        print_line(f"provider {name:<13}{answer}{version}: {entry['detail']}")
     print_line(f"kernels           {', '.join(diagnosis['kernels'])}")
     for entry in diagnosis["missing"]:
         print_line(f"missing: {entry['what']}: {entry['detail']}")

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from petsgan_sdk.cli._options import (
+    Pairs,
     Precision,
     Provider,
+    make_options,
     note,
     parse_size,
     print_json,
@@ -18,6 +20,9 @@ from petsgan_sdk.cli._options import (
 )
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from petsgan_sdk.runtime.options import ProviderOptions
 
 __all__ = ["generate_command"]
 
@@ -93,6 +98,7 @@ def generate_command(
     build: Annotated[
         bool, typer.Option("--build/--no-build", help="tensorrt: build engines that are missing.")
     ] = False,
+    provider_option: Pairs = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -101,6 +107,7 @@ def generate_command(
     An image of more than 16 megapixels needs -o FILE and is streamed to it.
     """
     asked = None if size is None else parse_size(size)
+    options = make_options(provider, precision=precision, build=build, pairs=provider_option)
     if output.suffix.lower() in _FILES and not output.is_dir():
         _refuse_folder_options(count=count, sheet=sheet)
         _write_file(
@@ -112,8 +119,7 @@ def generate_command(
             seamless=seamless,
             provider=provider,
             threads=threads,
-            precision=precision,
-            build=build,
+            options=options,
             force=force,
             as_json=as_json,
         )
@@ -126,13 +132,11 @@ def generate_command(
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
     count = 16 if count is None else count
     at_once, threads = share_cores(default_threads(threads, most=256), count, asked)
-    options = ProviderOptions(precision=precision.value, build=build)
     sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     height, width = sampler.manifest.image_size_px
     plan = plan_batch(
@@ -197,19 +201,16 @@ def _write_file(
     seamless: bool,
     provider: Provider,
     threads: int | None,
-    precision: Precision,
-    build: bool,
+    options: ProviderOptions,
     force: bool,
     as_json: bool,
 ) -> None:
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.large import plan_large, write_large  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.options import ProviderOptions  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_canvas(asked[1], asked[0])
-    options = ProviderOptions(precision=precision.value, build=build)
     sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     trained_height, trained_width = sampler.manifest.image_size_px
     width, height = asked or (trained_width, trained_height)

@@ -5,9 +5,11 @@ Imports numpy and onnxruntime (at use), never torch.
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +18,10 @@ import numpy as np
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from petsgan_sdk.runtime.host import load_average, peak_rss_mb, reset_peak_rss, versions
+from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import available_providers
 from petsgan_sdk.runtime.sampler import Sampler, load
+from petsgan_sdk.runtime.tensorrt.flavour import MIN_MAJOR
 
 __all__ = ["benchmark"]
 
@@ -29,7 +33,8 @@ def benchmark(
     *,
     sizes_px: Sequence[tuple[int, int]] = (),
     iterations: int = 30,
-    providers: Sequence[str] | None = None,
+    provider: str | None = None,
+    options: ProviderOptions | None = None,
     threads: int | None = None,
 ) -> dict[str, Any]:
     """Time single images, one row for each provider and size.
@@ -38,7 +43,8 @@ def benchmark(
         path: A bundle.
         sizes_px: `(width, height)` pairs. Default: the size of the training image.
         iterations: Timed calls of each row, after 5 that are not counted.
-        providers: Default: all that answer here.
+        provider: As in `load`. Default: all that answer here, TensorRT where it is installed.
+        options: As in `load`.
         threads: As in `load`.
 
     Returns:
@@ -49,7 +55,7 @@ def benchmark(
     Raises:
         BundleError: The bundle cannot be used.
         ConfigError: A size or count is out of range.
-        BackendUnavailableError: No provider answers.
+        BackendUnavailableError: The named provider does not answer, or none does.
     """
     iterations = check_int(iterations, "iterations", low=1, high=1_000_000)
     wanted: list[tuple[int, int] | None] = [check_size(h, w)[::-1] for w, h in sizes_px]
@@ -57,15 +63,18 @@ def benchmark(
     threads = default_threads(threads)
     load_before = load_average()
     started = time.perf_counter()
-    names = available_providers() if providers is None else tuple(providers)
+    names = _candidates() if provider is None else (provider,)
     import_ms = (time.perf_counter() - started) * 1e3
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, str] = {}
     for name in names:
+        opened = partial(load, path, provider=name, options=options, threads=threads)
         for size in wanted:
             try:
-                rows.append(_row(path, name, size=size, iterations=iterations, threads=threads))
+                rows.append(_row(opened, size=size, iterations=iterations))
             except BackendUnavailableError as exc:
+                if provider is not None:
+                    raise
                 unavailable[name] = str(exc)
                 break
     if not rows:
@@ -83,12 +92,18 @@ def benchmark(
     }
 
 
+def _candidates() -> tuple[str, ...]:
+    """Providers that are installed; whether they answer is another question."""
+    found = any(importlib.util.find_spec(name) for name in MIN_MAJOR)
+    return (*(["tensorrt"] if found else []), *available_providers())
+
+
 def _row(
-    path: Path, provider: str, *, size: tuple[int, int] | None, iterations: int, threads: int
+    open_sampler: Callable[[], Sampler], *, size: tuple[int, int] | None, iterations: int
 ) -> dict[str, Any]:
     peak_is_of_row = reset_peak_rss()
     started = time.perf_counter()
-    sampler = load(path, provider=provider, threads=threads)
+    sampler = open_sampler()
     load_ms = (time.perf_counter() - started) * 1e3
     height, width = sampler.manifest.image_size_px if size is None else size[::-1]
     first_ms, _ = _timed(sampler, 1, width, height)

@@ -1,8 +1,9 @@
 """What works on this machine, what is missing, and the command that installs it.
 
-A provider counts only when it has really run a 32x32 convolution and the numbers are right: the
-list that ONNX Runtime gives proves nothing. Never imports torch; versions come from the metadata
-of installed packages.
+A provider of ONNX Runtime counts only when it has really run a 32x32 convolution and the numbers
+are right: the list that ONNX Runtime gives proves nothing. Of TensorRT only its parts are looked
+for, since an engine takes long to build. Never imports torch; versions come from the metadata of
+installed packages.
 """
 
 from __future__ import annotations
@@ -23,8 +24,10 @@ from petsgan_sdk.runtime.providers import (
     REPAIR,
     available_providers,
     conflicting_wheels,
+    import_onnxruntime,
 )
 from petsgan_sdk.runtime.session import GraphSession
+from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
 from petsgan_sdk.runtime.wire import bytes_field, varint_field
 
 __all__ = ["diagnose", "probe_model", "probe_provider"]
@@ -34,6 +37,7 @@ _IR_VERSION, _OPSET = 8, 13
 _SIDE_PX = 32
 _KERNEL: FloatArray = np.linspace(-0.5, 0.5, 9, dtype=np.float32).reshape(1, 1, 3, 3)
 _TOLERANCE = 1e-4
+_NO_RUNTIME = "onnxruntime is missing"
 _EXTRAS: tuple[tuple[str, str, tuple[str, ...]], ...] = (
     ("training", "train", ("torch",)),
     ("exporting", "export", ("torch", "onnx", "onnxscript")),
@@ -75,7 +79,7 @@ def probe_provider(provider: str) -> str | None:
         session = GraphSession(probe_model(), "probe", provider=provider, threads=1)
         result = session.run({"x": image})["y"]
     except BackendUnavailableError as exc:
-        return _without_hint(exc)
+        return exc.plain
     except PetsganError as exc:
         return str(exc)
     windows = np.lib.stride_tricks.sliding_window_view(image[0, 0], (3, 3))
@@ -90,8 +94,10 @@ def diagnose() -> dict[str, Any]:
     """Try every part.
 
     Returns:
-        JSON types: `ok` (a bundle can be sampled here), `versions`, `providers` (each with `ok` and
-        `detail`), `kernels`, and `missing`: a list of `{"what", "detail", "install"}`.
+        JSON types: `ok` (a bundle can be sampled here), `versions`, `providers` (`cuda`, `cpu`,
+        `tensorrt`, `tensorrt-rtx`, each with `ok`, `present`, `version`, `detail` and `install`;
+        either TensorRT serves `--provider tensorrt`), `kernels`, and `missing`: a list of
+        `{"what", "detail", "install"}`.
     """
     missing: list[dict[str, str]] = []
     providers = _try_providers(missing)
@@ -119,24 +125,42 @@ def diagnose() -> dict[str, Any]:
     }
 
 
-def _without_hint(exc: BackendUnavailableError) -> str:
-    """Return the message alone, where the command is shown on a line of its own."""
-    return str(exc).removesuffix(f"; hint: {exc.hint}")
-
-
 def _try_providers(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
+    """Describe every provider, and add to `missing` what would make the others work."""
+    providers = {
+        **_try_onnxruntime(missing),
+        **{name.replace("_", "-"): _entry(found) for name, found in find_presences().items()},
+    }
+    for name, entry in providers.items():
+        if entry["install"] is not None:
+            what = {"what": f"provider {name}", "detail": entry["detail"]}
+            missing.append({**what, "install": entry["install"]})
+    return providers
+
+
+def _try_onnxruntime(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     try:
         listed = available_providers()
     except BackendUnavailableError as exc:
         command = exc.hint or INSTALL_CPU
-        missing.append({"what": "onnxruntime", "detail": _without_hint(exc), "install": command})
-        return {name: {"ok": False, "detail": "onnxruntime is missing"} for name in ORT_NAMES}
-    providers: dict[str, dict[str, Any]] = {}
+        missing.append({"what": "onnxruntime", "detail": exc.plain, "install": command})
+        return {name: _entry(Presence(None, _NO_RUNTIME, _NO_RUNTIME, None)) for name in ORT_NAMES}
+    providers = {}
     for name in ORT_NAMES:
-        problem = probe_provider(name) if name in listed else "not in this onnxruntime"
-        answered = "answered a 32x32 inference"
-        providers[name] = {"ok": problem is None, "detail": problem or answered}
-        if problem is not None:
-            command = INSTALL_GPU if name == "cuda" else INSTALL_CPU
-            missing.append({"what": f"provider {name}", "detail": problem, "install": command})
+        is_listed = name in listed
+        problem = probe_provider(name) if is_listed else "not in this onnxruntime"
+        version = import_onnxruntime().__version__ if is_listed else None
+        install = INSTALL_GPU if name == "cuda" else INSTALL_CPU
+        detail = problem or "answered a 32x32 inference"
+        providers[name] = _entry(Presence(version, problem, detail, install if problem else None))
     return providers
+
+
+def _entry(found: Presence) -> dict[str, Any]:
+    return {
+        "ok": found.problem is None,
+        "present": found.version is not None,
+        "version": found.version,
+        "detail": found.detail,
+        "install": found.install,
+    }

@@ -7,7 +7,7 @@ is made once and never written again, so that threads may share it. Never import
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 
@@ -236,13 +236,20 @@ class Pipeline:
         return tensors
 
 
-def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
+def build_pipeline(
+    bundle: Bundle,
+    *,
+    provider: str,
+    threads: int,
+    provider_options: Mapping[str, str] | None = None,
+) -> Pipeline:
     """Make every step of a bundle ready to run.
 
     Args:
         bundle: An open bundle; nothing but what the steps use is kept of it.
         provider: `cpu` or `cuda`, for the graphs. Our kernels run on the CPU.
         threads: Threads for each graph and kernel.
+        provider_options: For ONNX Runtime, as in `GraphSession`.
 
     Raises:
         BundleError: A graph is damaged or is not the one that the manifest describes.
@@ -260,7 +267,11 @@ def build_pipeline(bundle: Bundle, *, provider: str, threads: int) -> Pipeline:
                 name = step.member
                 if name not in sessions:
                     sessions[name] = GraphSession(
-                        bundle.graphs[name], name, provider=provider, threads=threads
+                        bundle.graphs[name],
+                        name,
+                        provider=provider,
+                        threads=threads,
+                        provider_options=provider_options,
                     )
                 return RunGraph(step, sessions[name])
             case PatchTransferStep():

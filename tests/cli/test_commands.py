@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from petsgan_sdk import runtime
 from petsgan_sdk.cli import app
-from petsgan_sdk.errors import ParityError
-from petsgan_sdk.runtime import doctor
+from petsgan_sdk.errors import BackendUnavailableError, ParityError
+from petsgan_sdk.runtime import ProviderOptions, benchmark, doctor
 
 runner = CliRunner()
 
@@ -206,6 +207,79 @@ def test_bench(bundle: Path) -> None:
     assert shown.exit_code == 0
     assert "p99" in shown.stdout
     assert "stages, ms: noise" in shown.stdout
+
+
+@pytest.mark.parametrize("provider", ["cuda", "tensorrt"])
+def test_bench_of_a_provider_that_is_not_there(
+    bundle: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*_: object, **asked: object) -> None:
+        msg = f"no {asked['provider']} here"
+        raise BackendUnavailableError(msg, hint="pip install it")
+
+    monkeypatch.setattr(benchmark, "load", absent)
+    result = runner.invoke(app, ["bench", str(bundle), "--provider", provider, "--json"])
+    assert result.exit_code == 3
+    assert result.stderr == f"error: no {provider} here; hint: pip install it\n"
+    assert result.stdout == ""
+
+
+@pytest.mark.parametrize("command", ["bench", "generate"])
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--provider-option", "gpu_mem_limit=2000000"], "needs --provider cuda, got"),
+        (
+            ["--provider", "cpu", "--provider-option", "arena_extend_strategy=next_power_of_two"],
+            "--provider-option arena_extend_strategy needs --provider cuda, got cpu",
+        ),
+        (
+            ["--provider", "cuda", "--provider-option", "gpu_mem_limit=5"],
+            "gpu_mem_limit must be at least",
+        ),
+        (["--provider", "cuda", "--provider-option", "gpu_mem_limit=-1"], "gpu_mem_limit=BYTES"),
+        (["--provider", "cuda", "--provider-option", "speed=9"], "got 'speed=9'"),
+        (
+            ["--provider", "cuda", "--provider-option", "arena_extend_strategy=big"],
+            "must be next_power_of_two or same_as_requested",
+        ),
+        (
+            ["--provider", "cpu", "--precision", "fp16"],
+            "--precision fp16 needs --provider tensorrt, got cpu",
+        ),
+    ],
+)
+def test_options_of_another_provider(
+    bundle: Path, tmp_path: Path, command: str, words: list[str], message: str
+) -> None:
+    out = ["-o", str(tmp_path / "out")] if command == "generate" else []
+    result = runner.invoke(app, [command, str(bundle), *words, *out])
+    assert result.exit_code == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["bench", "generate"])
+def test_options_reach_the_provider(
+    bundle: Path, tmp_path: Path, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = []
+
+    def absent(*_: object, **asked: object) -> None:
+        given.append(asked["options"])
+        msg = "no GPU"
+        raise BackendUnavailableError(msg)
+
+    monkeypatch.setattr(benchmark, "load", absent)
+    monkeypatch.setattr(runtime, "load", absent)
+    words = ["--provider", "cuda", "--provider-option", "gpu_mem_limit=2000000"]
+    words += ["--provider-option", "arena_extend_strategy=next_power_of_two"]
+    out = ["-o", str(tmp_path / "out")] if command == "generate" else []
+    assert runner.invoke(app, [command, str(bundle), *words, *out]).exit_code == 3
+    assert given == [
+        ProviderOptions(gpu_mem_limit=2_000_000, arena_extend_strategy="next_power_of_two")
+    ]
 
 
 @pytest.mark.parametrize("words", [["--size", "8x8"], ["--size", "a"], ["--iterations", "0"]])

@@ -7,7 +7,7 @@ import pytest
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, KernelError
 from petsgan_sdk.runtime.device import driver
 from petsgan_sdk.runtime.device.driver import Driver, Gpu, find_gpu, open_driver
-from petsgan_sdk.runtime.device.onnx_cuda import provider_options
+from petsgan_sdk.runtime.device.onnx_cuda import memory_options, provider_options
 from petsgan_sdk.runtime.options import ProviderOptions
 
 
@@ -99,6 +99,11 @@ def test_options_of_the_cuda_provider():
         "gpu_mem_limit": "1073741824",
     }
     assert "gpu_mem_limit" not in provider_options(ProviderOptions(), 1)
+    # Where our kernels are not built there is no stream of ours.
+    assert memory_options(options) == {
+        "arena_extend_strategy": "kNextPowerOfTwo",
+        "gpu_mem_limit": "1073741824",
+    }
 
 
 @pytest.mark.parametrize(

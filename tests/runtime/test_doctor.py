@@ -29,7 +29,14 @@ def test_wrong_numbers_are_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_diagnosis() -> None:
     found = doctor.diagnose()
     json.dumps(found, allow_nan=False)
-    assert found["providers"]["cpu"] == {"ok": True, "detail": "answered a 32x32 inference"}
+    assert set(found["providers"]) == {"cpu", "cuda", "tensorrt", "tensorrt-rtx"}
+    assert found["providers"]["cpu"] == {
+        "ok": True,
+        "present": True,
+        "version": host.installed_version("onnxruntime"),
+        "detail": "answered a 32x32 inference",
+        "install": None,
+    }
     assert found["versions"]["numpy"] == np.__version__
     for entry in found["missing"]:
         assert set(entry) == {"what", "detail", "install"}
@@ -39,7 +46,9 @@ def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(doctor, "available_providers", lambda: ("cuda", "cpu"))
     monkeypatch.setattr(doctor, "probe_provider", lambda name: "no GPU" if name == "cuda" else None)
     found = doctor.diagnose()
-    assert found["providers"]["cuda"] == {"ok": False, "detail": "no GPU"}
+    cuda = found["providers"]["cuda"]
+    assert (cuda["ok"], cuda["present"], cuda["detail"]) == (False, True, "no GPU")
+    assert 'petsgan-sdk[gpu]"' in cuda["install"]
     assert found["providers"]["cpu"]["ok"]
 
 
@@ -70,7 +79,7 @@ def test_missing_extras_name_their_command(monkeypatch: pytest.MonkeyPatch) -> N
 
 
 def test_benchmark_rows(bundle: Path) -> None:
-    found = benchmark(bundle, sizes_px=[(40, 24), (64, 64)], iterations=3, providers=["cpu"])
+    found = benchmark(bundle, sizes_px=[(40, 24), (64, 64)], iterations=3, provider="cpu")
     json.dumps(found, allow_nan=False)
     assert [row["size"] for row in found["rows"]] == [[40, 24], [64, 64]]
     for row in found["rows"]:
@@ -85,7 +94,7 @@ def test_benchmark_rows(bundle: Path) -> None:
 
 
 def test_benchmark_defaults_to_the_photo(bundle: Path) -> None:
-    (row,) = benchmark(bundle, iterations=1, providers=["cpu"])["rows"]
+    (row,) = benchmark(bundle, iterations=1, provider="cpu")["rows"]
     assert row["size"] == [64, 48]
 
 
@@ -101,11 +110,26 @@ def test_benchmark_leaves_out_what_does_not_answer(
         return real(path, provider=provider, **rest)
 
     monkeypatch.setattr(benchmark_module, "load", only_cpu)
-    found = benchmark(bundle, iterations=1, providers=["cuda", "cpu"])
+    monkeypatch.setattr(benchmark_module, "_candidates", lambda: ("cuda", "cpu"))
+    found = benchmark(bundle, iterations=1)
     assert found["unavailable"] == {"cuda": "no GPU"}
     assert len(found["rows"]) == 1
-    with pytest.raises(BackendUnavailableError, match="no provider answers"):
-        benchmark(bundle, iterations=1, providers=["cuda"])
+    monkeypatch.setattr(benchmark_module, "_candidates", lambda: ("cuda",))
+    with pytest.raises(BackendUnavailableError, match=r"no provider answers here \(no GPU\)"):
+        benchmark(bundle, iterations=1)
+    with pytest.raises(BackendUnavailableError, match=r"^no GPU"):
+        benchmark(bundle, iterations=1, provider="cuda")
+
+
+def test_benchmark_tries_tensorrt_where_it_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(benchmark_module, "available_providers", lambda: ("cpu",))
+    installed = {"tensorrt_rtx"}
+    monkeypatch.setattr(
+        "importlib.util.find_spec", lambda name: object() if name in installed else None
+    )
+    assert benchmark_module._candidates() == ("tensorrt", "cpu")
+    installed.clear()
+    assert benchmark_module._candidates() == ("cpu",)
 
 
 @pytest.mark.parametrize("asked", [{"iterations": 0}, {"sizes_px": [(8, 8)]}])

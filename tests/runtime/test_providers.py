@@ -151,11 +151,11 @@ def test_auto_falls_back_and_says_so(
 ) -> None:
     real = GraphSession
 
-    def only_cpu(graph: bytes, name: str, *, provider: str, threads: int) -> GraphSession:
+    def only_cpu(*graph: Any, provider: str, **settings: Any) -> GraphSession:
         if provider == "cuda":
             msg = "no GPU here"
             raise BackendUnavailableError(msg)
-        return real(graph, name, provider=provider, threads=threads)
+        return real(*graph, provider=provider, **settings)
 
     monkeypatch.setattr(providers, "available_providers", listing("cuda", "cpu"))
     monkeypatch.setattr("petsgan_sdk.runtime.steps.GraphSession", only_cpu)

@@ -19,14 +19,18 @@ from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import import_onnxruntime
 from petsgan_sdk.runtime.session import GraphSession
 
-__all__ = ["OnnxCudaGraph", "provider_options"]
+__all__ = ["OnnxCudaGraph", "memory_options", "provider_options"]
 
 
 def provider_options(options: ProviderOptions, stream: int) -> dict[str, str]:
     """What the CUDA provider is told; `session.py` adds what makes its results repeatable."""
+    own_stream = {"user_compute_stream": str(stream), "has_user_compute_stream": "1"}
+    return {**own_stream, **memory_options(options)}
+
+
+def memory_options(options: ProviderOptions) -> dict[str, str]:
+    """The part that does not hang on a stream."""
     told = {
-        "user_compute_stream": str(stream),
-        "has_user_compute_stream": "1",
         "arena_extend_strategy": {
             "next_power_of_two": "kNextPowerOfTwo",
             "same_as_requested": "kSameAsRequested",

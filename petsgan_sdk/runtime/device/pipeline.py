@@ -27,7 +27,11 @@ from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Window
 from petsgan_sdk.runtime.checks import MIN_SIDE_PX
 from petsgan_sdk.runtime.device.arrays import Array, CudaDevice, Device
-from petsgan_sdk.runtime.device.onnx_cuda import OnnxCudaGraph, provider_options
+from petsgan_sdk.runtime.device.onnx_cuda import (
+    OnnxCudaGraph,
+    memory_options,
+    provider_options,
+)
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.device.transfer import DevicePatchTransfer
 from petsgan_sdk.runtime.options import ProviderOptions
@@ -149,7 +153,9 @@ def open_pipeline(
         )
     reason = kernels.build_info()["cuda"].get("reason")
     if reason is not None:
-        pipeline = build_pipeline(bundle, provider=provider, threads=threads)
+        pipeline = build_pipeline(
+            bundle, provider=provider, threads=threads, provider_options=memory_options(options)
+        )
         _log.warning("patch transfer runs on the CPU and its tensors are copied: %s", reason)
         return pipeline
     device = CudaDevice()

@@ -11,13 +11,25 @@ from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError
 
-__all__ = ["INSTALL", "INSTALL_RTX", "MIN_MAJOR", "Flavour", "find_tensorrt", "network_flags"]
+__all__ = [
+    "INSTALL",
+    "INSTALL_RTX",
+    "MIN_MAJOR",
+    "Flavour",
+    "find_tensorrt",
+    "import_flavour",
+    "network_flags",
+]
 
 INSTALL = 'pip install "petsgan-sdk[tensorrt]"'
 INSTALL_RTX = 'pip install "petsgan-sdk[rtx]"'
 
 MIN_MAJOR = {"tensorrt": 10, "tensorrt_rtx": 1}
 """Oldest major version of each: the first with strongly typed networks and named tensors."""
+
+
+_BROKEN = (ImportError, OSError)
+"""What importing raises where a library is missing. `BackendUnavailableError` is neither."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +59,33 @@ def find_tensorrt() -> Flavour:
     problems = []
     for name in MIN_MAJOR:
         try:
-            module = importlib.import_module(name)
-        except ModuleNotFoundError as exc:
-            if exc.name == name:
-                continue
+            found = import_flavour(name)
+        except _BROKEN as exc:
             problems.append(f"{name} cannot be imported ({exc})")
-        except (ImportError, OSError) as exc:
-            problems.append(f"{name} cannot be imported ({exc})")
-        else:
-            # A folder of this name on the path imports as a package without a file.
-            if getattr(module, "__file__", None) is not None:
-                return _checked(name, module)
-    found = "; ".join(problems) or "neither tensorrt nor tensorrt_rtx is installed"
-    msg = f"TensorRT is not there: {found}"
+            continue
+        if found is not None:
+            return found
+    reason = "; ".join(problems) or "neither tensorrt nor tensorrt_rtx is installed"
+    msg = f"TensorRT is not there: {reason}"
     raise BackendUnavailableError(msg, hint=INSTALL)
+
+
+def import_flavour(name: str) -> Flavour | None:
+    """Import one of them, a key of `MIN_MAJOR`; None where it is not installed.
+
+    Raises:
+        BackendUnavailableError: It is too old, or is not all there.
+        ImportError: It is installed and cannot be imported.
+        OSError: As ImportError, for a library that it loads.
+    """
+    try:
+        module = importlib.import_module(name)
+    except ModuleNotFoundError as exc:
+        if exc.name == name:
+            return None
+        raise
+    # A folder of this name on the path imports as a package without a file.
+    return None if getattr(module, "__file__", None) is None else _checked(name, module)
 
 
 def network_flags(flavour: Flavour) -> int:
