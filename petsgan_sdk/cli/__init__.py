@@ -9,6 +9,7 @@ import typer
 
 from petsgan_sdk.cli._group import ErrorGroup
 from petsgan_sdk.cli._options import show_warnings
+from petsgan_sdk.cli._signals import raise_on_sigterm, say_why
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
@@ -73,7 +74,9 @@ app.add_typer(cache_app, name="cache")
 def main() -> None:
     """Entry point of the `petsgan-sdk` program."""
     try:
+        raise_on_sigterm()
         app(prog_name="petsgan-sdk")
-    except KeyboardInterrupt:
-        sys.stderr.write("error: interrupted\n")
-        sys.exit(130)
+    except KeyboardInterrupt as exc:
+        reason, code = say_why(exc)
+        sys.stderr.write(f"error: {reason}\n")
+        sys.exit(code)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from petsgan_sdk.cli._signals import say_why
 from petsgan_sdk.errors import PetsganError
 
 if TYPE_CHECKING:
@@ -16,14 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ErrorGroup"]
 
-_INTERRUPTED = 130
-
 
 class ErrorGroup(TyperGroup):
     """The root command: runs a subcommand and maps what it raises to an exit code.
 
     0 ok, 1 unexpected (traceback with `--debug`), 2 bad input or usage, 3 a part is not there,
-    4 a numeric check failed, 130 Ctrl-C.
+    4 a numeric check failed, 130 Ctrl-C, 143 SIGTERM.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -45,8 +44,9 @@ def _mapped(command: Callable[[], Any], *, debug: bool | None) -> Any:
     try:
         return command()
     except KeyboardInterrupt as exc:
-        _say("interrupted", debug=False)
-        raise typer.Exit(_INTERRUPTED) from exc
+        reason, code = say_why(exc)
+        _say(reason, debug=False)
+        raise typer.Exit(code) from exc
     except PetsganError as exc:
         _say(_one_line(str(exc)), debug=debug)
         raise typer.Exit(exc.exit_code) from exc

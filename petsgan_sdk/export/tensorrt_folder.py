@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -96,7 +95,8 @@ def export_tensorrt(
             parser = _try_builder(bundle, halves, draft, note)
         graphs = _write(made, bundle, halves)
         if folder.exists():
-            shutil.rmtree(folder)
+            # Removed with the temporary folder: an interruption leaves no half of it.
+            folder.rename(Path(temporary) / "replaced")
         made.rename(folder)
     precision = "fp16" if half else "fp32"
     return TensorrtExport(folder, graphs, precision, psnr_db, parser)

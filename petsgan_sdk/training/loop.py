@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
-from typing import Protocol
+from typing import Any, NoReturn, Protocol
 
 from petsgan_sdk.errors import InputError, TrainingError
 
@@ -62,7 +62,8 @@ def run_steps(
 
     Raises:
         TrainingError: A loss or a feature is NaN or infinite; what was saved before stays.
-        KeyboardInterrupt: After Ctrl-C, once the step in hand is done and saved.
+        KeyboardInterrupt: After Ctrl-C, once the step in hand is done and saved. The same goes for
+            SIGTERM where the program handles it, with what its handler raises.
     """
     saved = time.monotonic()
     with _deferred_interrupt() as interrupted:
@@ -71,11 +72,11 @@ def run_steps(
             if progress is not None:
                 progress(Progress(step + 1, steps, losses, training.phase(step)))
             is_due = time.monotonic() - saved > _SAVE_INTERVAL_S
-            if interrupted.is_set() or is_due or step + 1 == steps:
+            if interrupted.number is not None or is_due or step + 1 == steps:
                 save(step + 1)
                 saved = time.monotonic()
-            if interrupted.is_set() and step + 1 < steps:
-                raise KeyboardInterrupt
+            if interrupted.number is not None and step + 1 < steps:
+                interrupted.handle()
 
 
 def _step(training: Trainable, step: int) -> Mapping[str, float]:
@@ -95,24 +96,46 @@ def _step(training: Trainable, step: int) -> Mapping[str, float]:
     return losses
 
 
+class _Interruption:
+    """The first signal that comes, kept until a step is done."""
+
+    def __init__(self) -> None:
+        self.number: int | None = None
+        self._handler: Callable[[int, None], object] | None = None
+        self._previous: dict[int, Any] = {}
+
+    def defer(self, number: int) -> None:
+        """Remember the signal instead of handling it, where Python handles it at all."""
+        previous = signal.getsignal(number)
+        if callable(previous):
+            self._previous[number] = previous
+            signal.signal(number, self._remember)
+
+    def restore(self) -> None:
+        """Put the handlers back, once."""
+        while self._previous:
+            signal.signal(*self._previous.popitem())
+
+    def handle(self) -> NoReturn:
+        """Do now what was to be done when the signal came; at least raise."""
+        self.restore()
+        if self.number is not None and self._handler is not None:
+            self._handler(self.number, None)
+        raise KeyboardInterrupt
+
+    def _remember(self, number: int, _frame: FrameType | None) -> None:
+        self.number, self._handler = number, self._previous[number]
+        self.restore()
+
+
 @contextmanager
-def _deferred_interrupt() -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C into an event, so that no step is left half done."""
-    event = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield event
-        return
-    previous = signal.getsignal(signal.SIGINT)
-    if previous is None:  # set by something that is not Python, and so not ours to put back
-        yield event
-        return
-
-    def remember(_number: int, _frame: FrameType | None) -> None:
-        event.set()
-        signal.signal(signal.SIGINT, previous)
-
-    signal.signal(signal.SIGINT, remember)
+def _deferred_interrupt() -> Iterator[_Interruption]:
+    """Remember the first Ctrl-C or SIGTERM, so that no step is left half done."""
+    interruption = _Interruption()
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGINT, signal.SIGTERM):
+            interruption.defer(number)
     try:
-        yield event
+        yield interruption
     finally:
-        signal.signal(signal.SIGINT, previous)
+        interruption.restore()

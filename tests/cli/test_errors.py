@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 
 from petsgan_sdk import errors
 from petsgan_sdk.cli import _options, app, main
+from petsgan_sdk.cli._signals import TerminatedError
 from petsgan_sdk.runtime import describe
 
 runner = CliRunner()
@@ -28,6 +29,7 @@ def raising(error: BaseException):
         (errors.BackendUnavailableError("no", hint="pip"), 3, "error: no; hint: pip\n"),
         (errors.ParityError("off by 1"), 4, "error: off by 1\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
+        (TerminatedError(), 143, "error: terminated\n"),
         (ZeroDivisionError("x"), 1, "error: unexpected ZeroDivisionError: x\nhint: "),
         (OSError(28, "No space"), 1, "error: unexpected OSError: [Errno 28] No space\nhint: "),
     ],
@@ -89,6 +91,7 @@ def test_main_is_the_program(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["petsgan-sdk", "info", "/no/such/file"])
+    monkeypatch.setattr("petsgan_sdk.cli.raise_on_sigterm", lambda: None)  # not of pytest
     with pytest.raises(SystemExit) as caught:
         main()
     assert caught.value.code == 2

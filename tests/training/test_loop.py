@@ -97,6 +97,40 @@ def test_a_second_ctrl_c_stops_at_once():
     assert saves == []
 
 
+class Told(KeyboardInterrupt):
+    """What the handler of this program raises."""
+
+
+def test_sigterm_is_deferred_where_the_program_handles_it():
+    saves = []
+
+    def handler(*_):
+        raise Told
+
+    def terminate(progress):
+        if progress.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.signal(signal.SIGTERM, handler)
+    try:
+        with pytest.raises(Told):
+            run_steps(Counting(), first=0, steps=9, save=saves.append, progress=terminate)
+        assert signal.getsignal(signal.SIGTERM) is handler
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert saves == [3]
+
+
+def test_sigterm_of_a_program_that_does_not_handle_it_is_left_alone():
+    seen = set()
+    before = signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    try:
+        run(Counting(), progress=lambda _: seen.add(signal.getsignal(signal.SIGTERM)))
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert seen == {signal.SIG_DFL}
+
+
 def test_the_handler_is_put_back_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(TrainingError):
