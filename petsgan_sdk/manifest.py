@@ -36,6 +36,7 @@ PREVIEW = "preview.png"
 
 _MAX_SIDE_PX = 1 << 20
 _MAX_MARGIN = 4096
+_MAX_LIVE_VALUES = 1 << 40
 _CONTAINER_KEYS = ("format", "format_version", "members")
 
 
@@ -97,6 +98,9 @@ class GraphStep:
     halo: int | None = None
     """Low-resolution pixels around a window on which the outputs of the window depend; None where
     it is not known, which forbids tiles."""
+    live_values: int | None = None
+    """Values that a run holds at once for one low-resolution pixel; the size of blocks follows from
+    it. None where it is not known."""
     kind: Literal["graph"] = "graph"
 
     def __post_init__(self) -> None:
@@ -107,6 +111,8 @@ class GraphStep:
         require(self, "outputs", is_named, expected="at least one name, none empty")
         is_near = self.halo is None or 0 <= self.halo <= _MAX_MARGIN
         require(self, "halo", is_near, expected=f"null or 0 to {_MAX_MARGIN}")
+        is_sized = self.live_values is None or 1 <= self.live_values <= _MAX_LIVE_VALUES
+        require(self, "live_values", is_sized, expected=f"null or 1 to {_MAX_LIVE_VALUES}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from petsgan_sdk.errors import ExportError
+from petsgan_sdk.export.memory import live_values
 from petsgan_sdk.export.operators import (
     Range,
     RefusedError,
@@ -49,6 +50,9 @@ class Reach:
     of all inputs, axes and sides."""
     scale: int
     """Pixels of the result for one low-resolution pixel."""
+    live_values: int | None
+    """Values that a run holds at once for one low-resolution pixel, see `memory`; None where that
+    is not known."""
 
 
 def derive_reach(model: bytes, inputs: Mapping[str, GraphInput]) -> Reach:
@@ -63,16 +67,17 @@ def derive_reach(model: bytes, inputs: Mapping[str, GraphInput]) -> Reach:
     """
     import onnx  # noqa: PLC0415 - optional
 
-    return _Analysis(onnx.load_model_from_string(model).graph, inputs).reach()
+    return _Analysis(onnx.load_model_from_string(model), inputs).reach()
 
 
 class _Analysis:
     """One graph while it is followed."""
 
-    def __init__(self, graph: Any, inputs: Mapping[str, GraphInput]) -> None:
+    def __init__(self, model: Any, inputs: Mapping[str, GraphInput]) -> None:
         from onnx import numpy_helper  # noqa: PLC0415 - optional
 
-        self.graph = graph
+        self.model = model
+        self.graph = graph = model.graph
         self.inputs = inputs
         self.constants = {item.name: numpy_helper.to_array(item) for item in graph.initializer}
         for node in graph.node:
@@ -90,7 +95,7 @@ class _Analysis:
             msg = f"this graph cannot be tiled: its output {output!r} does not depend on its inputs"
             raise ExportError(msg)
         halo = max(self._halo_along(axis, output) for axis in _AXES)
-        return Reach(halo, int(self.scales[output]))
+        return Reach(halo, int(self.scales[output]), live_values(self.model, self.scales))
 
     def _halo_along(self, axis: int, output: str) -> int:
         # What the first low-resolution pixel of the result needs; others need the same, moved.

@@ -1,4 +1,4 @@
-"""Say in the manifest how far every graph sees, and prove it by running windows of a canvas."""
+"""Say in the manifest how far every graph sees, proved by windows, and how much it holds."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def with_halos(
     factor: int,
     note: Callable[[str], None],
 ) -> tuple[Step, ...]:
-    """Fill in the halo of every graph step.
+    """Fill in the halo and the live values of every graph step.
 
     Args:
         steps: The manifest's list.
@@ -48,7 +48,9 @@ def with_halos(
             except ExportError as exc:
                 note(f"{step.member}: {exc}; the bundle makes images in one piece only")
                 return (*filled, *steps[len(filled) :])
-            current = replace(step, halo=reach.halo)
+            if reach.live_values is None:
+                note(f"{step.member}: its channels are not fixed; blocks are not sized by them")
+            current = replace(step, halo=reach.halo, live_values=reach.live_values)
             made |= dict.fromkeys(step_writes(step), GraphInput(reach.scale))
         else:
             margin = step.margin if isinstance(step, (NoiseStep, PositionStep)) else 0

@@ -10,10 +10,11 @@ import numpy as np
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BundleError, InputError
+from petsgan_sdk.runtime.blocks import block_lattice
 from petsgan_sdk.runtime.canvas import Canvas, Piece, Window
 from petsgan_sdk.runtime.pages import long_lived, return_freed
 from petsgan_sdk.runtime.steps import Array, Observer, Pipeline
-from petsgan_sdk.runtime.tiles import TiledRun, block_lattice
+from petsgan_sdk.runtime.tiles import TiledRun
 
 __all__ = ["ImageArray", "Rendering"]
 

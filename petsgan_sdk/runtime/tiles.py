@@ -20,27 +20,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import GraphStep, PatchTransferStep
+from petsgan_sdk.runtime.blocks import block_lattice, kept_lattice, kept_steps
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
 from petsgan_sdk.runtime.pages import long_lived
 from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
 
-__all__ = ["TiledRun", "block_lattice", "can_tile"]
-
-_BLOCK_PX = (512, 1024)
-"""`(height, width)` of a block of the result. Wide, since a canvas is given out in bands
-of one row of blocks; a larger one has less halo, but the graphs need 250 bytes for each pixel."""
-
-_KEPT_BLOCK_PX = 1024
-"""Side of a block that is kept, in pixels of the result."""
-
-
-def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
-    """The blocks in which the result is made; one that is as large as the canvas has no halo."""
-    height, width = (max(1, side // factor) for side in _BLOCK_PX)
-    (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
-    return Lattice(canvas, height=height, width=width, halo=last.halo or 0)
+__all__ = ["TiledRun", "can_tile"]
 
 
 def can_tile(steps: Sequence[Runnable]) -> bool:
@@ -81,10 +67,9 @@ class TiledRun:
         self._observer = observer
         self._output = pipeline.output
         self._makers = {name: step for step in pipeline.steps for name in step_writes(step.step)}
-        side = max(1, _KEPT_BLOCK_PX // factor)
         self._kept = {
-            step: _Kept(Lattice(canvas, height=side, width=side, halo=step.halo or 0), {})
-            for step in _kept_steps(pipeline)
+            step: _Kept(kept_lattice(pipeline, step, canvas, factor), {})
+            for step in kept_steps(pipeline)
         }
         self._reach = _reaches(pipeline)
 
@@ -167,25 +152,6 @@ def _kept_copy(array: Array) -> Array:
     copy = long_lived(array.shape, array.dtype)
     copy[...] = array
     return copy
-
-
-def _kept_steps(pipeline: Pipeline) -> list[Runnable]:
-    """Steps whose blocks are worth keeping.
-
-    Not the last one, whose blocks are the result; not noise, positions and texture, which cost
-    less than their memory; not a graph that only patch transfer reads: features are wide.
-    """
-    kept = []
-    for runnable in pipeline.steps:
-        step = runnable.step
-        if not isinstance(step, (GraphStep, PatchTransferStep)):
-            continue
-        writes = set(step_writes(step))
-        readers = [r.step for r in pipeline.steps if writes & set(step_reads(r.step))]
-        if pipeline.output in writes or all(isinstance(r, PatchTransferStep) for r in readers):
-            continue
-        kept.append(runnable)
-    return kept
 
 
 def _reaches(pipeline: Pipeline) -> dict[Runnable, int]:

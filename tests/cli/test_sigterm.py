@@ -45,7 +45,7 @@ def terminate(command: list[str], folder: Path, *, when: Callable[..., bool]) ->
     assert stdout == ""
     assert stderr.splitlines()[-1] == "error: terminated"
     assert "Traceback" not in stderr
-    assert list(scratch.iterdir()) == []
+    assert list(scratch.glob("*petsgan*")) == []  # torch has folders of its own
     return stderr
 
 

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="export needs torch")
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.tiling import check_windows, with_halos
 from petsgan_sdk.manifest import GraphStep
-from petsgan_sdk.runtime import Sampler, load, tiles
+from petsgan_sdk.runtime import Sampler, blocks, load
 from petsgan_sdk.runtime.bundle import open_bundle
 
 
@@ -74,8 +74,8 @@ def test_a_graph_that_cannot_be_tiled_is_no_error(exported: Path) -> None:
 def test_every_way_to_make_a_pixel_gives_the_same_bytes(
     exported: Path, monkeypatch: pytest.MonkeyPatch, threads: int
 ) -> None:
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (64, 96))
-    monkeypatch.setattr(tiles, "_KEPT_BLOCK_PX", 80)
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (64, 96))
+    monkeypatch.setattr(blocks, "_KEPT_BLOCK_PX", 80)
     sampler = load(exported, provider="cpu", threads=threads)
     whole = sampler.sample(height=211, width=307, seed=5)[0]
     bands = list(sampler.stream(211, 307, 5, rows=29))
@@ -87,8 +87,8 @@ def test_every_way_to_make_a_pixel_gives_the_same_bytes(
 
 def test_blocks_have_no_seams(sampler: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
     whole = sampler.sample(height=211, width=307, seed=5)[0].astype(int)
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (64, 96))
-    monkeypatch.setattr(tiles, "_KEPT_BLOCK_PX", 80)
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (64, 96))
+    monkeypatch.setattr(blocks, "_KEPT_BLOCK_PX", 80)
     apart = np.abs(sampler.sample(height=211, width=307, seed=5)[0].astype(int) - whole)
     # What is left: patches with two equally similar matches, where sums differ in the last bit.
     assert (apart.max(axis=2) > 1).mean() < 0.01

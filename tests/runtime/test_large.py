@@ -12,7 +12,7 @@ from PIL import Image
 
 from petsgan_sdk import files
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.runtime import Sampler, png, tiff, tiles
+from petsgan_sdk.runtime import Sampler, blocks, png, tiff
 from petsgan_sdk.runtime.large import plan_large, write_large
 
 RNG = np.random.default_rng(0)
@@ -85,7 +85,7 @@ def test_a_tiff_becomes_big_where_offsets_would_not_fit() -> None:
 def test_the_file_holds_the_image(
     sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: int | None
 ) -> None:
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (24, 40))
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (24, 40))
     plan = plan_large(tmp_path / "m.petsgan", tmp_path / name, size_px=(131, 97), seed=3, rows=rows)
     done: list[int] = []
     assert write_large(sampler, plan, progress=done.append) > 0
@@ -185,7 +185,7 @@ def test_a_disk_that_becomes_full(
 def test_an_interrupt_leaves_nothing(
     sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (24, 40))
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (24, 40))
     plan = plan_large(tmp_path / "m.petsgan", tmp_path / "big.tif", size_px=(131, 97))
 
     def interrupt(done: int) -> None:

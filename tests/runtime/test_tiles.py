@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, load, pages, tiles
+from petsgan_sdk.runtime import Sampler, blocks, load, pages, tiles
 from petsgan_sdk.runtime import sampler as sampler_module
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
@@ -26,8 +26,8 @@ def threaded(request: pytest.FixtureRequest, bundle: Path) -> Sampler:
 @pytest.fixture
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 3x5 low-resolution pixels, less than the halos behind them."""
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (24, 40))
-    monkeypatch.setattr(tiles, "_KEPT_BLOCK_PX", 32)
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (24, 40))
+    monkeypatch.setattr(blocks, "_KEPT_BLOCK_PX", 32)
 
 
 REGIONS = [
@@ -94,10 +94,10 @@ def test_blocks_have_no_seams(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, h
         changes["steps"][-1]["halo"] = 0
     sampler = load(write_bundle(tmp_path / "b.petsgan", changes=changes), provider="cpu", threads=1)
     whole = sampler.sample(height=200, width=184, seed=1)[0].astype(int)
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (48, 40))
-    monkeypatch.setattr(tiles, "_KEPT_BLOCK_PX", 64)
-    blocks = sampler.sample(height=200, width=184, seed=1)[0].astype(int)
-    apart = np.abs(blocks - whole).max()
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (48, 40))
+    monkeypatch.setattr(blocks, "_KEPT_BLOCK_PX", 64)
+    pieced = sampler.sample(height=200, width=184, seed=1)[0].astype(int)
+    apart = np.abs(pieced - whole).max()
     assert apart <= 1 if halo == "as derived" else apart > 8
 
 
@@ -176,7 +176,7 @@ def test_a_bundle_without_halos_is_refused_only_when_tiles_are_needed(
         old.region(97, 64, 3, 5, 50, 20, 1), sampler.region(97, 64, 3, 5, 50, 20, 1)
     )
     assert len(list(old.stream(97, 64))) == 1
-    monkeypatch.setattr(tiles, "_BLOCK_PX", (48, 40))
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (48, 40))
     monkeypatch.setattr(sampler_module, "_KEPT_PIXELS", 100)
     assert old.sample(height=97, width=64).shape == (1, 97, 64, 3)
     for call in (
@@ -188,13 +188,13 @@ def test_a_bundle_without_halos_is_refused_only_when_tiles_are_needed(
             call()
 
 
-@pytest.mark.parametrize("blocks", ["small_blocks", None])
+@pytest.mark.parametrize("cuts", ["small_blocks", None])
 @pytest.mark.parametrize("size", [(32, 32), (104, 136)])
 def test_a_seamless_image_is_a_torus(
-    sampler: Sampler, request: pytest.FixtureRequest, size: tuple[int, int], blocks: str | None
+    sampler: Sampler, request: pytest.FixtureRequest, size: tuple[int, int], cuts: str | None
 ) -> None:
-    if blocks is not None:
-        request.getfixturevalue(blocks)
+    if cuts is not None:
+        request.getfixturevalue(cuts)
     height, width = size
     tile = sampler.sample(height=height, width=width, seed=6, seamless=True)[0]
     np.testing.assert_array_equal(

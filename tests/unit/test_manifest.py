@@ -41,6 +41,7 @@ HEADER = {
             "inputs": {"noise": "noise", "position": "position"},
             "outputs": {"layout": "features"},
             "halo": 2,
+            "live_values": 256,
         },
         {
             "kind": "patch_transfer",
@@ -76,6 +77,7 @@ def test_parse_is_the_inverse_of_to_header():
             inputs={"noise": "noise", "position": "position"},
             outputs={"layout": "features"},
             halo=2,
+            live_values=256,
         ),
         PatchTransferStep(
             query="features",
@@ -102,10 +104,12 @@ def test_goes_through_a_container(tmp_path):
 def test_defaults():
     header = copy.deepcopy(HEADER)
     del header["provenance"], header["config"], header["steps"][3]["index_output"]
+    del header["steps"][2]["live_values"]
     header["steps"][1]["extent"] = None
     manifest = parse(header)
     assert manifest.provenance == manifest.config == {}
     assert manifest.steps[1].extent is None
+    assert manifest.steps[2].live_values is None
     assert manifest.steps[3].index_output is None
     assert to_header(manifest)["steps"][3]["index_output"] is None
 
@@ -157,6 +161,7 @@ def _set(path, value):
         (["steps", 2, "inputs", "noise"], 1, r"steps\[2\]\.inputs\.noise must be a string, got 1"),
         (["steps", 2, "inputs", "noise"], "", r"steps\[2\]\.inputs must be names"),
         (["steps", 2, "outputs"], {}, r"steps\[2\]\.outputs must be at least one name"),
+        (["steps", 2, "live_values"], 0, r"steps\[2\]\.live_values must be null or 1 to"),
         (["steps", 3, "window"], 8, r"steps\[3\]\.window must be odd and from 1 to 63, got 8"),
         (["steps", 3, "window"], 10**30 + 1, r"window must be odd and from 1 to 63"),
         (["steps", 3, "temperature"], -0.1, r"temperature must be 0 or more, got -0\.1"),

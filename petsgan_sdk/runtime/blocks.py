@@ -1,0 +1,104 @@
+"""Into what blocks a canvas is cut: as large as the graphs of a bundle allow. Runs nothing."""
+
+from __future__ import annotations
+
+from math import isqrt
+
+from petsgan_sdk.manifest import GraphStep, PatchTransferStep
+from petsgan_sdk.runtime.bundle import step_reads, step_writes
+from petsgan_sdk.runtime.canvas import Canvas, Lattice
+from petsgan_sdk.runtime.steps import Pipeline, Runnable
+
+__all__ = ["block_lattice", "kept_lattice", "kept_steps"]
+
+_BLOCK_PX = (512, 1024)
+"""Largest `(height, width)` of a block of the result. Wide, since a canvas is given out in bands of
+one row of blocks; a larger one would have less halo and take more memory."""
+
+_KEPT_BLOCK_PX = 1024
+"""Largest side of a block that is kept, in pixels of the result."""
+
+_BLOCK_VALUES = 32 << 20
+"""Values that the graph of the result may hold for a block and its halo. ONNX Runtime takes up to
+twice their 4 bytes each. `fast` needs less than half of it; `paper` gets blocks of 320x320."""
+
+_KEPT_BLOCK_VALUES = 8 << 20
+"""The same for a block that is kept: every graph keeps its memory for the next block."""
+
+_LEAST_SIDE = 4
+"""Of a block, in low-resolution pixels, whatever the graph needs."""
+
+
+def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
+    """The blocks in which the result is made; one that is as large as the canvas has no halo."""
+    (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
+    return _lattice(pipeline, last, canvas, factor, most_px=_BLOCK_PX, values=_BLOCK_VALUES)
+
+
+def kept_lattice(pipeline: Pipeline, step: Runnable, canvas: Canvas, factor: int) -> Lattice:
+    """The blocks of a step that keeps them, see `kept_steps`."""
+    most = (_KEPT_BLOCK_PX, _KEPT_BLOCK_PX)
+    return _lattice(pipeline, step, canvas, factor, most_px=most, values=_KEPT_BLOCK_VALUES)
+
+
+def kept_steps(pipeline: Pipeline) -> list[Runnable]:
+    """The steps whose blocks are worth keeping.
+
+    Not the last one, whose blocks are the result; not noise, positions and texture, which cost
+    less than their memory; not a graph that only patch transfer reads: features are wide.
+    """
+    kept = []
+    for runnable in pipeline.steps:
+        step = runnable.step
+        if not isinstance(step, (GraphStep, PatchTransferStep)):
+            continue
+        writes = set(step_writes(step))
+        readers = [r.step for r in pipeline.steps if writes & set(step_reads(r.step))]
+        if pipeline.output in writes or all(isinstance(r, PatchTransferStep) for r in readers):
+            continue
+        kept.append(runnable)
+    return kept
+
+
+def _lattice(
+    pipeline: Pipeline,
+    step: Runnable,
+    canvas: Canvas,
+    factor: int,
+    *,
+    most_px: tuple[int, int],
+    values: int,
+) -> Lattice:
+    height, width = (max(1, side // factor) for side in most_px)
+    halo = step.halo or 0
+    live = _live_values(pipeline, step)
+    if live is not None:
+        height, width = _fit(values // live, halo, height, width)
+    return Lattice(canvas, height=height, width=width, halo=halo)
+
+
+def _fit(pixels: int, halo: int, height: int, width: int) -> tuple[int, int]:
+    """Shrink a block until it has at most `pixels` with its halo; square has the least halo."""
+    around = 2 * halo
+    if (height + around) * (width + around) <= pixels:
+        return height, width
+    height = min(height, max(_LEAST_SIDE, isqrt(pixels) - around))
+    width = min(width, max(_LEAST_SIDE, pixels // (height + around) - around))
+    return height, width
+
+
+def _live_values(pipeline: Pipeline, step: Runnable) -> int | None:
+    """The most that a graph holds of those which run for a block of a step; None if unknown."""
+    kept = kept_steps(pipeline)
+    makers = {name: maker for maker in pipeline.steps for name in step_writes(maker.step)}
+    found: list[int] = []
+    waiting = [step]
+    while waiting:
+        current = waiting.pop()
+        if isinstance(current.step, GraphStep):
+            if current.step.live_values is None:
+                return None
+            found.append(current.step.live_values)
+        read = (makers[name] for name in step_reads(current.step))
+        waiting += [maker for maker in read if maker not in kept]
+    return max(found, default=None)
