@@ -3,10 +3,13 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import subprocess
+import sys
 
 import pytest
 
 from petsgan_sdk.errors import ConfigError, EngineError, OutputError
+from petsgan_sdk.runtime.tensorrt import cache as cache_module
 from petsgan_sdk.runtime.tensorrt.cache import DEFAULT_LIMIT_BYTES, EngineCache, cache_folder
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
@@ -24,7 +27,7 @@ def test_what_is_put_is_got(cache, key):
 
 def test_the_key_can_be_read_by_people(cache, key):
     entry = cache.put(key, b"plan", REPORT)
-    described = json.loads(entry.plan.with_suffix(".json").read_text(encoding="utf-8"))
+    described = json.loads(entry.description.read_text(encoding="utf-8"))
     assert described["key"] == {
         "bundle": key.bundle,
         "graph": "graphs/features.onnx",
@@ -58,10 +61,86 @@ def test_damage_is_found(cache, key):
     assert cache.get(key) is None
 
 
+def test_who_reads_while_an_engine_is_replaced_gets_a_whole_one(cache, key):
+    first = cache.put(key, b"first", REPORT)
+    second = cache.put(key, b"second", {**REPORT, "layers": 4})
+    assert first.plan != second.plan
+    assert not first.plan.exists()
+    # Looked up before it was replaced, read afterwards.
+    assert first.read() == b"second"
+    assert [entry.plan for entry in cache.entries()] == [second.plan]
+    assert cache.put(key, b"second", REPORT).plan == second.plan
+    assert second.read() == b"second"
+
+
+def test_a_description_that_was_replaced_between_its_lines(cache, key, monkeypatch):
+    """The text of the old description, and its engine already gone."""
+    first = cache.put(key, b"first", REPORT)
+    old = first.description.read_text(encoding="utf-8")
+    second = cache.put(key, b"second", REPORT)
+    texts = [old, second.description.read_text(encoding="utf-8")]
+    monkeypatch.setattr(cache_module, "_text", lambda _: texts.pop(0))
+    assert cache.get(key) == second
+    texts += [old, old]
+    assert cache.get(key) is None
+
+
+READER = """
+import json, sys
+from petsgan_sdk.runtime.tensorrt.cache import EngineCache
+from petsgan_sdk.runtime.tensorrt.key import EngineKey
+cache, key = EngineCache(), EngineKey.from_json(json.loads(sys.argv[1]))
+print("ready", flush=True)
+read = set()
+while len(read) < 20:
+    plan = cache.get(key).read()
+    assert len(set(plan)) == 1, "two engines in one"
+    read.add(plan)
+"""
+
+
+def test_another_process_reads_while_this_one_replaces(cache, key):
+    def plan(number):
+        return bytes([number % 251]) * 300_000
+
+    cache.put(key, plan(0), REPORT)
+    command = [sys.executable, "-c", READER, json.dumps(key.to_json())]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as reader:
+        assert reader.stdout.readline() == b"ready\n"
+        number = 0
+        while reader.poll() is None and number < 5000:
+            number += 1
+            cache.put(key, plan(number), REPORT)
+        reader.kill()
+        error = reader.stderr.read().decode()
+    assert reader.returncode == 0, error
+    assert [path.suffix for path in sorted(cache.folder.iterdir())] == [".plan", ".json"]
+
+
+def test_rubbish_of_an_interrupted_write_goes(cache, key):
+    cache.put(key, b"plan", REPORT)
+    old, new = cache.folder / "a-b.plan", cache.folder / "c-d.plan"
+    for path in (old, new):
+        path.write_bytes(b"x")
+    os.utime(old, (1, 1))
+    cache.put(dataclasses.replace(key, version="9"), b"plan", REPORT)
+    assert not old.exists()
+    assert new.exists()  # somebody may be writing it
+
+
+@pytest.mark.parametrize("sha256", ["../../x", "A" * 64, ""])
+def test_a_description_cannot_name_another_file(cache, key, sha256):
+    entry = cache.put(key, b"plan", REPORT)
+    described = json.loads(entry.description.read_text(encoding="utf-8"))
+    text = json.dumps({**described, "sha256": sha256})
+    entry.description.write_text(text, encoding="utf-8")
+    assert cache.get(key) is None
+
+
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": "petsgan-engine"}'])
 def test_a_broken_description_is_no_engine(cache, key, text):
     entry = cache.put(key, b"plan", REPORT)
-    entry.plan.with_suffix(".json").write_text(text, encoding="utf-8")
+    entry.description.write_text(text, encoding="utf-8")
     assert cache.get(key) is None
     assert cache.entries() == []
     assert cache.clear() == (0, 0)

@@ -2,7 +2,8 @@
 
 Engines are compiled code, so the folder must belong to the user alone. A description is written
 after its engine and removed before it: an engine without one is rubbish of an interrupted write.
-Imports the standard library only.
+An engine has its digest in its name, so that replacing one is replacing its description, and who
+reads at that moment gets the old pair or the new one. Imports the standard library only.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import sys
 import time
 from collections.abc import Mapping
@@ -27,7 +29,9 @@ __all__ = ["DEFAULT_LIMIT_BYTES", "EngineCache", "Entry", "cache_folder"]
 DEFAULT_LIMIT_BYTES = 4 << 30
 """Engines beyond this are removed, those that were not used for longest first."""
 
-_FORMAT, _FORMAT_VERSION = "petsgan-engine", 1
+_FORMAT, _FORMAT_VERSION = "petsgan-engine", 2
+_RUBBISH_AFTER_S = 3600.0
+"""Age from which an engine without a description is not one that is being written."""
 
 
 def cache_folder() -> Path:
@@ -71,15 +75,23 @@ class Entry:
     used_at: float
     """When it was built or last read, seconds since 1970."""
 
+    @property
+    def description(self) -> Path:
+        """The file that names the engine."""
+        return self.plan.with_name(f"{self.key.digest}.json")
+
     def read(self) -> bytes:
-        """Read the engine, and mark it as used.
+        """Read the engine, or the one that has replaced it, and mark it as used.
 
         Raises:
-            EngineError: The file is not the one that was written.
+            EngineError: It is gone, or the file is not the one that was written.
         """
         try:
             plan = self.plan.read_bytes()
         except OSError as exc:
+            newer = _read_entry(self.description)
+            if newer is not None and newer.plan != self.plan:
+                return newer.read()
             msg = f"engine {str(self.plan)!r} cannot be read: {exc.strerror or exc}"
             raise EngineError(msg) from exc
         if hashlib.sha256(plan).hexdigest() != self.sha256:
@@ -136,20 +148,26 @@ class EngineCache:
             msg = f"cache: folder {str(self.folder)!r} cannot be made: {exc.strerror or exc}"
             raise OutputError(msg) from exc
         _check_owner(self.folder)
-        path = self.folder / f"{key.digest}.plan"
+        digest = hashlib.sha256(plan).hexdigest()
+        path = self.folder / _plan_name(key.digest, digest)
+        described = self.folder / f"{key.digest}.json"
+        replaced = _read_entry(described)
         description = {
             "format": _FORMAT,
             "format_version": _FORMAT_VERSION,
             "key": key.to_json(),
             "bytes": len(plan),
-            "sha256": hashlib.sha256(plan).hexdigest(),
+            "sha256": digest,
             "built_at": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
             "report": dict(report),
         }
         atomic_write(path, plan, overwrite=True)
         text = json.dumps(description, indent=2, sort_keys=True) + "\n"
-        atomic_write(path.with_suffix(".json"), text.encode(), overwrite=True)
-        entry = _read_entry(path.with_suffix(".json"))
+        atomic_write(described, text.encode(), overwrite=True)
+        if replaced is not None and replaced.plan != path:
+            with suppress(OSError):  # who reads it on Windows keeps it; it is rubbish then
+                replaced.plan.unlink()
+        entry = _read_entry(described)
         if entry is None:
             msg = f"engine {str(path)!r} was written but cannot be read back"
             raise EngineError(msg)
@@ -173,7 +191,9 @@ class EngineCache:
 
     def _shrink(self, *, keep: Entry) -> None:
         total = keep.size_bytes
-        for entry in self.entries():
+        entries = self.entries()
+        self._remove_rubbish({entry.plan for entry in entries})
+        for entry in entries:
             if entry.plan == keep.plan:
                 continue
             total += entry.size_bytes
@@ -181,10 +201,20 @@ class EngineCache:
                 _remove(entry)
                 total -= entry.size_bytes
 
+    def _remove_rubbish(self, described: set[Path]) -> None:
+        for plan in set(self.folder.glob("*.plan")) - described:
+            with suppress(OSError):
+                if time.time() - plan.stat().st_mtime > _RUBBISH_AFTER_S:
+                    plan.unlink()
+
+
+def _plan_name(key_digest: str, sha256: str) -> str:
+    return f"{key_digest}-{sha256[:16]}.plan"
+
 
 def _remove(entry: Entry) -> None:
     try:
-        entry.plan.with_suffix(".json").unlink(missing_ok=True)
+        entry.description.unlink(missing_ok=True)
         entry.plan.unlink(missing_ok=True)
     except OSError as exc:
         msg = f"cache: {str(entry.plan)!r} cannot be removed: {exc.strerror or exc}"
@@ -192,16 +222,35 @@ def _remove(entry: Entry) -> None:
 
 
 def _read_entry(description: Path) -> Entry | None:
-    plan = description.with_suffix(".plan")
-    try:
-        data = json.loads(description.read_text(encoding="utf-8"))
-        used_at = plan.stat().st_mtime
-        if (data["format"], data["format_version"]) != (_FORMAT, _FORMAT_VERSION):
+    """The engine that a description names; None where either is missing or cannot be used."""
+    seen = ""
+    while (text := _text(description)) != seen:
+        try:
+            return _parse_entry(description, text)
+        except FileNotFoundError:
+            seen = text  # the engine is gone: perhaps both were replaced just now
+        except (OSError, ValueError, KeyError, TypeError, EngineError):
             return None
-        key = EngineKey.from_json(data["key"])
-        return Entry(key, plan, int(data["bytes"]), data["sha256"], data["report"], used_at)
-    except (OSError, ValueError, KeyError, TypeError, EngineError):
+    return None
+
+
+def _text(description: Path) -> str:
+    try:
+        return description.read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return ""
+
+
+def _parse_entry(description: Path, text: str) -> Entry | None:
+    data = json.loads(text)
+    if (data["format"], data["format_version"]) != (_FORMAT, _FORMAT_VERSION):
         return None
+    key, sha256 = EngineKey.from_json(data["key"]), data["sha256"]
+    if re.fullmatch("[0-9a-f]{64}", sha256) is None:
+        return None
+    plan = description.with_name(_plan_name(description.stem, sha256))
+    used_at = plan.stat().st_mtime
+    return Entry(key, plan, int(data["bytes"]), sha256, data["report"], used_at)
 
 
 def _check_owner(folder: Path) -> None:
