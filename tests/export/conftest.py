@@ -13,6 +13,7 @@ from tiny_training import tiny_train, write_picture
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import write
 from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.training import train
 
 SHAPES = {"fast": (64, 48), "paper": (48, 40)}  # width, height
 
@@ -73,6 +74,18 @@ def bundle(checkpoint):
 @pytest.fixture(scope="session")
 def fast_bundle(fast_checkpoint):
     return open_beside(fast_checkpoint)
+
+
+@pytest.fixture(scope="session", params=list(SHAPES))
+def preset_bundle(request, tmp_path_factory):
+    """The bundle of a preset as it is: no layer is narrower."""
+    folder = tmp_path_factory.mktemp(request.param)
+    photo = write_picture(folder / "photo.png", *SHAPES[request.param])
+    # How many layouts and images a step sees is no part of the graphs.
+    brief = {"training.layout_batch": 2, "training.pool_size": 1}
+    settings = {"steps": 1, "features": "filters", "device": "cpu", "overrides": brief}
+    train(photo, folder / "model.pt", preset=request.param, **settings)
+    return open_beside(folder / "model.pt")
 
 
 def open_beside(checkpoint):

@@ -9,6 +9,7 @@ import pytest
 from bundle_factory import write_bundle
 from onnx import TensorProto, helper
 
+from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.errors import EngineError
 from petsgan_sdk.export.halves import halve_graphs
 from petsgan_sdk.runtime.bundle import open_bundle
@@ -31,7 +32,11 @@ def small(tmp_path_factory):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_every_graph_builds(bundle, precision, cache):
+def test_every_graph_of_a_preset_builds(preset_bundle, precision, cache):
+    bundle = preset_bundle
+    asked = to_dict(load_preset(bundle.manifest.preset))
+    for part in ("depnet", "transfer", "restoration"):
+        assert bundle.manifest.config[part] == asked[part]
     halves = halve_graphs(bundle, bundle.graphs) if precision == "fp16" else {}
     sizes = ((64, 64), (96, 160), (512, 384))
     ranges = (
