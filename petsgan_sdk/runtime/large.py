@@ -1,4 +1,4 @@
-"""One image of any size straight to a file: bands go to the disk as they are made.
+"""One image of any size straight to a file: a band is written while the next is made.
 
 Never imports torch.
 """
@@ -7,15 +7,19 @@ from __future__ import annotations
 
 import errno
 import shutil
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.runtime import png, tiff
 from petsgan_sdk.runtime.checks import check_canvas, check_int, check_seed
+from petsgan_sdk.runtime.parallel import one_ahead
 from petsgan_sdk.runtime.render import ImageArray
 from petsgan_sdk.runtime.sampler import Sampler
 
@@ -112,12 +116,20 @@ def write_large(
     """
     started = time.perf_counter()
     width, height = plan.size_px
-    bands = sampler.stream(height, width, plan.seed, rows=plan.rows, seamless=plan.seamless)
-    counted = _counted(bands, progress)
+    stopping = threading.Event()
+    bands = sampler.stream(
+        height,
+        width,
+        plan.seed,
+        rows=plan.rows,
+        seamless=plan.seamless,
+        observer=partial(_check, stopping),
+    )
     encode = png.png_chunks if _is_png(plan.path) else tiff.tiff_chunks
-    chunks: Iterable[bytes | memoryview] = encode(width, height, counted)
     try:
-        atomic_write(plan.path, chunks, overwrite=plan.overwrite)
+        with closing(one_ahead(bands, stop=stopping.set)) as made:
+            chunks: Iterable[bytes | memoryview] = encode(width, height, _counted(made, progress))
+            atomic_write(plan.path, chunks, overwrite=plan.overwrite)
     except OutputError as exc:
         if getattr(exc.__cause__, "errno", None) not in _FULL:
             raise
@@ -130,6 +142,16 @@ def write_large(
     return time.perf_counter() - started
 
 
+class _StoppedError(Exception):
+    """Nobody wants the band that is being made."""
+
+
+def _check(stopping: threading.Event, _step: str, _seconds: float) -> None:
+    """Give up a band between two of its steps; a band of a wide canvas takes minutes."""
+    if stopping.is_set():
+        raise _StoppedError
+
+
 def _counted(
     bands: Iterator[ImageArray], progress: Callable[[int], None] | None
 ) -> Iterator[ImageArray]:
@@ -137,7 +159,7 @@ def _counted(
     for band in bands:
         done += len(band)
         yield band
-        del band  # before the next is made
+        del band  # before the one after the next is made
         if progress is not None:
             progress(done)
 

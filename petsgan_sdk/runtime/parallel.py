@@ -1,15 +1,16 @@
-"""Run one function over many numbers in a few threads. Standard library only."""
+"""Work in threads whose results are taken in order. Standard library only."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-__all__ = ["ordered_map"]
+__all__ = ["one_ahead", "ordered_map"]
 
 ResultT = TypeVar("ResultT")
+ItemT = TypeVar("ItemT")
 
 
 def ordered_map(
@@ -39,3 +40,29 @@ def ordered_map(
             yield waiting.popleft().result()
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
+
+
+def one_ahead(items: Iterator[ItemT], *, stop: Callable[[], None]) -> Generator[ItemT, None, None]:
+    """The same items, each made by a thread while the one before it is in use.
+
+    No more than these two are alive, so that memory stays flat. Close the iterator, or run it to
+    its end: either waits for the thread. What making an item raises comes out at its place.
+
+    Args:
+        items: Used by the thread alone.
+        stop: Called when no more items are wanted; should end one that is being made.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="petsgan-ahead")
+    try:
+        making: Future[ItemT | _End] = pool.submit(next, items, _End())
+        while not isinstance(item := making.result(), _End):
+            making = pool.submit(next, items, _End())
+            yield item
+            del item
+    finally:
+        stop()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+class _End:
+    """Comes after the last item."""

@@ -254,6 +254,7 @@ class Sampler:
         rows: int | None = None,
         index: int = 0,
         seamless: bool = False,
+        observer: Observer | None = None,
     ) -> Iterator[ImageArray]:
         """Make a canvas of any size in bands, top to bottom; memory holds one band.
 
@@ -265,6 +266,7 @@ class Sampler:
                 pixels are the same.
             index: Index of the image in the seed's stream.
             seamless: As in `sample`.
+            observer: As in `images`; what it raises ends the stream.
 
         Returns:
             An iterator over bands `[rows, width, 3]` uint8, which together are the canvas.
@@ -278,7 +280,8 @@ class Sampler:
             rows = check_int(rows, "rows", low=1, high=height)
         if seamless:
             self._check_seamless(height, width)
-        rendering = self._rendering(self._source(seed, index), height, width, seamless=seamless)
+        source = self._source(seed, index)
+        rendering = self._rendering(source, height, width, seamless=seamless, observer=observer)
         bands = rendering.bands(height, width)
         return bands if rows is None else _in_bands_of(rows, bands)
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import shutil
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 
 from petsgan_sdk import files
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.runtime import Sampler, blocks, png, tiff
+from petsgan_sdk.runtime import Sampler, blocks, large, png, tiff
 from petsgan_sdk.runtime.large import plan_large, write_large
 
 RNG = np.random.default_rng(0)
@@ -195,4 +196,34 @@ def test_an_interrupt_leaves_nothing(
 
     with pytest.raises(KeyboardInterrupt):
         write_large(sampler, plan, progress=interrupt)
+    assert not list(tmp_path.iterdir())
+    assert not any(t.name.startswith("petsgan-ahead") for t in threading.enumerate())
+
+
+def test_a_band_is_given_up_between_two_steps(
+    sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C does not wait for the band that is being made, which may take minutes."""
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (24, 40))
+    plan = plan_large(tmp_path / "m.petsgan", tmp_path / "big.tif", size_px=(131, 97))
+    first_is_written, pressed = threading.Event(), threading.Event()
+    after: list[str] = []
+    check = large._check
+
+    def slow(stopping: threading.Event, step: str, seconds: float) -> None:
+        if first_is_written.is_set():
+            assert pressed.wait(30)
+            assert stopping.wait(30)
+            after.append(step)
+        check(stopping, step, seconds)
+
+    def interrupt(_: int) -> None:
+        first_is_written.set()
+        pressed.set()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(large, "_check", slow)
+    with pytest.raises(KeyboardInterrupt):
+        write_large(sampler, plan, progress=interrupt)
+    assert len(after) <= 1
     assert not list(tmp_path.iterdir())
