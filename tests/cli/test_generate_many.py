@@ -11,20 +11,10 @@ import time
 from pathlib import Path
 
 import pytest
+from commands import ROOT, generate
 from PIL import Image
-from typer.testing import CliRunner, Result
-
-import petsgan_sdk
-from petsgan_sdk.cli import app
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
-
-runner = CliRunner()
-ROOT = Path(petsgan_sdk.__file__).resolve().parent.parent
-
-
-def generate(*words: object) -> Result:
-    return runner.invoke(app, ["generate", *map(str, words)])
 
 
 def test_a_tar(bundle: Path, tmp_path: Path) -> None:

@@ -12,14 +12,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from commands import ROOT
 from PIL import Image
 
-import petsgan_sdk
 from petsgan_sdk.cli import _signals
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-
-ROOT = Path(petsgan_sdk.__file__).resolve().parent.parent
 
 
 def terminate(command: list[str], folder: Path, *, when: Callable[..., bool]) -> str:
