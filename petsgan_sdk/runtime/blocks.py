@@ -18,9 +18,9 @@ one row of blocks; a larger one would have less halo and take more memory."""
 _KEPT_BLOCK_PX = 1024
 """Largest side of a block that is kept, in pixels of the result."""
 
-_BLOCK_VALUES = 32 << 20
+_BLOCK_VALUES = 28 << 20
 """Values that the graph of the result may hold for a block and its halo. ONNX Runtime takes up to
-twice their 4 bytes each. `fast` needs less than half of it; `paper` gets blocks of 320x320."""
+twice their 4 bytes each. `fast` needs half of it; `paper` gets blocks of 288x280."""
 
 _KEPT_BLOCK_VALUES = 8 << 20
 """The same for a block that is kept: every graph keeps its memory for the next block."""
