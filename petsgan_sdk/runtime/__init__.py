@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.sampler import ImageArray, Sampler, load
+from petsgan_sdk.runtime.sampler import ImageArray, Sampler
 
 __all__ = ["ImageArray", "ProviderOptions", "Sampler", "load"]

@@ -8,17 +8,14 @@ onnx.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.canvas import Canvas, NoiseSource
+from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.canvas import NoiseSource
 from petsgan_sdk.runtime.checks import (
     check_canvas,
     check_int,
@@ -27,70 +24,14 @@ from petsgan_sdk.runtime.checks import (
     check_seamless,
     check_seed,
     check_size,
-    default_threads,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
-from petsgan_sdk.runtime.device.pipeline import open_pipeline
-from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
+from petsgan_sdk.runtime.drawing import Drawing, in_bands_of
 from petsgan_sdk.runtime.randomness import between, stream_noise
-from petsgan_sdk.runtime.render import ImageArray, Rendering
+from petsgan_sdk.runtime.render import ImageArray
 from petsgan_sdk.runtime.steps import Observer, Pipeline
-from petsgan_sdk.runtime.tiles import can_tile
 
-__all__ = ["ImageArray", "Sampler", "load"]
-
-_KEPT_PIXELS = 1024 * 1024
-"""Larger canvases in one piece give their scratch memory back, which makes their next run a third
-slower. Only bundles that cannot be tiled have them."""
-
-_log = logging.getLogger(__name__)
-
-
-def load(
-    path: str | Path,
-    *,
-    provider: str = "auto",
-    threads: int | None = None,
-    options: ProviderOptions | None = None,
-) -> Sampler:
-    """Open a bundle and make it ready to sample.
-
-    Args:
-        path: A `.petsgan` file.
-        provider: `auto` (CUDA if this onnxruntime has it and it starts, else CPU, and
-            `Sampler.provider_note` says why), `cpu`, `cuda`, or `tensorrt`, whose engines
-            `petsgan-sdk build` makes.
-        threads: Threads for one image, 1 to 256. Default: `PETSGAN_NUM_THREADS`, else the usable
-            cores but at most 4.
-        options: Precision, building and memory of the GPU providers.
-
-    Raises:
-        BundleError: The file is missing, damaged, unsafe, of another kind or version.
-        BackendUnavailableError: The named provider, or onnxruntime, is not there.
-        ConfigError: An unknown provider or an impossible number of threads.
-    """
-    check_provider_name(provider)
-    threads = default_threads(threads)
-    bundle = open_bundle(Path(path))
-    note: str | None = None
-    for candidate in candidate_providers(provider):
-        try:
-            pipeline = open_pipeline(
-                bundle,
-                provider=candidate.name,
-                threads=threads,
-                options=options or ProviderOptions(),
-            )
-        except BackendUnavailableError as exc:
-            if candidate.required:
-                raise
-            note = f"fell back from {candidate.name}: {exc}"
-            _log.warning("%s", note)
-            continue
-        return Sampler(bundle, pipeline, provider=candidate.name, threads=threads, note=note)
-    msg = "onnxruntime offers none of the providers that petsgan-sdk knows"
-    raise BackendUnavailableError(msg, hint="petsgan-sdk doctor")
+__all__ = ["ImageArray", "Sampler"]
 
 
 class Sampler:
@@ -108,7 +49,7 @@ class Sampler:
         self, bundle: Bundle, pipeline: Pipeline, *, provider: str, threads: int, note: str | None
     ) -> None:
         """Keep what sampling needs."""
-        self._pipeline = pipeline
+        self._drawing = Drawing(pipeline, bundle.manifest, threads=threads)
         self._description = describe_bundle(bundle)
         self.manifest: BundleManifest = bundle.manifest
         """What the bundle says of itself."""
@@ -194,10 +135,10 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         return (
-            self._render(
+            self._drawing.image(
                 stream_noise(seed, index),
-                height=height,
-                width=width,
+                height,
+                width,
                 seamless=seamless,
                 observer=observer,
             )
@@ -242,7 +183,9 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
-        rendering = self._rendering(self._source(seed, index), height, width, seamless=seamless)
+        rendering = self._drawing.rendering(
+            self._source(seed, index), height, width, seamless=seamless
+        )
         return rendering.region(top, left, h, w)
 
     def stream(
@@ -281,9 +224,11 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         source = self._source(seed, index)
-        rendering = self._rendering(source, height, width, seamless=seamless, observer=observer)
+        rendering = self._drawing.rendering(
+            source, height, width, seamless=seamless, observer=observer
+        )
         bands = rendering.bands(height, width)
-        return bands if rows is None else _in_bands_of(rows, bands)
+        return bands if rows is None else in_bands_of(rows, bands)
 
     def interpolate(
         self,
@@ -318,7 +263,7 @@ class Sampler:
         images = np.empty((steps, height, width, 3), dtype=np.uint8)
         for number, slot in enumerate(images):
             source = between(seed_a, seed_b, number / (steps - 1))
-            slot[...] = self._render(source, height=height, width=width)
+            slot[...] = self._drawing.image(source, height, width)
         return images
 
     def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:
@@ -356,72 +301,3 @@ class Sampler:
     def _source(self, seed: int, index: int) -> NoiseSource:
         _, index = check_range(1, index, image_bytes=1)
         return stream_noise(check_seed(seed), index)
-
-    def _render(
-        self,
-        source: NoiseSource,
-        *,
-        height: int,
-        width: int,
-        seamless: bool = False,
-        observer: Observer | None = None,
-    ) -> ImageArray:
-        """One image in memory. A bundle that cannot be tiled makes it in one piece."""
-        rendering = self._rendering(
-            source,
-            height,
-            width,
-            seamless=seamless,
-            in_one_piece=not seamless and not can_tile(self._pipeline.steps),
-            observer=observer,
-        )
-        image: ImageArray | None = None
-        done = 0
-        for band in rendering.bands(height, width):
-            if len(band) == height:
-                return band
-            image = np.empty((height, width, 3), dtype=np.uint8) if image is None else image
-            image[done : done + len(band)] = band
-            done += len(band)
-        assert image is not None  # there is always a band
-        return image
-
-    def _rendering(
-        self,
-        source: NoiseSource,
-        height: int,
-        width: int,
-        *,
-        seamless: bool,
-        in_one_piece: bool = False,
-        observer: Observer | None = None,
-    ) -> Rendering:
-        """Prepare the next larger canvas."""
-        factor, least = self.manifest.factor, self.manifest.min_canvas_px
-        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
-        release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
-        return Rendering(
-            self._pipeline,
-            Canvas(rows, columns, source, release=release, seamless=seamless),
-            factor=factor,
-            threads=self.threads,
-            in_one_piece=in_one_piece,
-            observer=observer,
-        )
-
-
-def _in_bands_of(rows: int, bands: Iterator[ImageArray]) -> Iterator[ImageArray]:
-    """Cut or join bands to `rows` rows each; the last may have fewer."""
-    held: list[ImageArray] = []
-    count = 0
-    for band in bands:
-        held.append(band)
-        count += len(band)
-        if count < rows:
-            continue
-        joined = held[0] if len(held) == 1 else np.concatenate(held)
-        whole = count - count % rows
-        yield from (joined[top : top + rows] for top in range(0, whole, rows))
-        held, count = ([joined[whole:]], count - whole) if whole < count else ([], 0)
-    if held:
-        yield held[0] if len(held) == 1 else np.concatenate(held)

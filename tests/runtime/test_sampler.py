@@ -13,8 +13,7 @@ import petsgan_sdk
 from petsgan_sdk import kernels, noise
 from petsgan_sdk.container import unpack_array
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, load
-from petsgan_sdk.runtime import sampler as sampler_module
+from petsgan_sdk.runtime import Sampler, drawing, load, loading
 from petsgan_sdk.runtime.randomness import between
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
@@ -123,7 +122,7 @@ def test_a_large_canvas_gives_its_memory_back_and_is_the_same(
     sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = sampler.sample(height=64, width=64, seed=6)
-    monkeypatch.setattr(sampler_module, "_KEPT_PIXELS", 100)
+    monkeypatch.setattr(drawing, "_KEPT_PIXELS", 100)
     np.testing.assert_array_equal(sampler.sample(height=64, width=64, seed=6), kept)
 
 
@@ -208,7 +207,7 @@ def test_warmup_and_info(sampler: Sampler, bundle: Path) -> None:
 
 def test_the_bundle_is_not_kept(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[weakref.ref[Any]] = []
-    real = sampler_module.open_bundle
+    real = loading.open_bundle
 
     class Tracked(dict):  # plain dicts take no weak reference
         pass
@@ -220,7 +219,7 @@ def test_the_bundle_is_not_kept(bundle: Path, monkeypatch: pytest.MonkeyPatch) -
         object.__setattr__(held, "graphs", graphs)
         return held
 
-    monkeypatch.setattr(sampler_module, "open_bundle", opened)
+    monkeypatch.setattr(loading, "open_bundle", opened)
     loaded = load(bundle, provider="cpu", threads=1)
     gc.collect()
     assert loaded.threads == 1
@@ -255,6 +254,6 @@ def test_numbers_that_are_not_finite_are_an_error(
 ) -> None:
     canvas = np.zeros((1, 3, 48, 64), dtype=np.float32)
     canvas[0, 1, 2, 3] = bad
-    monkeypatch.setattr(sampler._pipeline, "run", lambda *_, **__: canvas)
+    monkeypatch.setattr(sampler._drawing._pipeline, "run", lambda *_, **__: canvas)
     with pytest.raises(BundleError, match="the model made values that are not finite"):
         sampler.sample()

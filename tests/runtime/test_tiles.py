@@ -12,8 +12,7 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, blocks, load, pages, tiles
-from petsgan_sdk.runtime import sampler as sampler_module
+from petsgan_sdk.runtime import Sampler, blocks, drawing, load, pages, tiles
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -177,7 +176,7 @@ def test_a_bundle_without_halos_is_refused_only_when_tiles_are_needed(
     )
     assert len(list(old.stream(97, 64))) == 1
     monkeypatch.setattr(blocks, "_BLOCK_PX", (48, 40))
-    monkeypatch.setattr(sampler_module, "_KEPT_PIXELS", 100)
+    monkeypatch.setattr(drawing, "_KEPT_PIXELS", 100)
     assert old.sample(height=97, width=64).shape == (1, 97, 64, 3)
     for call in (
         lambda: old.region(97, 64, 0, 0, 5, 5),
