@@ -19,11 +19,11 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from _command import parse_size, parser, run_command
 from _harness import BenchmarkError, host_facts, print_table
 from _kernel_cases import CHANNELS, QUERIES, REFERENCES, ArrayStore, Case, cases
 from _kernel_cuda import cuda_status, measure_cuda
 
-from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_int
 from petsgan_sdk.runtime.host import load_average
 
@@ -62,45 +62,29 @@ _COLUMNS = {
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    try:
-        if options.worker is not None:
-            _work(options)
-            return 0
-        result = _run(options)
-    except (BenchmarkError, PetsganError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    text = json.dumps(result, allow_nan=False)
+    return run_command(lambda: _result(options), _print, as_json=options.json)
+
+
+def _result(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.worker is not None:
+        _work(options)
+        return None
+    result = _run(options)
     if options.output is not None:
+        text = json.dumps(result, allow_nan=False)
         options.output.write_text(text + "\n", encoding="utf-8")
-    if options.json:
-        print(text)
-    else:
-        _print(result)
-    return 0
+    return result
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--quick", action="store_true", help="32x32 and 64x64 only; few repeats")
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="default 1 2")
-    parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the JSON")
-    parser.add_argument("--query", nargs="+", type=_size, metavar="HxW", help="only these")
-    parser.add_argument("--reference", nargs="+", type=_size, metavar="HxW", help="only these")
-    parser.add_argument("--channels", nargs="+", type=int, help="only these; default 3 64 256")
-    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
-    return parser.parse_args()
-
-
-def _size(text: str) -> tuple[int, int]:
-    height, _, width = text.lower().partition("x")
-    if not (height.isdecimal() and width.isdecimal()):
-        msg = f"must be HEIGHTxWIDTH such as 32x128, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(height), int(width)
+    asked = parser(__doc__, quick="32x32 and 64x64 only; few repeats")
+    asked.add_argument("--threads", nargs="+", type=int, default=[1, 2], help="default 1 2")
+    asked.add_argument("-o", "--output", type=Path, metavar="FILE", help="also write the JSON")
+    asked.add_argument("--query", nargs="+", type=parse_size, metavar="HxW", help="only these")
+    asked.add_argument("--reference", nargs="+", type=parse_size, metavar="HxW", help="only these")
+    asked.add_argument("--channels", nargs="+", type=int, help="only these; default 3 64 256")
+    asked.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    return asked.parse_args()
 
 
 def _cases(options: argparse.Namespace) -> list[Case]:

@@ -10,7 +10,6 @@ bytes as those parts of its stream. README.md beside this file says what the num
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -18,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _command import parse_size, parser, run_command
 from _harness import BenchmarkError, Form, Image, Turn, Worker, host_facts, print_table, serve
 from _model import train_briefly
 
 import petsgan_sdk
-from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_canvas, check_int
 from petsgan_sdk.runtime.host import load_average
 
@@ -69,46 +68,31 @@ class _Streamed:
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    try:
-        if options.serve:
-            serve(lambda: _create(options))
-            return 0
-        for width, height in options.size:
-            check_canvas(height, width)
-        check_int(options.threads, "--threads", low=1, high=256)
-        result = _run(options)
-    except (BenchmarkError, PetsganError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    if options.json:
-        print(json.dumps(result, allow_nan=False))
-    else:
-        _print(result)
-    return 0
+    return run_command(lambda: _result(options), _print, as_json=options.json)
+
+
+def _result(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.serve:
+        serve(lambda: _create(options))
+        return None
+    for width, height in options.size:
+        check_canvas(height, width)
+    check_int(options.threads, "--threads", low=1, high=256)
+    return _run(options)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("bundle", nargs="?", type=Path, metavar="MODEL.petsgan")
-    parser.add_argument("--size", nargs="+", type=_size, metavar="WxH", help="1024 to 8192 squared")
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--quick", action="store_true", help="512 and 1024 squared only")
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    asked = parser(__doc__, quick="512 and 1024 squared only")
+    asked.add_argument("bundle", nargs="?", type=Path, metavar="MODEL.petsgan")
+    asked.add_argument(
+        "--size", nargs="+", type=parse_size, metavar="WxH", help="1024 to 8192 squared"
+    )
+    asked.add_argument("--threads", type=int, default=1)
+    asked.add_argument("--serve", action="store_true", help=argparse.SUPPRESS)
+    options = asked.parse_args()
     sides = _QUICK_SIDES if options.quick else _SIDES
     options.size = options.size or [(side, side) for side in sides]
     return options
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        msg = f"must be WIDTHxHEIGHT such as 640x480, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(width), int(height)
 
 
 def _create(options: argparse.Namespace) -> Form:

@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 from _bundle import bundle_of
+from _command import parse_size, parser, run_command
 from _harness import (
     BenchmarkError,
     Turn,
@@ -32,7 +33,6 @@ from _harness import (
 from _providers import CUSTOM, PIPELINE, ROWS, STANDARD, export_forms, start
 from _sampling import agreement, note, refuse_disagreement
 
-from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from petsgan_sdk.runtime.host import load_average
 
@@ -72,53 +72,38 @@ _RATIO_COLUMNS = {
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    try:
-        if options.serve is not None:
-            request = json.loads(options.serve)
-            serve(lambda: start(**{**request, "bundle": Path(request["bundle"])}))
-            return 0
-        for width, height in options.size:
-            check_size(height, width)
-        for batch in options.batch:
-            check_int(batch, "--batch", low=1, high=1024)
-        result = _run(options)
-    except (BenchmarkError, PetsganError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    if options.json:
-        print(json.dumps(result, allow_nan=False))
-    else:
-        _print(result)
-    return 0
+    return run_command(lambda: _result(options), _print, as_json=options.json)
+
+
+def _result(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.serve is not None:
+        request = json.loads(options.serve)
+        serve(lambda: start(**{**request, "bundle": Path(request["bundle"])}))
+        return None
+    for width, height in options.size:
+        check_size(height, width)
+    for batch in options.batch:
+        check_int(batch, "--batch", low=1, high=1024)
+    return _run(options)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
-    parser.add_argument("--size", nargs="+", type=_size, metavar="WxH", help="default 256x256 on")
-    parser.add_argument("--batch", nargs="+", type=int, help="default 1 16")
-    parser.add_argument("--threads", type=int, help="of each form; default as petsgan_sdk.load")
-    parser.add_argument("--iterations", type=int, help="rounds of turns; default 10")
-    parser.add_argument("--memory-mb", type=int, default=8000, help="of a CPU row; default 8000")
-    parser.add_argument("--quick", action="store_true", help="256x256 and batch 1 only")
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    asked = parser(__doc__, quick="256x256 and batch 1 only")
+    asked.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
+    asked.add_argument(
+        "--size", nargs="+", type=parse_size, metavar="WxH", help="default 256x256 on"
+    )
+    asked.add_argument("--batch", nargs="+", type=int, help="default 1 16")
+    asked.add_argument("--threads", type=int, help="of each form; default as petsgan_sdk.load")
+    asked.add_argument("--iterations", type=int, help="rounds of turns; default 10")
+    asked.add_argument("--memory-mb", type=int, default=8000, help="of a CPU row; default 8000")
+    asked.add_argument("--serve", help=argparse.SUPPRESS)
+    options = asked.parse_args()
     options.size = options.size or (_SIZES[:1] if options.quick else _SIZES)
     options.batch = options.batch or (_BATCHES[:1] if options.quick else _BATCHES)
     if options.iterations is None:
         options.iterations = 3 if options.quick else 10
     return options
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        msg = f"must be WIDTHxHEIGHT such as 640x480, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(width), int(height)
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:

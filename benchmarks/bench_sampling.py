@@ -11,19 +11,18 @@ file says what the numbers mean.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
-from _harness import BenchmarkError, Form, Image, host_facts, print_table, serve
+from _command import parse_size, parser, run_command
+from _harness import Form, Image, host_facts, print_table, serve
 from _model import train_briefly
 from _sampling import RUNTIME, SAME_WEIGHTS, measure, note, ratios_of
 
 import petsgan_sdk
-from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.runtime.checks import check_int, check_size
 from petsgan_sdk.runtime.host import load_average
 
@@ -97,49 +96,32 @@ class _Torch:
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    try:
-        if options.serve is not None:
-            serve(lambda: _create(options))
-            return 0
-        _check(options)
-        result = _run(options)
-    except (BenchmarkError, PetsganError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    if options.json:
-        print(json.dumps(result, allow_nan=False))
-    else:
-        _print(result)
-    return 0
+    return run_command(lambda: _result(options), _print, as_json=options.json)
+
+
+def _result(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.serve is not None:
+        serve(lambda: _create(options))
+        return None
+    _check(options)
+    return _run(options)
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL.pt", help="a checkpoint")
-    parser.add_argument("--size", nargs="+", type=_size, metavar="WxH", help="default 256x256")
-    parser.add_argument("--threads", nargs="+", type=int, help="default 1")
-    parser.add_argument("--iterations", type=int, help="rounds of turns; default 20")
-    parser.add_argument("--quick", action="store_true", help="tiny: to see that it runs")
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--serve", help=argparse.SUPPRESS)
-    parser.add_argument("--bundle", type=Path, help=argparse.SUPPRESS)
-    parser.add_argument("--least-canvas", type=int, help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    asked = parser(__doc__, quick="tiny: to see that it runs")
+    asked.add_argument("model", nargs="?", type=Path, metavar="MODEL.pt", help="a checkpoint")
+    asked.add_argument("--size", nargs="+", type=parse_size, metavar="WxH", help="default 256x256")
+    asked.add_argument("--threads", nargs="+", type=int, help="default 1")
+    asked.add_argument("--iterations", type=int, help="rounds of turns; default 20")
+    asked.add_argument("--serve", help=argparse.SUPPRESS)
+    asked.add_argument("--bundle", type=Path, help=argparse.SUPPRESS)
+    asked.add_argument("--least-canvas", type=int, help=argparse.SUPPRESS)
+    options = asked.parse_args()
     options.size = options.size or [(64, 64) if options.quick else (256, 256)]
     options.threads = options.threads or [1]
     if options.iterations is None:
         options.iterations = 2 if options.quick else 20
     return options
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        msg = f"must be WIDTHxHEIGHT such as 640x480, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(width), int(height)
 
 
 def _check(options: argparse.Namespace) -> None:

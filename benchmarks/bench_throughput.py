@@ -21,11 +21,11 @@ from typing import Any
 
 import numpy as np
 from _bundle import bundle_of
+from _command import parse_size, parser, run_command
 from _harness import BenchmarkError, busy_s, contention, host_facts, print_table
 from _sampling import note
 from PIL import Image
 
-from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.batch import generate_images, plan_batch
@@ -59,51 +59,36 @@ _COLUMNS = {
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    try:
-        if options.row is not None:
-            print(json.dumps(_measure(json.loads(options.row))))
-            return 0
-        check_size(options.size[1], options.size[0])
-        check_int(options.count, "-n", low=_NUM_CHECKED, high=1_000_000)
-        result = _run(options)
-    except (BenchmarkError, PetsganError) as exc:
-        print(f"error: {exc}", file=sys.stderr)
-        return exc.exit_code
-    except KeyboardInterrupt:
-        return 130
-    if options.json:
-        print(json.dumps(result, allow_nan=False))
-        return 0
+    return run_command(lambda: _result(options), _print, as_json=options.json)
+
+
+def _result(options: argparse.Namespace) -> dict[str, Any] | None:
+    if options.row is not None:
+        print(json.dumps(_measure(json.loads(options.row))))
+        return None
+    check_size(options.size[1], options.size[0])
+    check_int(options.count, "-n", low=_NUM_CHECKED, high=1_000_000)
+    return _run(options)
+
+
+def _print(result: dict[str, Any]) -> None:
     print_table(result["rows"], _COLUMNS)
     for key in ("model", "host", "check"):
         print(f"{key}: " + ", ".join(f"{k} {v}" for k, v in result[key].items()))
-    return 0
 
 
 def _parse() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n", maxsplit=1)[0])
-    parser.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
-    parser.add_argument("-n", dest="count", type=int, help="images of a row; default 1000")
-    parser.add_argument("--size", type=_size, metavar="WxH", help="default 256x256")
-    parser.add_argument("--threads", type=int, help="cores to keep busy; default all")
-    parser.add_argument(
-        "--output", type=Path, help="folder for the images; default a temporary one"
-    )
-    parser.add_argument("--quick", action="store_true", help="tiny: to see that it runs")
-    parser.add_argument("--json", action="store_true", help="one object on stdout")
-    parser.add_argument("--row", help=argparse.SUPPRESS)
-    options = parser.parse_args()
+    asked = parser(__doc__, quick="tiny: to see that it runs")
+    asked.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
+    asked.add_argument("-n", dest="count", type=int, help="images of a row; default 1000")
+    asked.add_argument("--size", type=parse_size, metavar="WxH", help="default 256x256")
+    asked.add_argument("--threads", type=int, help="cores to keep busy; default all")
+    asked.add_argument("--output", type=Path, help="folder for the images; default a temporary one")
+    asked.add_argument("--row", help=argparse.SUPPRESS)
+    options = asked.parse_args()
     options.size = options.size or ((64, 64) if options.quick else (256, 256))
     options.count = options.count or (12 if options.quick else 1000)
     return options
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    if not (width.isdecimal() and height.isdecimal()):
-        msg = f"must be WIDTHxHEIGHT such as 640x480, got {text!r}"
-        raise argparse.ArgumentTypeError(msg)
-    return int(width), int(height)
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
