@@ -15,6 +15,10 @@ _BLOCK_PX = (512, 1024)
 """Largest `(height, width)` of a block of the result. Wide, since a canvas is given out in bands of
 one row of blocks; a larger one would have less halo and take more memory."""
 
+_BAND_BYTES = 24 << 20
+"""About the most that a band, one row of blocks, may take; two are alive at a time. Blocks become
+less high on canvases wider than 16384 pixels."""
+
 _KEPT_BLOCK_PX = 1024
 """Largest side of a block that is kept, in pixels of the result."""
 
@@ -32,7 +36,9 @@ _LEAST_SIDE = 4
 def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
     """The blocks in which the result is made; one that is as large as the canvas has no halo."""
     (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
-    return _lattice(pipeline, last, canvas, factor, most_px=_BLOCK_PX, values=_BLOCK_VALUES)
+    height, width = _BLOCK_PX
+    height = min(height, max(_LEAST_SIDE * factor, _BAND_BYTES // (3 * canvas.width * factor)))
+    return _lattice(pipeline, last, canvas, factor, most_px=(height, width), values=_BLOCK_VALUES)
 
 
 def kept_lattice(pipeline: Pipeline, step: Runnable, canvas: Canvas, factor: int) -> Lattice:

@@ -122,6 +122,21 @@ def test_memory_does_not_grow_with_the_height(
     assert max(kept) <= 2 * 3 * 6  # and the last rows, which the first needed
 
 
+def test_bands_of_wide_canvases_are_less_high(
+    sampler: Sampler, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def heights() -> list[int]:
+        return [len(band) for band in sampler.stream(1000, 200)]
+
+    assert max(heights()) > 400
+    monkeypatch.setattr(blocks, "_BAND_BYTES", 3 * 200 * 96)
+    bands = heights()
+    assert sum(bands) == 1000
+    assert max(bands[1:-1]) <= 96  # those at the border have no halo beyond it, and more rows
+    monkeypatch.setattr(blocks, "_BAND_BYTES", 1)  # not even one row: as low as blocks get
+    assert 0 < max(heights()) < 96
+
+
 def test_a_region_costs_its_neighbourhood_only(sampler: Sampler) -> None:
     region = sampler.region(2**24, 2**16, 2**23 + 1, 2**15 + 3, 5, 7, 9)
     again = sampler.region(2**24, 2**16, 2**23, 2**15, 8, 16, 9)
