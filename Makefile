@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 TORCH_STAMP := $(VENV)/.torch
-EXTRAS := dev,cpu,train,export,rtx
+EXTRAS := dev,cpu,train,export,metrics,rtx
 CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.cu' -o -name '*.h' \) | LC_ALL=C sort)
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1

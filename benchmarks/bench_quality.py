@@ -20,7 +20,7 @@ import numpy as np
 import petsgan_sdk
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.export import export_bundle
-from petsgan_sdk.imaging import sharpness
+from petsgan_sdk.metrics import sharpness
 from petsgan_sdk.training import train
 
 BORDER_PX = 4
@@ -50,12 +50,12 @@ def difference(a: Image, b: Image) -> float:
 
 def measure(photo: Image, samples: Image, factor: int) -> dict[str, float]:
     """One row: the samples `[N, H, W, 3]` against the photo `[H, W, 3]` at training size."""
-    sharp = [sharpness(sample) / sharpness(photo) for sample in samples]
+    sharp = sharpness(samples, photo)
     pairs = [difference(a, b) for number, a in enumerate(samples) for b in samples[number + 1 :]]
     return {
         "sharpness": float(np.mean(sharp)),
-        "sharpness_min": min(sharp),
-        "sharpness_max": max(sharp),
+        "sharpness_min": float(min(sharp)),
+        "sharpness_max": float(max(sharp)),
         "pairwise": float(np.mean(pairs)),
         "to_photo": min(difference(sample, photo) for sample in samples),
         "to_mirror": min(difference(sample, photo[:, ::-1]) for sample in samples),

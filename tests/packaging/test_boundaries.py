@@ -11,6 +11,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
+TORCH_FREE += [".metrics", ".evaluation.samples"]
 HEAVY = ["torch", "onnx", "onnxscript", "onnxruntime", "tensorrt"]
 
 

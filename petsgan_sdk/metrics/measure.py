@@ -1,0 +1,196 @@
+"""All metrics of a set of samples against their photo. Torch is imported by those that need it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.metrics._images import (
+    LEAST_COUNT,
+    LEAST_SIDE_PX,
+    U8Array,
+    check_image,
+    check_same_size,
+    check_samples,
+)
+from petsgan_sdk.metrics.copies import CopySearch
+from petsgan_sdk.metrics.pixels import pixel_diversity, sharpness
+from petsgan_sdk.metrics.ssim import ssim
+from petsgan_sdk.metrics.summary import MetricResult
+
+if TYPE_CHECKING:
+    from petsgan_sdk.metrics.inception import InceptionStem
+    from petsgan_sdk.metrics.lpips import Lpips
+
+__all__ = ["DEFAULT_METRICS", "METRICS", "Judge", "check_metrics"]
+
+METRICS = ("sifid", "sifid192", "lpips", "ssim", "diversity", "sharpness", "copy")
+"""What can be measured; some give several results. `sifid192` looks one pooling layer deeper."""
+DEFAULT_METRICS = tuple(name for name in METRICS if name != "sifid192")
+"""What is measured unless something else is asked for."""
+
+_LAYERS = {"sifid": "pool1", "sifid192": "conv4a"}
+
+
+def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names once each, in the order of `METRICS`.
+
+    Raises:
+        ConfigError: One is unknown, or there is none.
+    """
+    asked = set(names)
+    unknown = sorted(asked - set(METRICS))
+    if unknown or not asked:
+        found = ", ".join(map(repr, unknown)) or "none"
+        msg = f"metrics: must be some of {', '.join(METRICS)}, got {found}"
+        raise ConfigError(msg)
+    return tuple(name for name in METRICS if name in asked)
+
+
+class Judge:
+    """Metrics with their networks loaded, for any number of photos.
+
+    Args:
+        metrics: Some of `METRICS`.
+        inception: Weight file of SIFID, see `load_inception`.
+        lpips: Weight file of LPIPS, see `load_lpips`.
+        lpips_backbone: The second one, see `load_lpips`.
+        num_pairs: Pairs of samples that LPIPS compares; all by default.
+
+    Raises:
+        ConfigError: An unknown metric, or no pairs.
+        InputError: A weight file does not fit.
+        BackendUnavailableError: No weight file, or torch is not installed.
+    """
+
+    def __init__(
+        self,
+        metrics: Iterable[str] = DEFAULT_METRICS,
+        *,
+        inception: Path | None = None,
+        lpips: Path | None = None,
+        lpips_backbone: Path | None = None,
+        num_pairs: int | None = None,
+    ) -> None:
+        """Load the networks that are needed."""
+        self.metrics = check_metrics(metrics)
+        if num_pairs is not None and num_pairs < 1:
+            msg = f"lpips: number of pairs must be positive, got {num_pairs}"
+            raise ConfigError(msg)
+        self._num_pairs = num_pairs
+        self._stems: dict[str, InceptionStem] = {}
+        self._lpips: Lpips | None = None
+        for name in (name for name in self.metrics if name in _LAYERS):
+            part = _torch_part("inception", metric=name)
+            self._stems[name] = part.load_inception(inception, layer=_LAYERS[name])
+        if "lpips" in self.metrics:
+            part = _torch_part("lpips_weights", metric="lpips")
+            self._lpips = part.load_lpips(lpips, backbone=lpips_backbone)
+
+    @property
+    def least_side_px(self) -> int:
+        """Least side of an image that all its metrics can judge."""
+        return max(LEAST_SIDE_PX[name] for name in self.metrics)
+
+    @property
+    def least_count(self) -> int:
+        """Least number of samples that all its metrics can judge."""
+        return max(LEAST_COUNT.get(name, 1) for name in self.metrics)
+
+    def describe(self) -> dict[str, str | int | None]:
+        """What decides its numbers besides the images: backbones by metric, and pairs."""
+        facts: dict[str, str | int | None] = dict.fromkeys(self.metrics)
+        facts |= {name: str(stem.backbone) for name, stem in self._stems.items()}
+        if self._lpips is not None:
+            facts |= {"lpips": str(self._lpips.backbone), "num_pairs": self._num_pairs}
+        return facts
+
+    def __call__(self, samples: U8Array, photo: U8Array) -> dict[str, MetricResult]:
+        """Measure samples against their photo.
+
+        Args:
+            samples: `[N, H, W, 3]` uint8; N from 2 for `lpips` and `diversity`.
+            photo: `[H, W, 3]` uint8 of the same size.
+
+        Returns:
+            `sifid`, `sifid192`, `ssim` (to the photo), `ssim_mirror` (to the mirrored photo),
+            `sharpness`, `copy`, `copy_shifted` and `copy_mirrored` for every sample, `lpips` for
+            every pair, `diversity` for the set.
+
+        Raises:
+            InputError: Two sizes, or too few or too small images for a metric; the message says
+                the least.
+        """
+        for name in self.metrics:
+            check_samples(name, samples)
+            check_image(name, photo)
+            check_same_size(name, samples[0], photo)
+        steps: dict[str, Callable[[U8Array, U8Array], list[MetricResult]]] = {
+            "sifid": partial(self._sifid, "sifid"),
+            "sifid192": partial(self._sifid, "sifid192"),
+            "lpips": self._pairs,
+            "ssim": _ssim,
+            "diversity": _diversity,
+            "sharpness": _sharpness,
+            "copy": _copy,
+        }
+        found = [result for name in self.metrics for result in steps[name](samples, photo)]
+        return {result.name: result for result in found}
+
+    def _sifid(self, name: str, samples: U8Array, photo: U8Array) -> list[MetricResult]:
+        from petsgan_sdk.metrics.sifid import Sifid  # noqa: PLC0415 - imports torch
+
+        sifid = Sifid(self._stems[name], photo)
+        return [_each(name, sifid(samples), backbone=str(sifid.backbone))]
+
+    def _pairs(self, samples: U8Array, photo: U8Array) -> list[MetricResult]:  # noqa: ARG002
+        assert self._lpips is not None
+        values = self._lpips.pairwise(samples, num_pairs=self._num_pairs)
+        backbone = str(self._lpips.backbone)
+        return [MetricResult("lpips", "pair", tuple(values.tolist()), backbone)]
+
+
+def _ssim(samples: U8Array, photo: U8Array) -> list[MetricResult]:
+    mirrored = photo[:, ::-1]
+    return [
+        _each("ssim", [ssim(sample, photo) for sample in samples]),
+        _each("ssim_mirror", [ssim(sample, mirrored) for sample in samples]),
+    ]
+
+
+def _diversity(samples: U8Array, photo: U8Array) -> list[MetricResult]:
+    return [MetricResult("diversity", "set", (pixel_diversity(samples, photo),))]
+
+
+def _sharpness(samples: U8Array, photo: U8Array) -> list[MetricResult]:
+    return [_each("sharpness", sharpness(samples, photo))]
+
+
+def _copy(samples: U8Array, photo: U8Array) -> list[MetricResult]:
+    search = CopySearch(photo)
+    rates = [search(sample) for sample in samples]
+    return [
+        _each("copy", [rate.unmoved for rate in rates]),
+        _each("copy_shifted", [rate.shifted for rate in rates]),
+        _each("copy_mirrored", [rate.mirrored for rate in rates]),
+    ]
+
+
+def _each(name: str, values: Iterable[float], *, backbone: str | None = None) -> MetricResult:
+    return MetricResult(name, "sample", tuple(np.asarray(values, np.float64).tolist()), backbone)
+
+
+def _torch_part(module: str, *, metric: str) -> Any:
+    try:
+        return import_module(f"petsgan_sdk.metrics.{module}")
+    except ModuleNotFoundError as exc:
+        if exc.name != "torch":
+            raise
+        msg = f"{metric}: needs the package torch, which is not installed"
+        raise BackendUnavailableError(msg, hint='pip install "petsgan-sdk[metrics]"') from exc

@@ -1,0 +1,58 @@
+"""Sharpness and pixel diversity: what pixels alone tell. Numpy only."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from petsgan_sdk import imaging
+from petsgan_sdk.errors import InputError
+from petsgan_sdk.metrics._images import U8Array, check_image, check_same_size, check_samples, luma
+
+__all__ = ["pixel_diversity", "sharpness"]
+
+
+def sharpness(samples: U8Array, photo: U8Array) -> npt.NDArray[np.float64]:
+    """Mean luma gradient of each sample over that of the photo: 1 is the photo's, below is blur.
+
+    Args:
+        samples: `[N, H, W, 3]` uint8. The size may differ from the photo's.
+        photo: `[H, W, 3]` uint8.
+
+    Returns:
+        `[N]`.
+
+    Raises:
+        InputError: Too small an image, or a photo of one colour.
+    """
+    check_samples("sharpness", samples)
+    check_image("sharpness", photo)
+    whole = imaging.sharpness(photo)
+    if not whole:
+        msg = "sharpness: the photo must not be of one colour, got one without any gradient"
+        raise InputError(msg)
+    return np.array([imaging.sharpness(sample) / whole for sample in samples])
+
+
+def pixel_diversity(samples: U8Array, photo: U8Array) -> float:
+    """Diversity of SinGAN, section 4: spread of a pixel over samples against that over the photo.
+
+    The population standard deviation of luma over the samples at each pixel, averaged over pixels,
+    divided by the population standard deviation of luma over the photo's pixels. 0 when all
+    samples are equal; 1 when a pixel varies as much as the photo does.
+
+    Args:
+        samples: `[N, H, W, 3]` uint8, N from 2.
+        photo: `[H, W, 3]` uint8 of the same size.
+
+    Raises:
+        InputError: Fewer than two samples, another size, or a photo of one brightness.
+    """
+    check_samples("diversity", samples)
+    check_image("diversity", photo)
+    check_same_size("diversity", samples[0], photo)
+    whole = float(luma(photo).std())
+    if not whole:
+        msg = "diversity: the photo must not be of one brightness, got one without any contrast"
+        raise InputError(msg)
+    return float(luma(samples).std(axis=0).mean()) / whole
