@@ -14,6 +14,7 @@ from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
 from petsgan_sdk.cli.doctor import doctor_command
+from petsgan_sdk.cli.evaluate import evaluate_command
 from petsgan_sdk.cli.export import export_command
 from petsgan_sdk.cli.generate import generate_command
 from petsgan_sdk.cli.info import info_command
@@ -65,6 +66,7 @@ app.command("train")(train_command)
 app.command("export")(export_command)
 app.command("build")(build_command)
 app.command("generate")(generate_command)
+app.command("evaluate")(evaluate_command)
 app.command("bench")(bench_command)
 app.command("info")(info_command)
 app.command("doctor")(doctor_command)

@@ -35,7 +35,15 @@ def run(*words: str, folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize(
-    "words", [["--help"], [], ["--version"], ["generate", "--help"], ["train", "--help"]]
+    "words",
+    [
+        ["--help"],
+        [],
+        ["--version"],
+        ["generate", "--help"],
+        ["train", "--help"],
+        ["evaluate", "--help"],
+    ],
 )
 def test_help_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
     done = run(*words, folder=tmp_path)
@@ -45,5 +53,5 @@ def test_help_imports_nothing_heavy(words: list[str], tmp_path: Path) -> None:
 
 def test_root_help_names_every_command(tmp_path: Path) -> None:
     shown = run("--help", folder=tmp_path).stdout
-    for name in ("train", "export", "generate", "bench", "info", "doctor"):
+    for name in ("train", "export", "generate", "evaluate", "bench", "info", "doctor"):
         assert f"\n  {name} " in shown

@@ -1,0 +1,231 @@
+"""`petsgan-sdk evaluate`: samples measured against their photo, and the papers' table."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
+from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
+from petsgan_sdk.cli.progress import ProgressBar
+from petsgan_sdk.cli.train import Preset
+from petsgan_sdk.errors import ConfigError
+
+if TYPE_CHECKING:
+    from petsgan_sdk.evaluation.samples import SampleSet
+    from petsgan_sdk.evaluation.table import Table
+    from petsgan_sdk.metrics import Judge
+
+__all__ = ["evaluate_command"]
+
+_COUNT = 36  # as the papers
+_FAILED = 4
+
+
+def evaluate_command(
+    samples: Annotated[
+        Path | None,
+        typer.Argument(metavar="MODEL.petsgan|DIR", help="A bundle, or a folder of samples."),
+    ] = None,
+    image: Annotated[
+        Path | None, typer.Argument(metavar="IMAGE", help="The photo they are judged by.")
+    ] = None,
+    *,
+    count: Annotated[
+        int | None,
+        typer.Option("-n", help="Number of samples.  [default: 36; all of a folder]"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
+    metrics: Annotated[
+        str, typer.Option(help="Some of them, or sifid192, with commas between.")
+    ] = "sifid,lpips,ssim,diversity,sharpness,copy",
+    pairs: Annotated[
+        int | None, typer.Option(help="Pairs that LPIPS compares.  [default: all]")
+    ] = None,
+    inception: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of Inception v3 for SIFID.")
+    ] = None,
+    lpips: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Weights of LPIPS or ST-LPIPS.")
+    ] = None,
+    lpips_backbone: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="The network of plain LPIPS.")
+    ] = None,
+    provider: Annotated[
+        Provider, typer.Option(help="auto may fall back to cpu and says so.")
+    ] = Provider.auto,
+    table: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Train every photo of a folder with every variant."),
+    ] = None,
+    output: Annotated[
+        Path,
+        typer.Option(
+            "-o", "--output", metavar="DIR", help="--table: models and numbers, to go on from."
+        ),
+    ] = Path("evaluation"),
+    variants: Annotated[
+        str | None, typer.Option(help="--table: rows, with commas between.  [default: all]")
+    ] = None,
+    preset: Annotated[Preset, typer.Option(help="--table: recipe of training.")] = Preset.fast,
+    prior: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="internal|folder:DIR", help="--table: where layouts come from, as in train."
+        ),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="PATH=VALUE", help="--table: a setting of all variants."),
+    ] = None,
+    device: Annotated[str, typer.Option(help="--table: auto, cpu or cuda.")] = "auto",
+    force: Annotated[bool, typer.Option("--force", help="--table: make everything again.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure samples against their photo, or fill the table of the papers."""
+    # Torch's idle OpenMP threads otherwise spin, which slows a busy machine down.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from petsgan_sdk.metrics import Judge  # noqa: PLC0415 - heavy
+
+    if (table is None) == (samples is None) or (samples is None) != (image is None):
+        msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
+        raise ConfigError(msg)
+    judge = Judge(
+        [name.strip() for name in metrics.split(",")],
+        inception=inception,
+        lpips=lpips,
+        lpips_backbone=lpips_backbone,
+        num_pairs=pairs,
+    )
+    if table is not None:
+        filled = _fill(
+            table,
+            output,
+            variants,
+            judge,
+            count=count,
+            seed=seed,
+            preset=preset,
+            prior=prior,
+            settings=settings,
+            device=device,
+            force=force,
+        )
+        _print_table(filled, as_json=as_json)
+    elif samples is not None and image is not None:
+        found = _collect(samples, image, count=count, seed=seed, provider=provider)
+        _print_results(samples, image, found, judge, as_json=as_json)
+
+
+def _collect(
+    samples: Path, image: Path, *, count: int | None, seed: int, provider: Provider
+) -> SampleSet:
+    from petsgan_sdk.evaluation.samples import (  # noqa: PLC0415 - heavy
+        read_samples,
+        sample_bundle,
+    )
+
+    if samples.is_dir():
+        found = read_samples(samples, image, count=count)
+        for file in found.skipped:
+            note(f"skipped {file.path.name}: {file.reason}")
+        return found
+    with ProgressBar("sampling", unit="img") as bar:
+        return sample_bundle(
+            samples,
+            image,
+            count=_COUNT if count is None else count,
+            seed=seed,
+            provider=provider.value,
+            note=bar.note,
+            progress=bar.update,
+        )
+
+
+def _print_results(
+    samples: Path, image: Path, found: SampleSet, judge: Judge, *, as_json: bool
+) -> None:
+    results = judge(found.samples, found.photo)
+    height, width = found.photo.shape[:2]
+    if as_json:
+        skipped = {file.path.name: file.reason for file in found.skipped}
+        print_json(
+            {
+                "samples": str(samples),
+                "image": str(image),
+                "count": len(found.names),
+                "names": found.names,
+                "size": [width, height],
+                "skipped": skipped,
+                "metrics": {name: result.to_json() for name, result in results.items()},
+            }
+        )
+        return
+    left_out = f", {counted(len(found.skipped), 'file')} skipped" if found.skipped else ""
+    print_line(f"{counted(len(found.names), 'sample')} of {samples} at {width}x{height}{left_out}")
+    for line in result_lines(found.names, results):
+        print_line(line)
+
+
+def _fill(
+    table: Path,
+    output: Path,
+    variants: str | None,
+    judge: Judge,
+    *,
+    count: int | None,
+    seed: int,
+    preset: Preset,
+    prior: list[str] | None,
+    settings: list[str] | None,
+    device: str,
+    force: bool,
+) -> Table:
+    from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
+    from petsgan_sdk.evaluation.variants import choose_variants  # noqa: PLC0415
+
+    chosen = choose_variants(preset.value, None if variants is None else variants.split(","))
+    tables = import_extra("petsgan_sdk.evaluation.table", extra="train,export", task="--table")
+    recipe = tables.Recipe(
+        preset=preset.value,
+        overrides=parse_overrides(settings or []),
+        prior=tuple(prior or ()),
+        device=device,
+        seed=seed,
+        count=_COUNT if count is None else count,
+    )
+    with ProgressBar("training", unit="step") as bar:
+        filled: Table = tables.fill_table(
+            table,
+            output,
+            variants=chosen,
+            judge=judge,
+            recipe=recipe,
+            overwrite=force,
+            progress=lambda label, done, total: bar.update(done, total, phase=label),
+            note=bar.note,
+        )
+    return filled
+
+
+def _print_table(table: Table, *, as_json: bool) -> None:
+    rows = table.rows()
+    if as_json:
+        print_json(
+            {
+                "rows": rows,
+                "cells": [cell.to_json() for cell in table.cells],
+                "failed": table.failed,
+                "skipped": {file.path.name: file.reason for file in table.skipped},
+            }
+        )
+    else:
+        for line in table_lines(rows):
+            print_line(line)
+        skipped, failed = len(table.skipped), len(table.failed)
+        print_line(f"{counted(skipped, 'file')} skipped, {counted(failed, 'training')} failed")
+    if table.failed:
+        raise typer.Exit(_FAILED)

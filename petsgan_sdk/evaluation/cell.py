@@ -1,0 +1,160 @@
+"""One cell of a table: one photo trained with one variant, exported, sampled and measured."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import petsgan_sdk
+from petsgan_sdk.checkpoint import load_checkpoint
+from petsgan_sdk.config import ModelConfig, load_preset, to_dict
+from petsgan_sdk.evaluation.samples import sample_bundle
+from petsgan_sdk.evaluation.variants import ablation_of
+from petsgan_sdk.export import export_bundle
+from petsgan_sdk.files import atomic_write
+from petsgan_sdk.metrics import Judge
+from petsgan_sdk.priors import parse_priors
+from petsgan_sdk.training import train
+
+__all__ = ["Cell", "Recipe", "make_cell"]
+
+_FORMAT = "petsgan-cell"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How every cell of a table is made."""
+
+    preset: str = "fast"
+    """Name of a preset, or a TOML file."""
+    overrides: Mapping[str, object] | None = None
+    """Settings by dotted path, of all variants."""
+    prior: Sequence[str] = ()
+    """Where layouts come from, as `train`; by default as the preset says."""
+    device: str = "auto"
+    """Where to train."""
+    seed: int = 0
+    """Of training and of the samples."""
+    count: int = 36
+    """Samples of each model."""
+
+    def config(self, variant: str) -> ModelConfig:
+        """The resolved settings of one variant.
+
+        Raises:
+            ConfigError: One is unknown or out of range.
+        """
+        asked: dict[str, object] = {**(self.overrides or {}), "training.seed": self.seed}
+        if self.prior:
+            asked["prior.name"] = parse_priors(self.prior).name
+        return load_preset(self.preset, overrides=asked, ablation=ablation_of(variant))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """What was measured."""
+
+    photo: str
+    """File name."""
+    variant: str
+    """Name of the row."""
+    seconds: float
+    """Training time, that of interrupted parts included."""
+    metrics: dict[str, dict[str, Any]]
+    """As `MetricResult.to_json`, by name."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON types."""
+        return asdict(self)
+
+
+def make_cell(
+    photo: Path,
+    folder: Path,
+    variant: str,
+    *,
+    judge: Judge,
+    recipe: Recipe,
+    overwrite: bool = False,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+    note: Callable[[str], None] = lambda _: None,
+) -> Cell:
+    """Make a cell, or take the one in the folder if it was made the same way.
+
+    Args:
+        photo: The image.
+        folder: Where `VARIANT.pt`, `.petsgan` and `.json` are kept; it exists.
+        variant: A name from `choose_variants`.
+        judge: What measures.
+        recipe: What all cells share.
+        overwrite: Make it again in any case.
+        progress: Told how many of how many training steps are done.
+        note: Told of what a person should know.
+
+    Raises:
+        CheckpointError: The model in the folder is of another run, and `overwrite` is false.
+        TrainingError: Training diverged.
+        InputError: The photo is too small for a metric.
+    """
+    record = folder / f"{variant}.json"
+    key = _key(photo, variant, judge, recipe)
+    if not overwrite and (done := _read(record, key)) is not None:
+        note("measured before")
+        return done
+    model, bundle = folder / f"{variant}.pt", folder / f"{variant}.petsgan"
+    train(
+        photo,
+        model,
+        preset=recipe.preset,
+        prior=recipe.prior or None,
+        ablation=ablation_of(variant),
+        overrides=recipe.overrides,
+        seed=recipe.seed,
+        device=recipe.device,
+        resume=not overwrite and model.exists(),
+        overwrite=overwrite,
+        progress=lambda state: progress(state.step, state.steps),
+        note=note,
+    )
+    export_bundle(model, bundle, verify=False, overwrite=True)
+    drawn = sample_bundle(bundle, photo, count=recipe.count, seed=recipe.seed, note=note)
+    found = judge(drawn.samples, drawn.photo)
+    cell = Cell(
+        photo=photo.name,
+        variant=variant,
+        seconds=load_checkpoint(model).seconds,
+        metrics={name: result.to_json() for name, result in found.items()},
+    )
+    text = json.dumps({"format": _FORMAT, "key": key, "cell": cell.to_json()}, allow_nan=False)
+    atomic_write(record, text.encode(), overwrite=True)
+    return cell
+
+
+def _key(photo: Path, variant: str, judge: Judge, recipe: Recipe) -> dict[str, Any]:
+    """What decides a cell's numbers."""
+    facts = {
+        "photo": hashlib.sha256(photo.read_bytes()).hexdigest(),
+        "config": to_dict(recipe.config(variant)),
+        "prior": list(recipe.prior),
+        "count": recipe.count,
+        "metrics": judge.describe(),
+        "petsgan_sdk": petsgan_sdk.__version__,
+    }
+    # As it comes back from a file: tuples become lists.
+    plain: dict[str, Any] = json.loads(json.dumps(facts))
+    return plain
+
+
+def _read(record: Path, key: Mapping[str, Any]) -> Cell | None:
+    """The cell of a record, or None where there is none of this key; a damaged one is remade."""
+    try:
+        found = json.loads(record.read_bytes())
+        if found["format"] == _FORMAT and found["key"] == key:
+            return Cell(**found["cell"])
+    except (OSError, ValueError, KeyError, TypeError):
+        pass
+    return None

@@ -1,0 +1,170 @@
+"""Where the samples to measure come from: a bundle, or a folder of images. Never imports torch."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from petsgan_sdk.errors import ConfigError, InputError
+from petsgan_sdk.imaging import load_image, resize
+from petsgan_sdk.runtime import load
+
+__all__ = ["SampleSet", "SkippedFile", "each_image", "read_samples", "sample_bundle"]
+
+U8Array = npt.NDArray[np.uint8]
+Note = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file of a folder that is no usable image."""
+
+    path: Path
+    """The file."""
+    reason: str
+    """What was expected and found."""
+
+
+@dataclass(frozen=True, slots=True)
+class SampleSet:
+    """Samples and the photo they are judged by, at one size."""
+
+    samples: U8Array
+    """`[N, H, W, 3]` uint8."""
+    names: tuple[str, ...]
+    """Of the samples: indices in a seed's stream, or file names."""
+    photo: U8Array
+    """`[H, W, 3]` uint8."""
+    skipped: tuple[SkippedFile, ...] = ()
+    """Files of the folder that were left out."""
+
+
+def sample_bundle(
+    bundle: Path,
+    photo: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    provider: str = "auto",
+    note: Note = lambda _: None,
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
+) -> SampleSet:
+    """Draw samples at the size that a bundle was trained at, and fit its photo to that size.
+
+    Args:
+        bundle: A `.petsgan` file.
+        photo: The photo that it learned. It is reduced as training reduces it.
+        count: Number of samples.
+        seed: As `Sampler.sample`.
+        provider: As `runtime.load`.
+        note: Told when the photo is not the one that was learned.
+        progress: Told how many of how many samples are drawn.
+
+    Raises:
+        InputError: The photo is no image, or of another shape than the bundle's.
+        BundleError: The bundle cannot be used.
+        ConfigError: A count or seed is out of range.
+    """
+    source = load_image(photo).rgb
+    sampler = load(bundle, provider=provider)
+    height, width = sampler.manifest.image_size_px
+    fitted = _fit(photo, source, (width, height), sampler.manifest.factor)
+    learned = sampler.manifest.provenance.get("digest")
+    if learned != hashlib.sha256(fitted.tobytes()).hexdigest():
+        note(
+            f"note: {str(photo)!r} is not the photo that the bundle learned; it is measured against"
+        )
+    images: list[U8Array] = []
+    for image in sampler.images(count, seed=seed):
+        images.append(image)
+        progress(len(images), count)
+    return SampleSet(np.stack(images), tuple(str(k) for k in range(count)), fitted)
+
+
+def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> SampleSet:
+    """Read the images of a folder as samples of any generator.
+
+    Args:
+        folder: Every file in it is read, in the order of names.
+        photo: The photo that they are judged by, of the same size.
+        count: Read no more than these; all by default.
+
+    Raises:
+        InputError: No image in the folder, two sizes, or fewer images than `count`.
+        ConfigError: `count` is not positive.
+    """
+    if count is not None and count < 1:
+        msg = f"samples: number must be positive, got {count}"
+        raise ConfigError(msg)
+    source = load_image(photo).rgb
+    images: dict[str, U8Array] = {}
+    skipped: list[SkippedFile] = []
+    for path, image in each_image(folder):
+        if isinstance(image, SkippedFile):
+            skipped.append(image)
+            continue
+        if image.shape != source.shape:
+            msg = (
+                f"samples: {str(path)!r} must have the size of {str(photo)!r}, "
+                f"{source.shape[1]}x{source.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
+            )
+            raise InputError(msg)
+        images[path.name] = image
+        if len(images) == count:
+            break
+    if count is not None and len(images) < count:
+        msg = f"samples: {str(folder)!r} must hold at least {count} images, got {len(images)}"
+        raise InputError(msg)
+    return SampleSet(np.stack(list(images.values())), tuple(images), source, tuple(skipped))
+
+
+def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:
+    """Read the images of a folder one after the other, in the order of names.
+
+    Hidden files and folders are passed over.
+
+    Yields:
+        The path, and `[H, W, 3]` uint8, or why there is no image.
+
+    Raises:
+        InputError: No folder, or after the last file, no image in it.
+    """
+    if not folder.is_dir():
+        found = "a file" if folder.exists() else "nothing"
+        msg = f"folder: {str(folder)!r} must be a folder of images, got {found}"
+        raise InputError(msg)
+    files = [p for p in sorted(folder.iterdir()) if not (p.is_dir() or p.name.startswith("."))]
+    is_empty = True
+    for path in files:
+        try:
+            image = load_image(path).rgb
+        except InputError as exc:
+            yield path, SkippedFile(path, str(exc))
+            continue
+        is_empty = False
+        yield path, image
+    if is_empty:
+        found = f"none among {len(files)} files" if files else "no file"
+        msg = f"folder: {str(folder)!r} must hold at least one image, got {found}"
+        raise InputError(msg)
+
+
+def _fit(path: Path, photo: U8Array, size: tuple[int, int], factor: int) -> U8Array:
+    """Resize as training does, but refuse a photo of another shape."""
+    (height, width), (wide, tall) = photo.shape[:2], size
+    if size == (width, height):
+        return photo
+    # Training rounds both sides to multiples of the factor.
+    scale = max(size) / max(width, height)
+    if max(abs(width * scale - wide), abs(height * scale - tall)) > factor:
+        msg = (
+            f"photo: {str(path)!r} must have the shape of the bundle's, {wide}x{tall}, "
+            f"got {width}x{height}; hint: give the photo that the bundle was trained on"
+        )
+        raise InputError(msg)
+    return resize(photo, size)
