@@ -55,6 +55,8 @@ class Lpips:
     ) -> npt.NDArray[np.float64]:
         """Distances of pairs of samples; their mean is the diversity that PetsGAN's table has.
 
+        The features of all samples are held at once, about 170 bytes a pixel with ST-LPIPS.
+
         Args:
             samples: `[N, H, W, 3]` uint8, N from 2.
             num_pairs: As `choose_pairs`.
