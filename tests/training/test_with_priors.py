@@ -135,7 +135,8 @@ def test_a_noise_stands_for_a_layout_of_the_folder(layouts):
     targets = training._target(noise)
     known = prior.modes(3)
     nearest = (targets[:, None] - known).abs().mean((2, 3, 4)).min(dim=1)
-    assert nearest.values.median() < 0.05
+    between = (known[:, None] - known).abs().mean((2, 3, 4)).max()
+    assert nearest.values.median() < 0.25 * between
     assert set(nearest.indices.tolist()) == {0, 1, 2}
 
 
