@@ -39,7 +39,7 @@ def test_ablations_change_what_they_say_and_nothing_else(preset, prior, ablation
     assert changed.pop("ablation") == ablation
     assert changed.items() <= told.items()
     if prior == "internal":
-        # Without `many_layouts` in between, no change may be idle, but for a loss that is 0 already.
+        # Without `many_layouts` in between, only a loss that is 0 already may be an idle change.
         idle = told.keys() - changed.keys()
         assert all(name.startswith("losses.") for name in idle), idle
 
