@@ -1,8 +1,8 @@
 """Presets in TOML and strict overrides; the settings themselves are in `settings`.
 
 Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, its
-table `unpaired` where the prior cannot tell which layout belongs to a noise, its table of the
-ablation asked for, the overrides. To add a setting, add a field in `settings`; presets and
+table `many_layouts` where the prior has more than one layout to move, its table of the ablation
+asked for, the overrides. To add a setting, add a field in `settings`; presets and
 overrides know it at once. This module imports the standard library, the settings and the errors
 only.
 """
@@ -34,7 +34,7 @@ __all__ = [
 
 ConfigT = TypeVar("ConfigT")
 
-_ABLATIONS, _UNPAIRED = "ablations", "unpaired"
+_ABLATIONS, _MANY_LAYOUTS = "ablations", "many_layouts"
 """Tables of a preset that are no settings but changes of settings."""
 
 
@@ -82,11 +82,11 @@ def load_preset(
             missing, of the wrong type or out of range; the message gives its full path.
     """
     settings = _read_toml(name_or_path)
-    ablations, unpaired = _changes(settings)
+    ablations, many = _changes(settings)
     asked = {**_ablation(ablations, ablation), **(overrides or {})}
-    if unpaired:
+    if many:
         prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
-        asked = asked if prior.is_paired else {**unpaired, **asked}
+        asked = asked if prior.is_one_layout else {**many, **asked}
     return from_dict(cls, _apply(settings, asked))
 
 
@@ -159,14 +159,14 @@ def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
 def _changes(
     settings: dict[str, Any],
 ) -> tuple[dict[str, dict[str, object]], dict[str, object]]:
-    """Take the tables of changes out of a preset: ablations by name, and `unpaired`."""
+    """Take the tables of changes out of a preset: ablations by name, and `many_layouts`."""
     tables = settings.pop(_ABLATIONS, {})
-    unpaired = settings.pop(_UNPAIRED, {})
+    many = settings.pop(_MANY_LAYOUTS, {})
     _require_table(_ABLATIONS, tables)
     for name, changes in tables.items():
         _require_table(f"{_ABLATIONS}.{name}", changes)
-    _require_table(_UNPAIRED, unpaired)
-    return {name: _flat(changes) for name, changes in tables.items()}, _flat(unpaired)
+    _require_table(_MANY_LAYOUTS, many)
+    return {name: _flat(changes) for name, changes in tables.items()}, _flat(many)
 
 
 def _require_table(path: str, value: object) -> None:

@@ -55,8 +55,8 @@ class PriorConfig:
         require(self, "displacement", 0 < self.displacement <= 2, expected="above 0 and up to 2")
 
     @property
-    def is_paired(self) -> bool:
-        """Whether the prior can tell which layout belongs to a noise."""
+    def is_one_layout(self) -> bool:
+        """Whether all layouts are one that is moved, so that DEPNet needs no modes."""
         return self.name == "internal" and not self.flip
 
 
@@ -75,6 +75,8 @@ class DepnetConfig:
     `relative`: any canvas spans the trained positions; in half turns per longer trained side."""
     frequencies: tuple[float, ...]
     """Frequencies of the positional encoding."""
+    modes: int = 0
+    """Layouts that noise chooses among, 0 to 256; 0 knows one, which is moved."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -88,6 +90,8 @@ class DepnetConfig:
             is_slow = self.frequencies[0] <= 1
             expected = "at most 1 in the first place where displacement is above 0"
             require(self, "frequencies", is_slow, expected=expected)
+        is_moved = self.modes == 0 or (1 <= self.modes <= 256 and self.displacement > 0)
+        require(self, "modes", is_moved, expected="0, or 1 to 256 with displacement above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,8 +222,6 @@ class TrainingConfig:
     """Side of the crops that IR and D see; 0 takes whole images."""
     pool_size: int
     """Transferred layouts kept to train IR on when not end to end."""
-    layout_gan_from: float = 0.0
-    """DEPNet's GAN joins in here; a prior without pairs leaves those of the photo to it here."""
     seed: int = 0
     """Seed of every random choice, 0 to 2^63 - 1."""
     ema_decay: float = 0.99
@@ -229,8 +231,7 @@ class TrainingConfig:
         """Check the ranges."""
         require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
         require(self, "seed", 0 <= self.seed < 1 << 63, expected="from 0 to 2^63 - 1")
-        shares = ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from")
-        for name in (*shares, "layout_gan_from"):
+        for name in ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from"):
             require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
         for name in ("layout_batch", "image_batch", "pool_size"):
             require(self, name, 1 <= getattr(self, name) <= 4096, expected="from 1 to 4096")
@@ -278,16 +279,17 @@ class ModelConfig:
         # Four pixels of the layout, as many as the smallest image has: reflected padding needs 3.
         is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.image.factor
         require(self, "training", is_wide, expected="crop_px 0 or at least 4 image.factor")
-        losses = self.losses
+        losses, depnet = self.losses, self.depnet
+        is_told = depnet.displacement > 0 and (self.prior.is_one_layout or depnet.modes > 0)
         has_signal = (
             losses.layout_gan > 0
-            or (losses.paired > 0 and self.depnet.displacement > 0 and self.prior.is_paired)
+            or (losses.paired > 0 and is_told)
             or (losses.adversarial > 0 and self.training.end_to_end)
         )
         require(
             self,
             "losses",
             has_signal,
-            expected="layout_gan above 0, or paired above 0 with a displaced DEPNet and the "
-            "internal prior without flips, or adversarial above 0 end to end",
+            expected="layout_gan above 0, or paired above 0 with a displaced DEPNet that has modes "
+            "or an unflipped internal prior, or adversarial above 0 end to end",
         )

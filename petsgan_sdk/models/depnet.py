@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from petsgan_sdk.models.displacement import DisplacementField
+from petsgan_sdk.models.modes import ModeField
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 
 __all__ = ["DepNet"]
@@ -25,12 +26,16 @@ class DepNet(nn.Module):
     moves whole objects, which a receptive field of 11 pixels could not do. With 0 the noise is
     concatenated with the encoding, as in the paper.
 
+    With `modes` > 0 further noise chooses among as many layouts, see `ModeField`: what the network
+    draws at a position then depends on the mode there.
+
     Args:
         size: `(h, w)` of the training layout in pixels.
         width: Channels of the wide layers (the paper: 128; the first has half).
         frequencies: Radians per pixel of the positional encoding.
         displacement: Strength of the displacement field, 0 to 2.
         norm: Instance-normalise the three middle layers, as the paper does.
+        modes: Layouts to tell apart, 0 for a single one; only with `displacement` > 0.
     """
 
     frequencies: Tensor
@@ -43,6 +48,7 @@ class DepNet(nn.Module):
         frequencies: tuple[float, ...],
         displacement: float,
         norm: bool,
+        modes: int = 0,
     ) -> None:
         """Build the layers."""
         super().__init__()
@@ -55,7 +61,12 @@ class DepNet(nn.Module):
             self.register_buffer("frequencies", torch.tensor(frequencies).view(1, -1, 1, 1))
             self.field = DisplacementField(size, strength=displacement, frequency=frequencies[0])
             self.noise_margin += self.field.margin
+        self.modes = ModeField(size, count=modes) if modes > 0 else None
+        if self.modes is not None:
+            self.noise_channels += self.modes.noise_channels
+            self.noise_margin = max(self.noise_margin, _NUM_CONVS + self.modes.margin)
         inputs = 4 * len(frequencies) + (0 if displacement > 0 else self.noise_channels)
+        inputs += modes
         widths = [inputs, width if displacement > 0 else width // 2, width, width, width, 3]
         layers: list[nn.Module] = []
         for i in range(_NUM_CONVS):
@@ -68,6 +79,31 @@ class DepNet(nn.Module):
                 layers.append(nn.ReLU() if norm else nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
+    def displace(self, noise: Tensor, position: Tensor) -> Tensor:
+        """Turn noise into the displacements of the layout's pixels and their margin.
+
+        Args:
+            noise: As `forward`.
+            position: As `forward`.
+
+        Returns:
+            `[N, 2, h + 10, w + 10]`, x then y, in pixels of the training layout.
+        """
+        field: Tensor = self.field(self._within(noise[:, :4], self.field.margin), position)
+        return field
+
+    def mode_weights(self, noise: Tensor) -> Tensor | None:
+        """Turn noise into the weights of the modes, `[N, modes, h + 10, w + 10]`; None without."""
+        if self.modes is None:
+            return None
+        weights: Tensor = self.modes(self._within(noise[:, 4:], self.modes.margin))
+        return weights
+
+    def _within(self, noise: Tensor, margin: int) -> Tensor:
+        """Cut noise down to the layout, its position margin, and `margin` around that."""
+        spare = self.noise_margin - _NUM_CONVS - margin
+        return noise[:, :, spare : noise.shape[2] - spare, spare : noise.shape[3] - spare]
+
     def forward(self, noise: Tensor, position: Tensor) -> Tensor:
         """Make layouts.
 
@@ -79,7 +115,9 @@ class DepNet(nn.Module):
             `[N, 3, h, w]` in [-1, 1].
         """
         if self.displacement > 0:
-            x = self._move(position, self.field(noise, position))
+            x = self._move(position, self.displace(noise, position))
+            weights = self.mode_weights(noise)
+            x = x if weights is None else torch.cat([x, weights], dim=1)
         else:
             x = torch.cat([noise, position.expand(noise.shape[0], -1, -1, -1)], dim=1)
         return self.layers(x)  # type: ignore[no-any-return]

@@ -70,6 +70,7 @@ class PetsganGenerator(nn.Module):
             frequencies=self.frequencies,
             displacement=config.depnet.displacement,
             norm=config.depnet.norm,
+            modes=config.depnet.modes,
         )
         self.features: PatchFeatures = (
             VggFeatures() if features == "vgg19" else FilterBankFeatures()

@@ -30,7 +30,13 @@ class LayoutPrior(Protocol):
     def displaced(self, displacement: Tensor) -> Tensor | None:
         """Return the layouts that displacement fields `[N, 2, h, w]` describe, `[N, 3, h, w]`.
 
-        None if the prior cannot tell; DEPNet is then trained by its critic alone.
+        None if the prior has more than one layout to move.
+        """
+
+    def modes(self, count: int) -> Tensor:
+        """Return `[count, 3, h, w]` layouts in [-1, 1] that stand for all, some of them repeated.
+
+        Always the same. A DEPNet of as many modes learns to draw and to move them.
         """
 
 

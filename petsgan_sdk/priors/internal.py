@@ -79,16 +79,23 @@ class InternalPrior:
         """
         return None if self._flip else displace(self._low_res, displacement)
 
+    def modes(self, count: int) -> Tensor:
+        """Return the photo `count` times; with flips, every other one mirrored."""
+        layouts = self._low_res.repeat(count, 1, 1, 1)
+        if self._flip:
+            layouts[1::2] = layouts[1::2].flip(3)
+        return layouts
+
 
 def displace(image: Tensor, displacement: Tensor) -> Tensor:
     """Sample `image` where a displacement field points.
 
     Args:
-        image: `[1, 3, h, w]` in [-1, 1].
+        image: `[1, C, h, w]` in [-1, 1].
         displacement: `[N, 2, h, w]`, x then y, in pixels.
 
     Returns:
-        `[N, 3, h, w]` in [-1, 1]; bicubic, mirrored at the border: a repeated one smears.
+        `[N, C, h, w]` in [-1, 1]; bicubic, mirrored at the border: a repeated one smears.
     """
     height, width = image.shape[2:]
     y = torch.arange(height, device=image.device).view(1, -1, 1) + displacement[:, 1]

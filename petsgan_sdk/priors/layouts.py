@@ -54,7 +54,7 @@ class LayoutSet:
     def sample(self, count: int, generator: Generator) -> Tensor:
         """Draw `[count, 3, h, w]` layouts in [-1, 1], with replacement."""
         chosen = torch.randint(len(self._layouts), (count,), generator=generator)
-        layouts = self._layouts[chosen].float() / 127.5 - 1
+        layouts = _signed(self._layouts[chosen])
         if self._flip:
             mirrored = torch.rand(count, generator=generator) < 0.5
             layouts[mirrored] = layouts[mirrored].flip(3)
@@ -64,3 +64,15 @@ class LayoutSet:
         """None: a set of layouts knows of no displacement."""
         del displacement
         return None
+
+    def modes(self, count: int) -> Tensor:
+        """Return `[count, 3, h, w]` layouts, spread over the set; with flips, half are mirrored."""
+        chosen = torch.arange(count) * len(self._layouts) // count
+        layouts = _signed(self._layouts[chosen])
+        if self._flip:
+            layouts[1::2] = layouts[1::2].flip(3)
+        return layouts.to(self._device)
+
+
+def _signed(layouts_u8: Tensor) -> Tensor:
+    return layouts_u8.float() / 127.5 - 1

@@ -42,3 +42,10 @@ class MixedPrior:
         """None: which part a displacement belongs to cannot be told."""
         del displacement
         return None
+
+    def modes(self, count: int) -> Tensor:
+        """Return `[count, 3, h, w]` layouts, as many of each part as of the others, or one more."""
+        parts = len(self._parts)
+        shares = [count // parts + (number < count % parts) for number in range(parts)]
+        drawn = [part.modes(share) for part, share in zip(self._parts, shares, strict=True)]
+        return torch.cat(drawn)

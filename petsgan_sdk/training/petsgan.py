@@ -7,7 +7,6 @@ weights without any generator state to save.
 from __future__ import annotations
 
 import copy
-import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -30,6 +29,7 @@ from petsgan_sdk.models import (
 from petsgan_sdk.models.petsgan import AVERAGED
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
+from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
@@ -80,7 +80,7 @@ class PetsganTraining:
         device = self._device
         given = PriorInput(generator.image, generator.low_res, config.prior, settings.seed)
         self._prior = prior or create_prior(parse_priors(config.prior.name), given)
-        self._pairs = self._prior if config.prior.is_paired else _photo_alone(given)
+        self._modes = self._prior.modes(config.depnet.modes) if config.depnet.modes else None
         _check_critic(generator)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(device)
@@ -88,7 +88,6 @@ class PetsganTraining:
         self.averaged = copy.deepcopy(generator).requires_grad_(False)
         total = settings.steps
         self._freeze_step = round(settings.freeze_norm_from * total)
-        self._layout_gan_step = round(settings.layout_gan_from * total)
         depnet_span = Span(0, round(settings.depnet_until * total))
         dipnet_span = Span(round(settings.restoration_from * total), total)
         patch_span = Span(round(settings.adversarial_from * total), total)
@@ -160,15 +159,12 @@ class PetsganTraining:
         position = generator.position(*generator.size)
         layout = generator.depnet(noise, position)
         loss = layout.new_zeros(())
-        if self._is_paired(step):
-            margin = generator.depnet.position_margin
-            with torch.no_grad():
-                field = generator.depnet.field(noise, position)
-            target = self._pairs.displaced(field[:, :, margin:-margin, margin:-margin])
+        if weights.paired > 0 and generator.depnet.displacement > 0:
+            target = self._target(noise, position)
             if target is not None:
                 reported["paired"] = functional.l1_loss(layout, target)
                 loss = loss + weights.paired * reported["paired"]
-        if weights.layout_gan > 0 and step >= self._layout_gan_step:
+        if weights.layout_gan > 0:
             self._update_layout_critic(layout.detach(), step, reported)
             with _frozen(self._layout_critic):
                 logits = self._layout_critic(layout)
@@ -179,10 +175,19 @@ class PetsganTraining:
                 loss = loss + weights.collapse * reported["collapse"]
         return loss  # type: ignore[no-any-return]
 
-    def _is_paired(self, step: int) -> bool:
-        """Whether a displaced DEPNet learns from pairs: always, or until its GAN takes over."""
-        is_asked = self._weights.paired > 0 and self.generator.depnet.displacement > 0
-        return is_asked and (self.config.prior.is_paired or step < self._layout_gan_step)
+    @torch.no_grad()
+    def _target(self, noise: Tensor, position: Tensor) -> Tensor | None:
+        """Return the layouts that noise stands for, `[N, 3, h, w]`; None if that is unknown."""
+        depnet = self.generator.depnet
+        margin = depnet.position_margin
+        field = depnet.displace(noise, position)[:, :, margin:-margin, margin:-margin]
+        weights = depnet.mode_weights(noise)
+        if weights is None or self._modes is None:
+            return self._prior.displaced(field)
+        # Every mode is moved by the same field, so that they can be moved as channels of one image.
+        moved = displace(self._modes.flatten(0, 1)[None], field)
+        moved = moved.view(len(noise), -1, *self._modes.shape[1:])
+        return torch.sum(weights[:, :, None, margin:-margin, margin:-margin] * moved, dim=1)
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         optimizer = self._optimizers["layout_critic"]
@@ -360,12 +365,6 @@ class PetsganTraining:
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
-
-
-def _photo_alone(given: PriorInput) -> LayoutPrior:
-    """Pairs to begin with where the prior has none: the photo's own displacements."""
-    config = dataclasses.replace(given.config, name="internal", flip=False)
-    return create_prior(parse_priors("internal"), dataclasses.replace(given, config=config))
 
 
 def _check_critic(generator: PetsganGenerator) -> None:

@@ -230,8 +230,9 @@ def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint 
         return None
     checkpoint = load_checkpoint(path)
     old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(config))
-    # The preset first, since with it many settings differ.
-    for name in sorted(old.keys() | new.keys(), key=lambda name: (name != "preset", name)):
+    # These first, since with them many settings differ.
+    first = ("preset", "ablation", "prior.name")
+    for name in [*first, *sorted(old.keys() | new.keys())]:
         if old.get(name) != new.get(name):
             msg = (
                 f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "

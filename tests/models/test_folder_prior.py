@@ -59,6 +59,17 @@ def test_the_generator_decides(tmp_path):
     assert not torch.equal(draw(create(tmp_path)), draw(create(tmp_path), seed=1))
 
 
+def test_modes_are_spread_over_the_set(tmp_path):
+    for number in range(4):
+        write_picture(tmp_path / f"{number}.png", 96, 64, seed=number)
+    kept = [fit_layout(picture(96, 64, seed=n), (WIDTH, HEIGHT)) for n in range(4)]
+    prior = create(tmp_path)
+    np.testing.assert_array_equal(as_u8(prior.modes(2)), [kept[0], kept[2]])
+    np.testing.assert_array_equal(as_u8(prior.modes(8)), np.repeat(kept, 2, axis=0))
+    mirrored = create(tmp_path, flip=True).modes(8)
+    np.testing.assert_array_equal(as_u8(mirrored)[1::2], [layout[:, ::-1] for layout in kept])
+
+
 def test_flips(tmp_path):
     write_picture(tmp_path / "a.png", 96, 64)
     layouts = draw(create(tmp_path, flip=True))

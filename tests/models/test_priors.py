@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from functools import partialmethod
 
 import pytest
 import torch
@@ -105,6 +106,12 @@ def test_unknown_priors(text):
     assert {"folder", "internal"} <= set(PRIORS)
 
 
+def test_modes_of_the_photo(low_res):
+    assert torch.equal(create("internal", low_res).modes(2), low_res.expand(2, -1, -1, -1))
+    modes = create("internal", low_res, flip=True).modes(3)
+    assert torch.equal(modes, torch.cat([low_res, low_res.flip(3), low_res]))
+
+
 def test_a_near_name_is_offered():
     with pytest.raises(ConfigError, match="did you mean 'internal'"):
         parse_priors("intern")
@@ -139,13 +146,19 @@ def test_mixtures_draw_from_every_part(low_res):
             self.value, self.record = value, {"name": "constant", "digest": str(value)}
 
         def sample(self, count, generator):
-            torch.rand(3, generator=generator)
+            if generator is not None:
+                torch.rand(3, generator=generator)
             return torch.full((count, 3, 2, 2), self.value)
+
+        modes = partialmethod(sample, generator=None)
 
     mixed = MixedPrior([Constant(0.25), Constant(-0.5), Constant(1.0)])
     values = mixed.sample(300, torch.Generator().manual_seed(0))[:, 0, 0, 0]
     assert [80 <= int((values == v).sum()) <= 120 for v in (0.25, -0.5, 1.0)] == [True] * 3
     again = mixed.sample(300, torch.Generator().manual_seed(0))[:, 0, 0, 0]
     assert torch.equal(values, again)
+    modes = mixed.modes(7)[:, 0, 0, 0].tolist()
+    assert modes == [0.25] * 3 + [-0.5] * 2 + [1.0] * 2
+    assert len(mixed.modes(2)) == 2
     other = MixedPrior([Constant(0.25), Constant(-0.5)])
     assert mixed.record["digest"] != other.record["digest"]

@@ -1,4 +1,4 @@
-"""Tables of a preset that change its settings: ablations, and a prior without pairs."""
+"""Tables of a preset that change its settings: ablations, and those of many layouts."""
 
 from __future__ import annotations
 
@@ -39,8 +39,7 @@ def test_ablations_change_what_they_say_and_nothing_else(preset, prior, ablation
     assert changed.pop("ablation") == ablation
     assert changed.items() <= told.items()
     if prior == "internal":
-        # Without `unpaired` between the preset and its ablation, no change may be idle, but for a
-        # loss that the preset has at 0 already and `unpaired` does not.
+        # Without `many_layouts` in between, only a loss that is 0 already may be an idle change.
         idle = told.keys() - changed.keys()
         assert all(name.startswith("losses.") for name in idle), idle
 
@@ -87,8 +86,8 @@ def test_unknown_ablations(tmp_path):
     [
         ("ablations = 3", "ablations must be a table, got 3"),
         ("[ablations]\nmine = 3", r"ablations\.mine must be a table, got 3"),
-        ("unpaired = 3", "unpaired must be a table, got 3"),
-        ("[unpaired.losses]\npaired = 1", r"prior\.displacement must be given"),
+        ("many_layouts = 3", "many_layouts must be a table, got 3"),
+        ("[many_layouts.losses]\npaired = 1", r"prior\.displacement must be given"),
     ],
 )
 def test_tables_that_are_none(text, message, tmp_path):
@@ -98,15 +97,16 @@ def test_tables_that_are_none(text, message, tmp_path):
         load_preset(preset)
 
 
-def test_a_prior_without_pairs_has_its_gan_and_a_paired_one_does_not():
-    assert load_preset("fast").losses.layout_gan == 0
+def test_many_layouts_need_modes_and_one_does_not():
+    plain = load_preset("fast")
+    assert plain.depnet.modes == 0
     for overrides in ({"prior.name": "folder"}, {"prior.flip": True}):
         config = load_preset("fast", overrides=overrides)
-        assert config.losses.layout_gan > 0
-        assert 0 < config.training.layout_gan_from < config.training.depnet_until
-        # IR has no fewer steps than it has with pairs.
-        plain = load_preset("fast").training
+        assert config.depnet.modes > 1
+        # IR has no fewer steps than it has otherwise.
         steps = config.training.steps * (1 - config.training.restoration_from)
-        assert steps >= plain.steps * (1 - plain.restoration_from)
-    own = load_preset("fast", overrides={"prior.name": "folder", "losses.layout_gan": 0.25})
-    assert own.losses.layout_gan == 0.25
+        assert steps >= 0.98 * plain.training.steps * (1 - plain.training.restoration_from)
+    own = load_preset("fast", overrides={"prior.name": "folder", "depnet.modes": 5})
+    assert own.depnet.modes == 5
+    paper = load_preset("paper", overrides={"prior.name": "folder"})
+    assert (paper.depnet.modes, paper.losses.layout_gan) == (0, 1)

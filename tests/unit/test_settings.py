@@ -111,8 +111,11 @@ def test_numbers_are_finite_numbers(path, value):
         ("paper", {"restoration.network": "mending"}, "mending exactly if carry_texture is true"),
         ("fast", {"training.restoration_from": 0.3}, "at or after depnet_until"),
         ("fast", {"losses.paired": 0.0}, "layout_gan above 0, or paired above 0"),
-        ("fast", {"prior.flip": True, "losses.layout_gan": 0}, "internal prior without flips"),
-        ("fast", {"prior.name": "folder", "losses.layout_gan": 0}, "internal prior without flips"),
+        ("fast", {"prior.flip": True, "depnet.modes": 0}, "modes or an unflipped internal"),
+        ("fast", {"prior.name": "folder", "depnet.modes": 0}, "modes or an unflipped internal"),
+        ("paper", {"depnet.modes": 2}, "0, or 1 to 256 with displacement above 0"),
+        ("fast", {"depnet.modes": 257}, "0, or 1 to 256 with displacement above 0"),
+        ("fast", {"depnet.modes": -1}, "0, or 1 to 256 with displacement above 0"),
         (
             "fast",
             {"losses.paired": 0, "losses.adversarial": 0, "training.end_to_end": True},
