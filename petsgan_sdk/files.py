@@ -9,6 +9,7 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -21,11 +22,32 @@ try:
 except ImportError:  # not on Windows
     fcntl = None  # type: ignore[assignment]
 
-__all__ = ["atomic_write", "check_distinct", "check_writable", "is_disk_full", "remove_abandoned"]
+__all__ = [
+    "atomic_write",
+    "check_distinct",
+    "check_writable",
+    "is_disk_full",
+    "remove_abandoned",
+    "user_cache",
+]
 
 _PROBE_BYTES = 4096
 _PREFIX, _SUFFIX = ".petsgan-", ".tmp"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+def user_cache() -> Path:
+    """This user's folder for what can be made again: `PETSGAN_CACHE`, or the platform's."""
+    named = os.environ.get("PETSGAN_CACHE", "").strip()
+    if named:
+        return Path(named)
+    if sys.platform == "darwin":
+        base = Path.home() / "Library" / "Caches"
+    elif sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+    else:
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return base / "petsgan-sdk"
 
 
 def atomic_write(

@@ -143,11 +143,12 @@ class Attention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """`[N, C, H, W]` to the same; H and W are even."""
-        query = self.theta(x).flatten(2)
+        query = self.theta(x).flatten(2).transpose(1, 2)
         key = functional.max_pool2d(self.phi(x), 2).flatten(2)
-        value = functional.max_pool2d(self.g(x), 2).flatten(2)
-        weight = (query.transpose(1, 2) @ key).softmax(dim=2)
-        attended = (value @ weight.transpose(1, 2)).unflatten(2, x.shape[2:])
+        value = functional.max_pool2d(self.g(x), 2).flatten(2).transpose(1, 2)
+        # Positions first: the gradient of the large weight matrix is then made in its own order.
+        attended = (query @ key).softmax(dim=2) @ value
+        attended = attended.transpose(1, 2).unflatten(2, x.shape[2:])
         return self.gamma * self.o(attended) + x  # type: ignore[no-any-return]
 
 

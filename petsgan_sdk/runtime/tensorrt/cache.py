@@ -12,7 +12,6 @@ import hashlib
 import json
 import os
 import re
-import sys
 import time
 from collections.abc import Mapping
 from contextlib import suppress
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk.errors import ConfigError, EngineError, OutputError
-from petsgan_sdk.files import atomic_write
+from petsgan_sdk.files import atomic_write, user_cache
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
 __all__ = ["DEFAULT_LIMIT_BYTES", "EngineCache", "Entry", "cache_folder"]
@@ -35,17 +34,8 @@ _RUBBISH_AFTER_S = 3600.0
 
 
 def cache_folder() -> Path:
-    """Where engines are kept: `PETSGAN_CACHE`, or the platform's folder for caches."""
-    named = os.environ.get("PETSGAN_CACHE", "").strip()
-    if named:
-        return Path(named) / "engines"
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "petsgan-sdk" / "engines"
+    """Where engines are kept."""
+    return user_cache() / "engines"
 
 
 def _limit_from_environment() -> int:
