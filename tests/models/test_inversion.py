@@ -197,6 +197,19 @@ def test_code_weight_keeps_the_code_likely(target):
     assert held.code.abs().max() < 0.1 < free.code.abs().max()
 
 
+def test_features_alone_draw_the_image_nearer(target):
+    def distance(generator, code):
+        with torch.no_grad():
+            image = generator(code, generator.embed(torch.tensor([1])))
+        pairs = zip(Pyramid().features(image)[1:], Pyramid().features(target)[1:], strict=True)
+        return sum((found - wanted).abs().mean().item() for found, wanted in pairs)
+
+    generator, result, _ = fit(target, Stage(60, 0.03, 3e-3), pixel_weight=0.0)
+    assert distance(generator, result.code) < 0.5 * distance(Linear(), torch.zeros(1, 4))
+    _, still, _ = fit(target, Stage(5, 0.1, 1e-3), pixel_weight=0.0, feature_weight=0.0)
+    assert torch.equal(still.code, torch.zeros(1, 4))
+
+
 def test_only_the_last_maps_are_compared(target):
     class Counting(Pyramid):
         def features(self, images):
