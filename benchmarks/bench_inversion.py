@@ -1,6 +1,6 @@
 """What the inversion of the `biggan` prior costs, on random weights of the public sizes.
 
-Usage: python benchmarks/bench_inversion.py [--size 128] [--width 96] [--device cpu] [--json]
+Usage: python benchmarks/bench_inversion.py [--size 128|256] [--device cpu] [--repeats 3] [--json]
 
 Times the three parts of an inversion, one thread on the CPU, and adds them up for the default
 settings. Weights decide no time. Nothing here says how well an inversion works.
@@ -8,8 +8,6 @@ settings. Weights decide no time. Nothing here says how well an inversion works.
 
 from __future__ import annotations
 
-import argparse
-import json
 import sys
 import time
 from collections.abc import Callable
@@ -17,6 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from _command import parser, run_command
 from _harness import host_facts, print_table
 from torch import Tensor
 
@@ -113,21 +112,20 @@ def measure(size_px: int, width: int, device: torch.device, *, repeats: int) -> 
 
 def main(words: list[str] | None = None) -> int:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--size", type=int, choices=(128, 256), default=128)
-    parser.add_argument("--width", type=int, default=96)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--json", action="store_true")
-    asked = parser.parse_args(words)
+    parse = parser(__doc__, quick="a BigGAN of a twelfth of the width, once")
+    parse.add_argument("--size", type=int, choices=(128, 256), default=128)
+    parse.add_argument("--device", default="cpu")
+    parse.add_argument("--repeats", type=int, default=3)
+    given = parse.parse_args(words)
     torch.set_num_threads(1)
-    host = host_facts(["torch", "numpy"])
-    row = measure(asked.size, asked.width, torch.device(asked.device), repeats=asked.repeats)
-    if asked.json:
-        print(json.dumps({"rows": [row], "host": host}, indent=2))
-        return 0
-    print_table([row], COLUMNS)
-    return 0
+
+    def run() -> dict[str, Any]:
+        host = host_facts(["torch", "numpy"])
+        width, repeats = (8, 1) if given.quick else (96, given.repeats)
+        row = measure(given.size, width, torch.device(given.device), repeats=repeats)
+        return {"rows": [row], "host": host}
+
+    return run_command(run, lambda report: print_table(report["rows"], COLUMNS), as_json=given.json)
 
 
 if __name__ == "__main__":

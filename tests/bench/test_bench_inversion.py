@@ -15,7 +15,7 @@ pytestmark = pytest.mark.bench
 
 
 def run(*options):
-    words = [sys.executable, str(SCRIPT), "--width", "8", "--repeats", "1", *options]
+    words = [sys.executable, str(SCRIPT), "--quick", *options]
     return subprocess.run(words, capture_output=True, text=True, check=False)
 
 
