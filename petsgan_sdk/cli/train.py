@@ -11,6 +11,7 @@ import typer
 
 from petsgan_sdk.cli._options import import_extra, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar, format_seconds
+from petsgan_sdk.errors import ConfigError
 
 __all__ = ["train_command"]
 
@@ -36,8 +37,16 @@ def train_command(
     prior: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="internal|folder:DIR",
+            metavar="internal|folder:DIR|biggan:DIR",
             help="Where layouts come from; several are mixed.  [default: internal]",
+        ),
+    ] = None,
+    biggan_weights: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="G_ema.pth and D.pth of BigGAN-PyTorch, for --prior biggan.  "
+            "[default: PETSGAN_BIGGAN_WEIGHTS]",
         ),
     ] = None,
     ablation: Annotated[
@@ -80,7 +89,7 @@ def train_command(
             preset=preset.value,
             max_size_px=max_size,
             steps=steps,
-            prior=prior or None,
+            prior=_with_weights(prior or [], biggan_weights) or None,
             ablation=ablation,
             features=features,
             device=device,
@@ -104,3 +113,12 @@ def train_command(
         return
     took = format_seconds(result.seconds)
     print_line(f"{result.checkpoint} ({result.steps} steps at {width}x{height} in {took})")
+
+
+def _with_weights(priors: list[str], folder: Path | None) -> list[str]:
+    """Put the folder of BigGAN's weights behind the name of its prior."""
+    if folder is not None and "biggan" not in priors:
+        found = " ".join(f"--prior {text}" for text in priors) or "no --prior"
+        msg = f"--biggan-weights must come with --prior biggan, got {found}"
+        raise ConfigError(msg)
+    return [f"biggan:{folder}" if folder and text == "biggan" else text for text in priors]

@@ -9,6 +9,7 @@ import torch
 
 from petsgan_sdk._typed import nearest
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.priors.biggan import create_biggan
 from petsgan_sdk.priors.folder import create_folder
 from petsgan_sdk.priors.interface import LayoutPrior, PriorFactory, PriorInput
 from petsgan_sdk.priors.internal import create_internal
@@ -17,6 +18,7 @@ from petsgan_sdk.priors.mixture import MixedPrior
 __all__ = ["PRIORS", "PriorChoice", "create_prior", "parse_priors"]
 
 PRIORS: dict[str, PriorFactory] = {
+    "biggan": create_biggan,
     "folder": create_folder,
     "internal": create_internal,
 }

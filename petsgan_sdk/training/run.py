@@ -77,7 +77,7 @@ def train(
         preset: `fast`, `paper`, or a TOML file.
         max_size_px: Longest side to learn at; None takes the preset's, here and below.
         steps: Length of the run.
-        prior: Where layouts come from: `internal`, `folder:DIR`, or several of them to mix.
+        prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
         ablation: A variant of the preset, see `config.preset_ablations`.
         features: `auto`, `filters` or `vgg19:FILE`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
+from petsgan_sdk.files import user_cache
 from petsgan_sdk.models.features import VggFeatures
 
 __all__ = ["choose_features", "load_vgg"]
@@ -39,7 +39,7 @@ def choose_features(choice: str) -> tuple[str, Path | None]:
     if kind == "vgg19" and name:
         return "vgg19", _checked(Path(name))
     if choice == "auto":
-        cached = _cache_folder() / _CACHE_NAME
+        cached = user_cache() / _CACHE_NAME
         return ("vgg19", cached) if cached.is_file() else ("filters", None)
     msg = f"features: must be auto, filters or vgg19:FILE, got {choice!r}"
     raise ConfigError(msg)
@@ -83,11 +83,6 @@ def _checked(path: Path) -> Path:
         msg = f"features: {str(path)!r} must be a file of VGG-19 weights, got {found}"
         raise InputError(msg)
     return path
-
-
-def _cache_folder() -> Path:
-    cache = os.environ.get("PETSGAN_CACHE")
-    return Path(cache) if cache else Path.home() / ".cache" / "petsgan-sdk"
 
 
 def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:

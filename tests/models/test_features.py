@@ -10,7 +10,6 @@ from helpers import assert_close
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.models import FilterBankFeatures, VggFeatures
-from petsgan_sdk.training import vgg
 from petsgan_sdk.training.vgg import choose_features, load_vgg
 
 VGG_FILE = Path(__file__).parents[3] / "shared/data/weights/vgg19_conv_u8.safetensors"
@@ -223,8 +222,6 @@ def test_choice_of_features(tmp_path, monkeypatch):
     cached = tmp_path / "vgg19.safetensors"
     cached.touch()
     assert choose_features("auto") == ("vgg19", cached)
-    monkeypatch.delenv("PETSGAN_CACHE")
-    assert vgg._cache_folder().name == "petsgan-sdk"
 
 
 @pytest.mark.parametrize("choice", ["", "vgg19", "vgg19:", "filters:x", "AUTO", "vgg16:f"])

@@ -13,6 +13,7 @@ from petsgan_sdk.files import (
     check_distinct,
     check_writable,
     remove_abandoned,
+    user_cache,
 )
 
 
@@ -188,3 +189,20 @@ def test_the_file_of_a_living_writer_is_not_removed(tmp_path):
     atomic_write(tmp_path / "out", chunks(), overwrite=False)
     assert (tmp_path / "out").read_bytes() == b"first second"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
+
+
+@pytest.mark.parametrize(
+    ("platform", "variable", "parts"),
+    [
+        ("linux", "XDG_CACHE_HOME", ("petsgan-sdk",)),
+        ("win32", "LOCALAPPDATA", ("petsgan-sdk",)),
+        ("darwin", "HOME", ("Library", "Caches", "petsgan-sdk")),
+    ],
+)
+def test_the_users_cache(monkeypatch, tmp_path, platform, variable, parts):
+    monkeypatch.setattr("sys.platform", platform)
+    monkeypatch.delenv("PETSGAN_CACHE", raising=False)
+    monkeypatch.setenv(variable, str(tmp_path))
+    assert user_cache() == tmp_path.joinpath(*parts)
+    monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path / "mine"))
+    assert user_cache() == tmp_path / "mine"
