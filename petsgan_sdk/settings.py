@@ -226,6 +226,8 @@ class TrainingConfig:
     """Seed of every random choice, 0 to 2^63 - 1."""
     ema_decay: float = 0.99
     """Decay of the averaged weights that are exported."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What convolutions compute in. `auto`: bfloat16 where the device multiplies it natively."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""

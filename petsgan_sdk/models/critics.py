@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.utils import parametrizations
+from torch.nn import functional
 
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 
 __all__ = ["LayoutCritic", "MultiDilationCritic", "StridedPatchCritic"]
+
+
+_FIRST_ITERATIONS = 15
+"""Power iterations at the start; the weight then changes little from step to step."""
 
 
 class LayoutCritic(nn.Module):
@@ -94,13 +98,45 @@ class StridedPatchCritic(nn.Module):
         kernels, strides = (4, 3, 4, 3), (2, 1, 2, 1)
         layers: list[nn.Module] = []
         for i in range(4):
-            conv = nn.Conv2d(widths[i], widths[i + 1], kernels[i], strides[i])
-            layers += [parametrizations.spectral_norm(conv), nn.LeakyReLU(0.2)]
+            conv = _SpectralConv2d(widths[i], widths[i + 1], kernels[i], strides[i])
+            layers += [conv, nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3))
 
     def forward(self, image: Tensor) -> Tensor:
         """`[N, 3, H, W]` in [-1, 1], H, W >= 30, to a map of logits `[N, 1, about H/4, W/4]`."""
         return self.layers(image)  # type: ignore[no-any-return]
+
+
+class _SpectralConv2d(nn.Conv2d):
+    """A convolution whose weight, as a matrix, is divided by its largest singular value.
+
+    As `parametrizations.spectral_norm`, but the value is found in float32 whatever the convolution
+    computes in.
+    """
+
+    right: Tensor
+
+    def __init__(self, inputs: int, outputs: int, kernel_size: int, stride: int) -> None:
+        """Start with a good estimate of the largest singular value."""
+        super().__init__(inputs, outputs, kernel_size, stride)
+        start = torch.randn(self.weight[0].numel())
+        self.register_buffer("right", functional.normalize(start, dim=0))
+        with torch.no_grad():
+            for _ in range(_FIRST_ITERATIONS):
+                self._iterate(self.weight.flatten(1))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve `[N, C, H, W]`; in training the estimate improves by one iteration."""
+        matrix = self.weight.flatten(1).float()
+        if self.training:
+            with torch.no_grad():
+                self._iterate(matrix)
+        norm = torch.linalg.vector_norm(matrix @ self.right.clone())
+        weight = (self.weight / norm).to(x.dtype)
+        return self._conv_forward(x, weight, self.bias)  # type: ignore[no-any-return]
+
+    def _iterate(self, matrix: Tensor) -> None:
+        self.right.copy_(functional.normalize(matrix.T @ (matrix @ self.right), dim=0))
 
 
 def _normed(inputs: int, outputs: int, *, dilation: int) -> list[nn.Module]:
@@ -113,4 +149,4 @@ def _normed(inputs: int, outputs: int, *, dilation: int) -> list[nn.Module]:
         padding_mode="replicate",
         bias=False,
     )
-    return [conv, FreezableInstanceNorm(outputs), nn.LeakyReLU(0.2)]
+    return [conv, FreezableInstanceNorm(outputs), nn.LeakyReLU(0.2, inplace=True)]

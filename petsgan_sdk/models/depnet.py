@@ -114,13 +114,26 @@ class DepNet(nn.Module):
         Returns:
             `[N, 3, h, w]` in [-1, 1].
         """
-        if self.displacement > 0:
-            x = self._move(position, self.displace(noise, position))
-            weights = self.mode_weights(noise)
-            x = x if weights is None else torch.cat([x, weights], dim=1)
-        else:
-            x = torch.cat([noise, position.expand(noise.shape[0], -1, -1, -1)], dim=1)
-        return self.layers(x)  # type: ignore[no-any-return]
+        field = self.displace(noise, position) if self.displacement > 0 else None
+        return self.layers(self.encode(noise, position, field))  # type: ignore[no-any-return]
+
+    def encode(self, noise: Tensor, position: Tensor, field: Tensor | None) -> Tensor:
+        """Make what the convolutions see.
+
+        Args:
+            noise: As for `forward`.
+            position: As for `forward`.
+            field: What `displace` made of both, or None where noise displaces nothing.
+
+        Returns:
+            `[N, channels, h + 10, w + 10]`: moved positions and the weights of the modes, or noise
+            and positions.
+        """
+        if field is None:
+            return torch.cat([noise, position.expand(noise.shape[0], -1, -1, -1)], dim=1)
+        moved = self._move(position, field)
+        weights = self.mode_weights(noise)
+        return moved if weights is None else torch.cat([moved, weights], dim=1)
 
     def _move(self, position: Tensor, displacement: Tensor) -> Tensor:
         # sin(f (x + d)) = sin fx cos fd + cos fx sin fd, so positions move without their pixels.

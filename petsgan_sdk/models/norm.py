@@ -44,12 +44,31 @@ class FreezableInstanceNorm(nn.Module):
         if self.frozen:
             mean, var = self.running_mean, self.running_var
             return functional.batch_norm(x, mean, var, training=False, eps=self.eps)
+        if x.shape[2] * x.shape[3] == 1:
+            msg = f"a live norm must see more than one spatial element, got {tuple(x.shape)}"
+            raise ValueError(msg)
+        # A batch norm of one image is its instance norm, and hands out the statistics it took: a
+        # second look at the map would cost more than the norm. One image at a time, since torch
+        # would copy a batch whose channels lie side by side. The unit weight in float32 has the
+        # statistics computed in float32 whatever the map is in.
+        unit = torch.ones(x.shape[1], device=x.device)
+        normalized, means, inverse_stds = zip(
+            *(
+                torch.native_batch_norm(image, unit, None, None, None, True, 0.0, self.eps)
+                for image in torch.split(x, 1)
+            ),
+            strict=True,
+        )
         if self.training:
-            with torch.no_grad():
-                var, mean = torch.var_mean(x, dim=(2, 3), correction=0)
-                self.running_mean.lerp_(mean.mean(0), self.momentum)
-                self.running_var.lerp_(var.mean(0), self.momentum)
-        return functional.instance_norm(x, eps=self.eps)
+            self._follow(torch.stack(means), torch.stack(inverse_stds))
+        return normalized[0] if len(normalized) == 1 else torch.cat(normalized)
+
+    @torch.no_grad()
+    def _follow(self, mean: Tensor, inverse_std: Tensor) -> None:
+        """Move the running averages towards statistics `[N, C]`."""
+        var = (inverse_std.square().reciprocal() - self.eps).clamp(min=0)
+        self.running_mean.lerp_(mean.mean(0), self.momentum)
+        self.running_var.lerp_(var.mean(0), self.momentum)
 
 
 def freeze_statistics(module: nn.Module) -> None:

@@ -6,7 +6,6 @@ weights without any generator state to save.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
@@ -31,10 +30,12 @@ from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
+from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
+from petsgan_sdk.training.precision import choose_precision, compute
 
-__all__ = ["PetsganTraining", "fold_seed"]
+__all__ = ["Losses", "PetsganTraining", "Purpose", "fold_seed", "frozen"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
@@ -46,7 +47,7 @@ _NOISY_POOL = 8
 """Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
 
 
-class _Purpose(IntEnum):
+class Purpose(IntEnum):
     """What a step's random numbers are for; each has a stream of its own."""
 
     LAYOUT = 0
@@ -85,7 +86,9 @@ class PetsganTraining:
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(device)
         self._layout_critic = LayoutCritic().to(device)
-        self.averaged = copy.deepcopy(generator).requires_grad_(False)
+        self._average = AveragedGenerator(generator, decay=settings.ema_decay)
+        self._precision = choose_precision(settings.precision, device)
+        self._position = generator.position(*generator.size)
         total = settings.steps
         self._freeze_step = round(settings.freeze_norm_from * total)
         depnet_span = Span(0, round(settings.depnet_until * total))
@@ -149,38 +152,38 @@ class PetsganTraining:
         torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
         for optimizer in active:
             optimizer.step(step)
-        self._average(step)
+        self._average.update(step)
 
     def _depnet_loss(self, step: int, reported: Losses) -> Tensor:
         """Term varphi of eq. 6, and the paired term where the prior knows a noise's layout."""
-        generator, weights = self.generator, self._weights
-        draw = self._random(step, _Purpose.LAYOUT)
+        weights = self._weights
+        draw = self._random(step, Purpose.LAYOUT)
         noise = self._noise(self._settings.layout_batch, draw)
-        position = generator.position(*generator.size)
-        layout = generator.depnet(noise, position)
+        field = self._field(noise)
+        layout = self._layouts(noise, field)
         loss = layout.new_zeros(())
-        if weights.paired > 0 and generator.depnet.displacement > 0:
-            target = self._target(noise, position)
+        if weights.paired > 0 and field is not None:
+            target = self._target(noise, field)
             if target is not None:
                 reported["paired"] = functional.l1_loss(layout, target)
                 loss = loss + weights.paired * reported["paired"]
         if weights.layout_gan > 0:
             self._update_layout_critic(layout.detach(), step, reported)
-            with _frozen(self._layout_critic):
+            with frozen(self._layout_critic):
                 logits = self._layout_critic(layout)
             reported["layout_gan"] = losses.nonsaturating_generator(logits)
             loss = loss + weights.layout_gan * reported["layout_gan"]
             if weights.collapse > 0 and len(logits) > 1:
                 reported["collapse"] = losses.collapse_penalty(logits)
                 loss = loss + weights.collapse * reported["collapse"]
-        return loss  # type: ignore[no-any-return]
+        return loss
 
     @torch.no_grad()
-    def _target(self, noise: Tensor, position: Tensor) -> Tensor | None:
+    def _target(self, noise: Tensor, field: Tensor) -> Tensor | None:
         """Return the layouts that noise stands for, `[N, 3, h, w]`; None if that is unknown."""
         depnet = self.generator.depnet
         margin = depnet.position_margin
-        field = depnet.displace(noise, position)[:, :, margin:-margin, margin:-margin]
+        field = field[:, :, margin:-margin, margin:-margin]
         weights = depnet.mode_weights(noise)
         if weights is None or self._modes is None:
             return self._prior.displaced(field)
@@ -191,7 +194,7 @@ class PetsganTraining:
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         optimizer = self._optimizers["layout_critic"]
-        real = self._prior.sample(len(fake), self._random(step, _Purpose.PRIOR))
+        real = self._prior.sample(len(fake), self._random(step, Purpose.PRIOR))
         real.requires_grad_(self._weights.layout_gradient_penalty > 0)
         real_logits = self._layout_critic(real)
         loss = losses.nonsaturating_critic(real_logits, self._layout_critic(fake))
@@ -206,9 +209,9 @@ class PetsganTraining:
     def _dipnet_loss(self, step: int, reported: Losses) -> Tensor:
         """Terms phi of eq. 8 and rho_patch of eq. 5, and those that tie IR to carried texture."""
         weights = self._weights
-        crop = self._crop(self._random(step, _Purpose.NOISY_CROP))
+        crop = self._crop(self._random(step, Purpose.NOISY_CROP))
         source = self._noisy(step)
-        restored = self.generator.restore(crop.of(source))
+        restored = self._restore(crop.of(source))
         reported["reconstruction"] = functional.l1_loss(restored, crop.high(self.generator.image))
         loss = weights.reconstruction * reported["reconstruction"]
         if weights.sparsity > 0:
@@ -226,15 +229,15 @@ class PetsganTraining:
     def _fresh_loss(self, step: int, reported: Losses) -> Tensor:
         """Term rho_patch of eq. 5, and the terms that tie IR to what it is given."""
         weights = self._weights
-        draw = self._random(step, _Purpose.FRESH_CROP)
+        draw = self._random(step, Purpose.FRESH_CROP)
         transferred = self._crop(draw).of(self._fresh(step))
-        fake = self.generator.restore(transferred)
+        fake = self._restore(transferred)
         loss = fake.new_zeros(())
         if weights.adversarial > 0:
             seen = self._off_grid(fake, draw)
             self._update_patch_critic(seen.detach(), step, reported)
-            with _frozen(self._patch_critic):
-                reported["patch_gan"] = losses.hinge_generator(self._patch_critic(seen))
+            with frozen(self._patch_critic):
+                reported["patch_gan"] = losses.hinge_generator(self._criticise(seen))
             loss = loss + weights.adversarial * reported["patch_gan"]
         if weights.consistency > 0:
             reduced = functional.avg_pool2d(fake, self.generator.factor)
@@ -260,7 +263,7 @@ class PetsganTraining:
 
     def _update_patch_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         height, width = fake.shape[2:]
-        draw = self._random(step, _Purpose.REAL)
+        draw = self._random(step, Purpose.REAL)
         image = self.generator.image
         crops = []
         for _ in range(len(fake)):
@@ -268,7 +271,7 @@ class PetsganTraining:
             x = _below(image.shape[3] - width + 1, draw)
             crops.append(image[:, :, y : y + height, x : x + width])
         real = torch.cat(crops)
-        loss = losses.hinge_critic(self._patch_critic(real), self._patch_critic(fake))
+        loss = losses.hinge_critic(self._criticise(real), self._criticise(fake))
         reported["patch_critic"] = loss
         self._patch.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
@@ -276,32 +279,56 @@ class PetsganTraining:
 
     def _noisy(self, step: int) -> Transferred:
         """Transfer c_I + noise."""
-        draw = self._random(step, _Purpose.NOISY)
+        draw = self._random(step, Purpose.NOISY)
         if not self._settings.end_to_end:
-            return self._get_pool().noisy(_below(_NOISY_POOL, draw))
+            return self._get_pool().noisy(self._noisy_number(draw))
         return self.generator.transfer(self._add_noise(1, draw))
 
     def _fresh(self, step: int) -> Transferred:
         """Transfer layouts of DEPNet."""
-        count = self._settings.image_batch
-        draw = self._random(step, _Purpose.FRESH)
+        draw = self._random(step, Purpose.FRESH)
         if not self._settings.end_to_end:
-            size = self._settings.pool_size
-            return self._get_pool().fresh([_below(size, draw) for _ in range(count)])
-        generator = self.generator
-        layout = generator.depnet(self._noise(count, draw), generator.position(*generator.size))
-        return generator.transfer(layout)
+            return self._get_pool().fresh(self._fresh_numbers(draw))
+        noise = self._noise(self._settings.image_batch, draw)
+        return self.generator.transfer(self._layouts(noise, self._field(noise)))
+
+    def _layouts(self, noise: Tensor, field: Tensor | None) -> Tensor:
+        depnet = self.generator.depnet
+        # Positions are moved in float32: bfloat16 would round a displacement.
+        encoded = depnet.encode(noise, self._position, field)
+        return compute(depnet.layers, encoded, precision=self._precision)
+
+    def _field(self, noise: Tensor) -> Tensor | None:
+        """Displacement of the noise's layouts, if noise displaces anything. It trains nothing."""
+        depnet = self.generator.depnet
+        return depnet.displace(noise, self._position) if depnet.displacement > 0 else None
+
+    def _restore(self, transferred: Transferred) -> Tensor:
+        code, texture, _ = transferred
+        inputs = [code] if texture is None else [code, texture]
+        return compute(self.generator.restoration, *inputs, precision=self._precision)
+
+    def _criticise(self, image: Tensor) -> Tensor:
+        return compute(self._patch_critic, image, precision=self._precision)
+
+    def _noisy_number(self, draw: Generator) -> int:
+        return _below(_NOISY_POOL, draw)
+
+    def _fresh_numbers(self, draw: Generator) -> list[int]:
+        size = self._settings.pool_size
+        return [_below(size, draw) for _ in range(self._settings.image_batch)]
 
     def _get_pool(self) -> TransferPool:
         # Made from the finished DEPNet and the seed alone, so that it need not be saved.
         if self._pool is None:
-            draw = self._random(0, _Purpose.POOL)
-            self._pool = TransferPool(
-                self.generator,
-                fresh=self._noise(self._settings.pool_size, draw),
-                noisy=self._add_noise(_NOISY_POOL, draw),
-            )
+            fresh, noisy = self._pool_noise()
+            self._pool = TransferPool(self.generator, fresh=fresh, noisy=noisy)
         return self._pool
+
+    def _pool_noise(self) -> tuple[Tensor, Tensor]:
+        """Noise of the pool's layouts, and noisy copies of c_I."""
+        draw = self._random(0, Purpose.POOL)
+        return self._noise(self._settings.pool_size, draw), self._add_noise(_NOISY_POOL, draw)
 
     def _noise(self, count: int, draw: Generator) -> Tensor:
         shape = self.generator.noise_shape(count, *self.generator.size)
@@ -320,21 +347,10 @@ class PetsganTraining:
         top, left = _below(height - crop_height + 1, draw), _below(width - crop_width + 1, draw)
         return Crop(top, left, crop_height, crop_width, factor)
 
-    def _random(self, step: int, purpose: _Purpose) -> Generator:
+    def _random(self, step: int, purpose: Purpose) -> Generator:
         # An odd multiplier takes seeds far apart; steps and purposes of one seed stay apart.
         folded = fold_seed(self._settings.seed)
         return Generator().manual_seed((folded * 0x7F4A7C15 + step * 16 + purpose) % (1 << 32))
-
-    @torch.no_grad()
-    def _average(self, step: int) -> None:
-        # A short memory at first, so that a short run does not export its random beginning.
-        decay = min(self._settings.ema_decay, (step + 1) / (step + 10))
-        pairs = zip(self.averaged.parameters(), self.generator.parameters(), strict=True)
-        for averaged, current in pairs:
-            averaged.lerp_(current, 1 - decay)
-        buffers = zip(self.averaged.buffers(), self.generator.buffers(), strict=True)
-        for averaged_buffer, current_buffer in buffers:
-            averaged_buffer.copy_(current_buffer)
 
     def state(self) -> dict[str, Array]:
         """Every array that the next step depends on, by name."""
@@ -361,7 +377,7 @@ class PetsganTraining:
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield "generator", self.generator
-        yield AVERAGED, self.averaged
+        yield AVERAGED, self._average.generator
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
@@ -388,7 +404,7 @@ def _below(bound: int, draw: Generator) -> int:
 
 
 @contextmanager
-def _frozen(critic: nn.Module) -> Iterator[None]:
+def frozen(critic: nn.Module) -> Iterator[None]:
     """No gradients of weights inside: a generator's step has no use for its critic's."""
     critic.requires_grad_(False)
     try:

@@ -230,8 +230,8 @@ def test_overwriting_replaces_only_when_training_saved(photo, tmp_path, monkeypa
 
 def test_a_layout_that_is_not_finite_is_divergence(photo, tmp_path, monkeypatch):
     # Patch transfer refuses it before any loss can tell.
-    depnet = DepNet.forward
-    monkeypatch.setattr(DepNet, "forward", lambda *a: depnet(*a) * torch.nan)
+    encode = DepNet.encode
+    monkeypatch.setattr(DepNet, "encode", lambda *a: encode(*a) * torch.nan)
     overrides = {"training.adversarial_from": 0.0}
     message = r"training: patch_transfer: query must be finite, got nan .* at step 1; hint:"
     with pytest.raises(TrainingError, match=message):

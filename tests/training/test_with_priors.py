@@ -132,7 +132,8 @@ def test_a_noise_stands_for_a_layout_of_the_folder(layouts):
     noise = torch.randn(
         generator.noise_shape(60, *generator.size), generator=torch.Generator().manual_seed(0)
     )
-    targets = training._target(noise, generator.position(*generator.size))
+    field = generator.depnet.displace(noise, generator.position(*generator.size))
+    targets = training._target(noise, field)
     known = prior.modes(3)
     nearest = (targets[:, None] - known).abs().mean((2, 3, 4)).min(dim=1)
     between = (known[:, None] - known).abs().mean((2, 3, 4)).max()
