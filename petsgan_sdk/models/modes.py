@@ -62,7 +62,9 @@ class ModeField(nn.Module):
         column = self.blur.view(1, 1, -1, 1).expand(_CODE_CHANNELS, 1, -1, 1)
         code = functional.conv2d(noise, row, groups=_CODE_CHANNELS)
         code = functional.conv2d(code, column, groups=_CODE_CHANNELS)
-        length = (code.square().sum(dim=1, keepdim=True) + 1e-6).sqrt()
+        # A sum over channels as a convolution, which export can follow through tiles.
+        squared = functional.conv2d(code * code, code.new_ones(1, _CODE_CHANNELS, 1, 1))
+        length = (squared + 1e-6).sqrt()
         cosines = functional.conv2d(code / length, self.directions)
         return torch.softmax(_SHARPNESS * cosines, dim=1)
 
