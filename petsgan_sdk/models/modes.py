@@ -11,11 +11,11 @@ from torch.nn import functional
 __all__ = ["ModeField"]
 
 _CODE_CHANNELS = 8
-_SIGMA = 1.25
-"""Width of the code's blur in shorter sides of the training layout: most layouts have one mode."""
+_SIGMA = 3.0
+"""Width of the code's blur in shorter sides of the training layout: in most, one mode prevails."""
 _RADIUS = 1.6
 """Where the blur is cut, in its widths."""
-_SHARPNESS = 30.0
+_SHARPNESS = 60.0
 """Of the softmax over cosines of a code and the modes' directions."""
 _CANDIDATES = 2048
 
