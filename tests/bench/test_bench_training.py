@@ -55,7 +55,9 @@ def test_disagreement_is_exit_code_4(measure):
         0.004, rel=1e-2
     )
     for wrong in (expected * 1.1, expected * np.float32("nan")):
-        with pytest.raises(measure.BenchmarkError, match="must be within .* nothing was") as caught:
+        with pytest.raises(
+            measure.BenchmarkError, match=r"must be within .* nothing was"
+        ) as caught:
             measure.agreement_of(wrong, expected, 0.01, "x")
         assert caught.value.exit_code == 4
 
