@@ -26,7 +26,9 @@ from _training_measure import (
     whole_run,
 )
 
+from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import PetsganError
+from petsgan_sdk.imaging import load_image
 from petsgan_sdk.runtime.checks import check_int
 from petsgan_sdk.runtime.host import load_average
 
@@ -71,6 +73,9 @@ def main() -> int:
             return 0
         check_int(options.threads, "--threads", low=1, high=256)
         check_int(options.rounds, "--rounds", low=1, high=1000)
+        for preset in options.preset:
+            load_preset(preset)
+        load_image(options.photo)
         result = _run(options)
     except (BenchmarkError, PetsganError) as exc:
         print(f"error: {exc}", file=sys.stderr)

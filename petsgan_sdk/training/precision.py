@@ -39,7 +39,7 @@ def choose_precision(name: PrecisionName, device: torch.device) -> PrecisionName
     if device.type == "cuda":
         is_native = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        is_native = bool(torch.cpu._is_amx_tile_supported())  # no public call tells
+        is_native = _has_amx()
     if name == "auto":
         return "bfloat16" if is_native else "float32"
     if name == "bfloat16" and not is_native:
@@ -50,6 +50,10 @@ def choose_precision(name: PrecisionName, device: torch.device) -> PrecisionName
         )
         raise ConfigError(msg)
     return name
+
+
+def _has_amx() -> bool:
+    return bool(torch.cpu._is_amx_tile_supported())  # no public call tells
 
 
 def compute(network: nn.Module, *inputs: Tensor, precision: PrecisionName) -> Tensor:

@@ -7,7 +7,7 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -25,6 +25,7 @@ from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prio
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training.loop import Progress, run_steps
 from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
+from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.source import SourceImage, load_source
 from petsgan_sdk.training.vgg import choose_features, load_vgg
 
@@ -109,6 +110,7 @@ def train(
     choice = choice or parse_priors(config.prior.name)
     feature_kind, feature_file = choose_features(features)
     torch_device = _choose_device(device)
+    config = _settle_precision(config, torch_device)
     check_distinct(checkpoint_path, image_path, *([feature_file] if feature_file else []))
     check_writable(checkpoint_path, overwrite=overwrite or resume)
     # All that can be refused without the image is refused before it is read.
@@ -120,7 +122,10 @@ def train(
         generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
         layouts = _prior(choice, generator, note)
         training = PetsganTraining(generator, layouts)
-    note(f"device {torch_device}, patch features {_describe(feature_kind, feature_file)}")
+    note(
+        f"device {torch_device}, {config.training.precision}, "
+        f"patch features {_describe(feature_kind, feature_file)}"
+    )
     first, seconds_before = 0, 0.0
     if previous is not None:
         first, seconds_before = previous.steps_done, previous.seconds
@@ -222,6 +227,12 @@ def _choose_device(name: str) -> torch.device:
         msg = f"device: {name!r} was asked for, but this torch sees {count} {kind.upper()} devices"
         raise BackendUnavailableError(msg, hint="--device cpu, or a CUDA build of torch")
     return torch.device(name)
+
+
+def _settle_precision(config: ModelConfig, device: torch.device) -> ModelConfig:
+    """Replace `auto`, so that a checkpoint tells, and one of another precision is not continued."""
+    precision = choose_precision(config.training.precision, device)
+    return replace(config, training=replace(config.training, precision=precision))
 
 
 def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint | None:

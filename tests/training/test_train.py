@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import math
+import os
+import subprocess
+import sys
 from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +94,23 @@ def test_the_same_seed_gives_the_same_weights(preset, small_photo, tmp_path):
     assert "averaged/depnet.layers.0.weight" in differing_arrays(
         tmp_path / "a.pt", tmp_path / "c.pt"
     )
+
+
+def test_two_processes_train_the_same_weights(small_photo, tmp_path):
+    script = (
+        "import sys, torch; from pathlib import Path; from tiny_training import tiny_train\n"
+        "torch.set_num_threads(1)\n"
+        "for preset in ('fast', 'paper'):\n"
+        "    out = Path(f'{sys.argv[2]}-{preset}.pt')\n"
+        "    tiny_train(Path(sys.argv[1]), out, preset=preset, steps=4, seed=5)\n"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    for name in ("a", "b"):
+        command = [sys.executable, "-c", script, str(small_photo), str(tmp_path / name)]
+        subprocess.run(command, check=True, env=environment)
+    for preset in ("fast", "paper"):
+        pair = (tmp_path / f"{name}-{preset}.pt" for name in ("a", "b"))
+        assert differing_arrays(*pair) == []
 
 
 def test_seeds_beyond_32_bits_differ_in_every_choice(photo, tmp_path):
