@@ -10,8 +10,9 @@ from torch.nn import functional
 
 __all__ = ["DisplacementField"]
 
-_FINE_SIGMA, _COARSE_SIGMA = 1 / 6, 1 / 3
-"""Widths of the two octaves, in shorter sides of the training layout."""
+_FINE_SIGMA, _COARSE_SIGMA = 1 / 4, 1 / 2
+"""Widths of the two octaves, in shorter sides of the training layout. Narrower ones stretch more
+for the same movement, and what is stretched beyond the size of a patch is drawn twice."""
 _COARSE_GAIN = 0.7
 _UNIT = 0.12
 """A strength of 1 has this standard deviation per octave, in shorter sides."""
