@@ -29,7 +29,8 @@ from petsgan_sdk import kernels
 from petsgan_sdk.models import FreezableInstanceNorm, PetsganGenerator, Transferred
 from petsgan_sdk.settings import ModelConfig
 from petsgan_sdk.training import petsgan
-from petsgan_sdk.training.petsgan import Losses, PetsganTraining, Purpose
+from petsgan_sdk.training.draws import Purpose
+from petsgan_sdk.training.petsgan import Losses, PetsganTraining
 
 __all__ = ["PUBLIC_TRANSFER", "PublicTraining", "TransferWay", "UnfoldingGenerator"]
 

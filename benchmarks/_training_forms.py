@@ -14,7 +14,8 @@ from petsgan_sdk.config import load_preset
 from petsgan_sdk.models import PetsganGenerator
 from petsgan_sdk.models.petsgan import image_tensor
 from petsgan_sdk.settings import ModelConfig
-from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
+from petsgan_sdk.training.draws import fold_seed
+from petsgan_sdk.training.petsgan import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.source import load_source
 

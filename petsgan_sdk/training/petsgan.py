@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -31,11 +30,12 @@ from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_prio
 from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
+from petsgan_sdk.training.draws import Purpose, below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.pool import Crop, TransferPool
 from petsgan_sdk.training.precision import choose_precision, compute
 
-__all__ = ["Losses", "PetsganTraining", "Purpose", "fold_seed", "frozen"]
+__all__ = ["Losses", "PetsganTraining", "frozen"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
@@ -45,19 +45,6 @@ _LEAST_CRITIC_PX = 32
 
 _NOISY_POOL = 8
 """Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
-
-
-class Purpose(IntEnum):
-    """What a step's random numbers are for; each has a stream of its own."""
-
-    LAYOUT = 0
-    PRIOR = 1
-    FRESH = 2
-    FRESH_CROP = 3
-    REAL = 4
-    NOISY = 5
-    NOISY_CROP = 6
-    POOL = 7
 
 
 class PetsganTraining:
@@ -257,7 +244,7 @@ class PetsganTraining:
         spare = self.generator.factor - 1
         if not self._settings.crop_px or min(fake.shape[2:]) - spare < _LEAST_CRITIC_PX:
             return fake
-        top, left = _below(spare + 1, draw), _below(spare + 1, draw)
+        top, left = below(spare + 1, draw), below(spare + 1, draw)
         height, width = fake.shape[2] - spare, fake.shape[3] - spare
         return fake[:, :, top : top + height, left : left + width]
 
@@ -267,8 +254,8 @@ class PetsganTraining:
         image = self.generator.image
         crops = []
         for _ in range(len(fake)):
-            y = _below(image.shape[2] - height + 1, draw)
-            x = _below(image.shape[3] - width + 1, draw)
+            y = below(image.shape[2] - height + 1, draw)
+            x = below(image.shape[3] - width + 1, draw)
             crops.append(image[:, :, y : y + height, x : x + width])
         real = torch.cat(crops)
         loss = losses.hinge_critic(self._criticise(real), self._criticise(fake))
@@ -312,11 +299,11 @@ class PetsganTraining:
         return compute(self._patch_critic, image, precision=self._precision)
 
     def _noisy_number(self, draw: Generator) -> int:
-        return _below(_NOISY_POOL, draw)
+        return below(_NOISY_POOL, draw)
 
     def _fresh_numbers(self, draw: Generator) -> list[int]:
         size = self._settings.pool_size
-        return [_below(size, draw) for _ in range(self._settings.image_batch)]
+        return [below(size, draw) for _ in range(self._settings.image_batch)]
 
     def _get_pool(self) -> TransferPool:
         # Made from the finished DEPNet and the seed alone, so that it need not be saved.
@@ -344,13 +331,11 @@ class PetsganTraining:
         height, width = self.generator.size
         side = self._settings.crop_px // factor or max(height, width)
         crop_height, crop_width = min(side, height), min(side, width)
-        top, left = _below(height - crop_height + 1, draw), _below(width - crop_width + 1, draw)
+        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
         return Crop(top, left, crop_height, crop_width, factor)
 
     def _random(self, step: int, purpose: Purpose) -> Generator:
-        # An odd multiplier takes seeds far apart; steps and purposes of one seed stay apart.
-        folded = fold_seed(self._settings.seed)
-        return Generator().manual_seed((folded * 0x7F4A7C15 + step * 16 + purpose) % (1 << 32))
+        return draw_for(self._settings.seed, step, purpose)
 
     def state(self) -> dict[str, Array]:
         """Every array that the next step depends on, by name."""
@@ -392,15 +377,6 @@ def _check_critic(generator: PetsganGenerator) -> None:
             f"got {width}x{height}; hint: a larger image, image.factor 8, or 'multi_dilation'"
         )
         raise ConfigError(msg)
-
-
-def fold_seed(seed: int) -> int:
-    """Return 32 bits that depend on all of a seed: torch's generator on the CPU drops the rest."""
-    return (seed + (seed >> 32) * 0x9E3779B1) % (1 << 32)
-
-
-def _below(bound: int, draw: Generator) -> int:
-    return int(torch.randint(bound, (1,), generator=draw))
 
 
 @contextmanager

@@ -23,8 +23,9 @@ from petsgan_sdk.models import PetsganGenerator, VggFeatures
 from petsgan_sdk.models.petsgan import image_tensor
 from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior, parse_priors
 from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.loop import Progress, run_steps
-from petsgan_sdk.training.petsgan import PetsganTraining, fold_seed
+from petsgan_sdk.training.petsgan import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.source import SourceImage, load_source
 from petsgan_sdk.training.vgg import choose_features, load_vgg

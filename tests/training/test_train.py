@@ -24,7 +24,7 @@ from petsgan_sdk.errors import (
 from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import generator_from
 from petsgan_sdk.training import losses, petsgan, train
-from petsgan_sdk.training.petsgan import fold_seed
+from petsgan_sdk.training.draws import fold_seed
 
 
 def test_fast_learns_a_picture(photo, tmp_path):
