@@ -23,7 +23,7 @@ class DisplacementField(nn.Module):
 
     The part of a displacement that crosses a border is pinned to 0 there. What is in the photo then
     stays in the layout, moved, and nothing from beyond its border, which a layout would have to
-    invent, enters. The same movement at the centre costs half the SIFID (docs/quality.md).
+    invent, enters.
 
     Along an axis of L pixels the strength is that of a cosine around the centre, shifted down to 0
     at both ends: (cos(f (x - L / 2)) - cos(f L / 2)) / (1 - cos(f L / 2)), at pixel centres x + 0.5
