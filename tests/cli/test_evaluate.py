@@ -5,8 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from commands import refused, runner
 from metric_cases import keras_inception, noise_picture, save_safetensors
-from typer.testing import CliRunner, Result
+from typer.testing import Result
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.imaging import save_image
@@ -15,7 +16,6 @@ from petsgan_sdk.runtime import load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
-runner = CliRunner()
 PIXELS = "ssim,diversity,sharpness,copy"
 HEIGHT, WIDTH = 48, 64  # of the bundle
 
@@ -37,14 +37,6 @@ def photo(tmp_path: Path) -> Path:
 
 def evaluate(*words: object) -> Result:
     return runner.invoke(app, ["evaluate", *map(str, words)])
-
-
-def refused(result: Result, code: int = 2) -> str:
-    assert result.exit_code == code, result.output
-    assert result.stdout == ""
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1, result.stderr
-    return result.stderr
 
 
 def test_json_of_a_bundle(bundle: Path, photo: Path) -> None:
