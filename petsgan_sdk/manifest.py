@@ -19,12 +19,15 @@ __all__ = [
     "FORMAT_VERSION",
     "PREVIEW",
     "BundleManifest",
+    "Entry",
     "GraphStep",
     "NoiseStep",
     "PatchTransferStep",
     "PositionStep",
+    "ResizeStep",
     "Step",
     "TextureTransferStep",
+    "level_size",
     "parse",
     "to_header",
 ]
@@ -34,15 +37,18 @@ FORMAT_VERSION = 1
 PREVIEW = "preview.png"
 """Name of the member that shows a sample."""
 
+Size = tuple[int, int]
+
 _MAX_SIDE_PX = 1 << 20
 _MAX_MARGIN = 4096
 _MAX_LIVE_VALUES = 1 << 40
+_MAX_LEVELS = 64
 _CONTAINER_KEYS = ("format", "format_version", "members")
 
 
 @dataclass(frozen=True, slots=True)
 class NoiseStep:
-    """Make normal noise `[N, channels, h + 2 margin, w + 2 margin]` float32 at low resolution."""
+    """Make normal noise `[N, channels, h + 2 margin, w + 2 margin]` float32 on a grid."""
 
     output: str
     """Name of the tensor."""
@@ -51,12 +57,15 @@ class NoiseStep:
     stage: int = 0
     """Which independent noise, 0 to 65535."""
     margin: int = 0
-    """Low-resolution pixels beyond the canvas on every side; they continue the same noise."""
+    """Pixels beyond the grid on every side; they continue the same noise."""
+    level: int | None = None
+    """Which grid: a level, or None for the base grid."""
     kind: Literal["noise"] = "noise"
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         _require_name(self, "output")
+        _require_level(self, "level")
         require(self, "channels", 1 <= self.channels <= 4096, expected="from 1 to 4096")
         require(self, "stage", 0 <= self.stage < 1 << 16, expected="from 0 to 65535")
         require(self, "margin", 0 <= self.margin <= _MAX_MARGIN, expected=f"0 to {_MAX_MARGIN}")
@@ -73,12 +82,15 @@ class PositionStep:
     extent: tuple[int, int] | None = None
     """`(h, w)` of training that every canvas is stretched over; None counts plain pixels."""
     margin: int = 0
-    """Low-resolution pixels beyond the canvas on every side."""
+    """Pixels beyond the grid on every side."""
+    level: int | None = None
+    """Which grid: a level, or None for the base grid."""
     kind: Literal["position"] = "position"
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         _require_name(self, "output")
+        _require_level(self, "level")
         require(self, "frequencies", 1 <= len(self.frequencies) <= 64, expected="1 to 64 numbers")
         is_sized = self.extent is None or all(1 <= side <= _MAX_SIDE_PX for side in self.extent)
         require(self, "extent", is_sized, expected=f"null or sides from 1 to {_MAX_SIDE_PX}")
@@ -164,7 +176,43 @@ class TextureTransferStep:
             _require_name(self, name)
 
 
-Step: TypeAlias = NoiseStep | PositionStep | GraphStep | PatchTransferStep | TextureTransferStep
+@dataclass(frozen=True, slots=True)
+class ResizeStep:
+    """Bring a map to the size of another grid: bilinear, pixel centres at half, clamped."""
+
+    input: str
+    """Tensor `[N, C, ..., ...]` float32, with one or several pixels for one of its grid."""
+    output: str
+    """Name of the tensor `[N, C, h, w]` float32, one pixel for one of the new grid."""
+    level: int | None = None
+    """The new grid: a level, or None for the base grid."""
+    kind: Literal["resize"] = "resize"
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in ("input", "output"):
+            _require_name(self, name)
+        _require_level(self, "level")
+
+
+Step: TypeAlias = (
+    NoiseStep | PositionStep | GraphStep | PatchTransferStep | TextureTransferStep | ResizeStep
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """Where a given image can take the place of what the steps so far would make."""
+
+    name: str
+    """Name of the stage that continues from it, for people."""
+    tensor: str
+    """Tensor `[N, 3, h, w]` in [-1, 1] that the image replaces, one pixel for one of its grid."""
+
+    def __post_init__(self) -> None:
+        """Check the names."""
+        for name in ("name", "tensor"):
+            _require_name(self, name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +224,7 @@ class BundleManifest:
     preset: str
     """Preset it was trained with."""
     factor: int
-    """Canvas sides are multiples of it; noise lives at 1/factor of the canvas."""
+    """Canvas sides are multiples of it; the base grid has 1/factor of the canvas's sides."""
     image_size_px: tuple[int, int]
     """`(H, W)` of training, the default size of a sample."""
     min_canvas_px: int
@@ -184,7 +232,12 @@ class BundleManifest:
     steps: tuple[Step, ...]
     """What to run, in order."""
     output: str
-    """Name of the final tensor, `[N, 3, H, W]` float32 in [-1, 1]."""
+    """Name of the final tensor, `[N, 3, H, W]` float32 in [-1, 1], on the base grid."""
+    levels: tuple[tuple[int, int], ...] = ()
+    """`(h, w)` at training of further grids, a pyramid; on other canvases they grow in proportion,
+    see `level_size`."""
+    entries: tuple[Entry, ...] = ()
+    """Stages that can be started from an image, the coarsest first."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Where the model comes from: versions, digests, date; for people."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -200,6 +253,37 @@ class BundleManifest:
         is_canvas = 1 <= self.min_canvas_px <= _MAX_SIDE_PX
         require(self, "min_canvas_px", is_canvas, expected=f"from 1 to {_MAX_SIDE_PX}")
         require(self, "steps", 1 <= len(self.steps) <= 256, expected="1 to 256 steps")
+        is_pyramid = len(self.levels) <= _MAX_LEVELS and all(
+            1 <= side <= _MAX_SIDE_PX for level in self.levels for side in level
+        )
+        expected = f"at most {_MAX_LEVELS} with sides from 1 to {_MAX_SIDE_PX}"
+        require(self, "levels", is_pyramid, expected=expected)
+        highest = max((getattr(step, "level", None) or 0 for step in self.steps), default=0)
+        is_known = highest < max(1, len(self.levels))
+        require(self, "steps", is_known, expected=f"on levels 0 to {len(self.levels) - 1}")
+
+
+def level_size(manifest: BundleManifest, level: int | None, height: int, width: int) -> Size:
+    """Size of a grid on a canvas.
+
+    Args:
+        manifest: Of the bundle.
+        level: Number of the level, or None for the base grid.
+        height: Rows of the base grid on this canvas.
+        width: Columns of the base grid on this canvas.
+
+    Returns:
+        `(rows, columns)`: those of training, scaled as the canvas is, to the nearest pixel.
+    """
+    if level is None:
+        return height, width
+    trained = (side // manifest.factor for side in manifest.image_size_px)
+    return tuple(  # type: ignore[return-value]
+        max(1, (2 * now * at_training + base) // (2 * base))
+        for now, base, at_training in zip(
+            (height, width), trained, manifest.levels[level], strict=True
+        )
+    )
 
 
 def parse(header: Mapping[str, Any]) -> BundleManifest:
@@ -222,6 +306,12 @@ def parse(header: Mapping[str, Any]) -> BundleManifest:
 def to_header(manifest: BundleManifest) -> dict[str, Any]:
     """Return the manifest as JSON data for `container.write_container`, the inverse of `parse`."""
     return to_dict(manifest)
+
+
+def _require_level(owner: object, name: str) -> None:
+    level = getattr(owner, name)
+    is_level = level is None or 0 <= level < _MAX_LEVELS
+    require(owner, name, is_level, expected=f"null or 0 to {_MAX_LEVELS - 1}")
 
 
 def _require_name(owner: object, name: str) -> None:

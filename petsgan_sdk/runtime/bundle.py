@@ -23,12 +23,13 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     Step,
     TextureTransferStep,
     parse,
 )
 
-__all__ = ["Bundle", "open_bundle", "step_reads", "step_writes"]
+__all__ = ["Bundle", "open_bundle", "step_reads", "step_writes", "tensor_levels"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -71,6 +72,7 @@ def open_bundle(path: Path) -> Bundle:
     )
     manifest = parse(container.header)
     _check_tensors(manifest)
+    tensor_levels(manifest)
     if manifest.min_canvas_px > _MAX_CANVAS_PX:
         msg = (
             f"manifest: min_canvas_px must be at most {_MAX_CANVAS_PX}, "
@@ -110,17 +112,51 @@ def step_reads(step: Step) -> tuple[str, ...]:
             return (step.query,)
         case TextureTransferStep():
             return (step.index,)
+        case ResizeStep():
+            return (step.input,)
 
 
 def step_writes(step: Step) -> tuple[str, ...]:
     """The tensors that a step makes."""
     match step:
-        case NoiseStep() | PositionStep() | TextureTransferStep():
+        case NoiseStep() | PositionStep() | TextureTransferStep() | ResizeStep():
             return (step.output,)
         case GraphStep():
             return tuple(step.outputs.values())
         case PatchTransferStep():
             return (step.output,) if step.index_output is None else (step.output, step.index_output)
+
+
+def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
+    """The grid of every tensor: a level, or None for the base grid.
+
+    Noise, positions and resized maps say theirs; what is made from others lies where they do.
+
+    Raises:
+        BundleError: A step joins tensors of two grids, or the result or an entry is where it may
+            not be.
+    """
+    levels: dict[str, int | None] = {}
+    for number, step in enumerate(manifest.steps):
+        match step:
+            case NoiseStep() | PositionStep() | ResizeStep():
+                level = step.level
+            case _:
+                found = {levels[name] for name in step_reads(step)}
+                if len(found) != 1:
+                    where = f"manifest: steps[{number}] ({step.kind})"
+                    msg = f"{where} must read tensors of one grid, got {len(found)}"
+                    raise BundleError(msg)
+                (level,) = found
+        levels |= dict.fromkeys(step_writes(step), level)
+    if levels[manifest.output] is not None:
+        msg = f"manifest: output must lie on the base grid, got level {levels[manifest.output]}"
+        raise BundleError(msg)
+    for entry in manifest.entries:
+        if entry.tensor not in levels:
+            msg = f"manifest: entry {entry.name!r} must name a tensor, got {entry.tensor!r}"
+            raise BundleError(msg)
+    return levels
 
 
 def _graph_members(step: Step) -> tuple[str, ...]:
