@@ -11,6 +11,8 @@ from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_gradient import PatchTransferGradient, patch_transfer_gradient
 from petsgan_sdk.kernels._patch_reference import PatchReference
 from petsgan_sdk.kernels._patch_transfer import PatchTransfer, patch_transfer
+from petsgan_sdk.kernels._resize_axis import resize_source
+from petsgan_sdk.kernels._resize_window import resize_window
 from petsgan_sdk.kernels._signed_to_u8 import signed_to_u8
 from petsgan_sdk.kernels._texture_transfer import texture_transfer
 
@@ -27,6 +29,8 @@ __all__ = [
     "normal_noise",
     "patch_transfer",
     "patch_transfer_gradient",
+    "resize_source",
+    "resize_window",
     "signed_to_u8",
     "texture_transfer",
 ]
