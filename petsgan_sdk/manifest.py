@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from petsgan_sdk._typed import from_dict, require, to_dict
+from petsgan_sdk._typed import FieldError, from_dict, require, to_dict
 from petsgan_sdk.errors import BundleError
 
 __all__ = [
@@ -253,14 +253,26 @@ class BundleManifest:
         is_canvas = 1 <= self.min_canvas_px <= _MAX_SIDE_PX
         require(self, "min_canvas_px", is_canvas, expected=f"from 1 to {_MAX_SIDE_PX}")
         require(self, "steps", 1 <= len(self.steps) <= 256, expected="1 to 256 steps")
+        self._check_levels()
+        is_short = len(self.entries) <= _MAX_LEVELS
+        require(self, "entries", is_short, expected=f"at most {_MAX_LEVELS}")
+
+    def _check_levels(self) -> None:
+        # A level larger than the image would take more memory than the image says.
         is_pyramid = len(self.levels) <= _MAX_LEVELS and all(
-            1 <= side <= _MAX_SIDE_PX for level in self.levels for side in level
+            1 <= side <= most
+            for level in self.levels
+            for side, most in zip(level, self.image_size_px, strict=True)
         )
-        expected = f"at most {_MAX_LEVELS} with sides from 1 to {_MAX_SIDE_PX}"
+        height, width = self.image_size_px
+        expected = f"at most {_MAX_LEVELS} sizes (h, w) up to the image's, ({height}, {width})"
         require(self, "levels", is_pyramid, expected=expected)
-        highest = max((getattr(step, "level", None) or 0 for step in self.steps), default=0)
-        is_known = highest < max(1, len(self.levels))
-        require(self, "steps", is_known, expected=f"on levels 0 to {len(self.levels) - 1}")
+        for number, step in enumerate(self.steps):
+            level = getattr(step, "level", None)
+            if level is not None and level >= len(self.levels):
+                known = f"0 to {len(self.levels) - 1}" if self.levels else "there are no levels"
+                problem = f"must be null or a level ({known}), got {level}"
+                raise FieldError(self, f"steps[{number}].level", problem)
 
 
 def level_size(manifest: BundleManifest, level: int | None, height: int, width: int) -> Size:
@@ -277,7 +289,7 @@ def level_size(manifest: BundleManifest, level: int | None, height: int, width: 
     """
     if level is None:
         return height, width
-    trained = (side // manifest.factor for side in manifest.image_size_px)
+    trained = (-(-side // manifest.factor) for side in manifest.image_size_px)
     return tuple(  # type: ignore[return-value]
         max(1, (2 * now * at_training + base) // (2 * base))
         for now, base, at_training in zip(

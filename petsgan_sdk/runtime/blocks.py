@@ -30,7 +30,7 @@ _KEPT_BLOCK_VALUES = 8 << 20
 """The same for a block that is kept: every graph keeps its memory for the next block."""
 
 _LEAST_SIDE = 4
-"""Of a block, in low-resolution pixels, whatever the graph needs."""
+"""Of a block, in pixels of its grid, whatever the graph needs."""
 
 
 def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
@@ -75,12 +75,14 @@ def _lattice(
     most_px: tuple[int, int],
     values: int,
 ) -> Lattice:
-    height, width = (max(1, side // factor) for side in most_px)
+    grid = canvas.at(step.level)
+    height = max(1, most_px[0] * grid.height // (canvas.height * factor))
+    width = max(1, most_px[1] * grid.width // (canvas.width * factor))
     halo = step.halo or 0
     live = _live_values(pipeline, step)
     if live is not None:
         height, width = _fit(values // live, halo, height, width)
-    return Lattice(canvas, height=height, width=width, halo=halo)
+    return Lattice(grid, height=height, width=width, halo=halo)
 
 
 def _fit(pixels: int, halo: int, height: int, width: int) -> tuple[int, int]:
@@ -105,6 +107,6 @@ def _live_values(pipeline: Pipeline, step: Runnable) -> int | None:
             if current.step.live_values is None:
                 return None
             found.append(current.step.live_values)
-        read = (makers[name] for name in step_reads(current.step))
+        read = (makers[name] for name in step_reads(current.step) if name in makers)
         waiting += [maker for maker in read if maker not in kept]
     return max(found, default=None)

@@ -73,6 +73,8 @@ def open_bundle(path: Path) -> Bundle:
     manifest = parse(container.header)
     _check_tensors(manifest)
     tensor_levels(manifest)
+    _check_resizes(manifest)
+    _check_entries(manifest)
     if manifest.min_canvas_px > _MAX_CANVAS_PX:
         msg = (
             f"manifest: min_canvas_px must be at most {_MAX_CANVAS_PX}, "
@@ -133,8 +135,7 @@ def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
     Noise, positions and resized maps say theirs; what is made from others lies where they do.
 
     Raises:
-        BundleError: A step joins tensors of two grids, or the result or an entry is where it may
-            not be.
+        BundleError: A step joins tensors of two grids, or the result is not on the base grid.
     """
     levels: dict[str, int | None] = {}
     for number, step in enumerate(manifest.steps):
@@ -144,18 +145,17 @@ def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
             case _:
                 found = {levels[name] for name in step_reads(step)}
                 if len(found) != 1:
-                    where = f"manifest: steps[{number}] ({step.kind})"
-                    msg = f"{where} must read tensors of one grid, got {len(found)}"
+                    named = sorted("the base grid" if n is None else f"level {n}" for n in found)
+                    msg = (
+                        f"manifest: steps[{number}] ({step.kind}) must read tensors of one grid, "
+                        f"got {' and '.join(named) or 'none'}"
+                    )
                     raise BundleError(msg)
                 (level,) = found
         levels |= dict.fromkeys(step_writes(step), level)
     if levels[manifest.output] is not None:
         msg = f"manifest: output must lie on the base grid, got level {levels[manifest.output]}"
         raise BundleError(msg)
-    for entry in manifest.entries:
-        if entry.tensor not in levels:
-            msg = f"manifest: entry {entry.name!r} must name a tensor, got {entry.tensor!r}"
-            raise BundleError(msg)
     return levels
 
 
@@ -190,6 +190,44 @@ def _check_tensors(manifest: BundleManifest) -> None:
     if manifest.output not in made:
         msg = f"manifest: output must be a tensor that a step makes, got {manifest.output!r}"
         raise BundleError(msg)
+
+
+def _check_resizes(manifest: BundleManifest) -> None:
+    """A map with a margin does not lie on a grid as others do."""
+    margins = [s for s in manifest.steps if isinstance(s, NoiseStep | PositionStep) and s.margin]
+    with_margin = {step.output for step in margins}
+    for number, step in enumerate(manifest.steps):
+        if isinstance(step, ResizeStep) and step.input in with_margin:
+            where = f"manifest: steps[{number}] (resize)"
+            msg = f"{where} must read a map without a margin, got {step.input!r}"
+            raise BundleError(msg)
+
+
+def _check_entries(manifest: BundleManifest) -> None:
+    """What an image takes the place of must be all that a step makes, the coarsest first."""
+    makers = {
+        step_writes(step)[0]: number
+        for number, step in enumerate(manifest.steps)
+        if isinstance(step, GraphStep | PatchTransferStep | ResizeStep)
+        and len(step_writes(step)) == 1
+    }
+    names, last = set(), -1
+    for number, entry in enumerate(manifest.entries):
+        where = f"manifest: entries[{number}]"
+        if entry.name in names:
+            msg = f"{where}.name must be a new name, got {entry.name!r} again"
+            raise BundleError(msg)
+        if entry.tensor not in makers or entry.tensor == manifest.output:
+            msg = (
+                f"{where}.tensor must be a map before the result that a step makes alone, got "
+                f"{entry.tensor!r}"
+            )
+            raise BundleError(msg)
+        if makers[entry.tensor] <= last:
+            msg = f"{where} must come later in the steps than the one before, got {entry.tensor!r}"
+            raise BundleError(msg)
+        names.add(entry.name)
+        last = makers[entry.tensor]
 
 
 def _member(members: dict[str, bytes], name: str, step: Step) -> bytes:

@@ -1,17 +1,19 @@
 """A canvas, windows of it, and the lattice of blocks that it is made in; numpy only.
 
-All sizes are in low-resolution pixels. On a seamless canvas coordinates count modulo its size, so
-that a window may lie anywhere.
+All sizes are in low-resolution pixels: those of the base grid, or of a level. On a seamless canvas
+coordinates count modulo its size, on every grid, so that a window may lie anywhere.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
+
+from petsgan_sdk.manifest import BundleManifest, level_size
 
 __all__ = ["Canvas", "FloatArray", "Lattice", "NoiseSource", "Piece", "Window"]
 
@@ -47,7 +49,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Canvas:
-    """What a run is given: the size of the low-resolution grid, and the noise."""
+    """What a run is given: the sizes of its grids, the noise, and maps that need not be made."""
 
     height: int
     """h: canvas height divided by the bundle's factor."""
@@ -58,11 +60,47 @@ class Canvas:
     """Whether the graphs give their scratch memory back: for canvases that are rarely so large."""
     seamless: bool = False
     """Whether it continues at its other side, so that copies of it can be laid edge to edge."""
+    levels: tuple[tuple[int, int], ...] = ()
+    """`(h, w)` of the bundle's levels on this canvas."""
+    given: Mapping[str, FloatArray] = field(default_factory=dict)
+    """Tensors that are there from the start, `[1, C, h, w]` of the whole of their grid."""
+
+    @classmethod
+    def of(
+        cls,
+        manifest: BundleManifest,
+        height: int,
+        width: int,
+        noise: NoiseSource,
+        *,
+        release: bool = False,
+        seamless: bool = False,
+    ) -> Canvas:
+        """A canvas of a bundle.
+
+        Args:
+            manifest: Of the bundle.
+            height: As the field.
+            width: As the field.
+            noise: As the field.
+            release: As the field.
+            seamless: As the field.
+        """
+        count = range(len(manifest.levels))
+        levels = tuple(level_size(manifest, level, height, width) for level in count)
+        return cls(height, width, noise, release=release, seamless=seamless, levels=levels)
 
     @property
     def whole(self) -> Window:
         """The window that is all of it."""
         return Window(0, 0, self.height, self.width)
+
+    def at(self, level: int | None) -> Canvas:
+        """This canvas, which is on the base grid, on that of a level; None is the base grid."""
+        if level is None:
+            return self
+        height, width = self.levels[level]
+        return replace(self, height=height, width=width)
 
     def around(self, window: Window, halo: int) -> Window:
         """A window with its halo, as far as there is canvas.
@@ -76,6 +114,20 @@ class Canvas:
         top, left = max(0, grown.top), max(0, grown.left)
         bottom, right = min(self.height, grown.bottom), min(self.width, grown.right)
         return Window(top, left, bottom - top, right - left)
+
+    def cut(self, name: str, window: Window) -> FloatArray:
+        """The part of a given tensor that lies in a window, on a torus wherever that is."""
+        whole = self.given[name]
+        if window == Window(0, 0, *whole.shape[2:]):
+            return whole
+        rows, columns = (
+            np.arange(start, start + length) % size
+            for start, length, size in (
+                (window.top, window.height, whole.shape[2]),
+                (window.left, window.width, whole.shape[3]),
+            )
+        )
+        return np.ascontiguousarray(whole[:, :, rows[:, None], columns])
 
     def draw(self, window: Window, *, channels: int, stage: int) -> FloatArray:
         """Noise `[1, channels, height, width]` of a window, which may reach over the border."""

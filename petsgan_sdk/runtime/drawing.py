@@ -83,7 +83,7 @@ class Drawing:
         release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
         return Rendering(
             self._pipeline,
-            Canvas(rows, columns, source, release=release, seamless=seamless),
+            Canvas.of(self._manifest, rows, columns, source, release=release, seamless=seamless),
             factor=factor,
             threads=self._threads,
             in_one_piece=in_one_piece,

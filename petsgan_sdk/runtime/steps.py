@@ -20,10 +20,11 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
+from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes, tensor_levels
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
 from petsgan_sdk.runtime.session import GraphSession
 
@@ -33,6 +34,7 @@ __all__ = [
     "Pipeline",
     "RunNoise",
     "RunPosition",
+    "RunResize",
     "RunTextureTransfer",
     "Runnable",
     "Runner",
@@ -57,6 +59,10 @@ class Runner(Protocol):
     def label(self) -> str:
         """Its name in timings."""
 
+    @property
+    def level(self) -> int | None:
+        """The grid of what it makes, on which its windows lie: a level, or None for the base."""
+
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Read from `tensors`, which cover the window, and add to them."""
 
@@ -80,12 +86,13 @@ class RunNoise:
         """Keep the step."""
         self.label = step.output
         self.step = step
+        self.level = step.level
         self.halo = 0
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Draw the noise."""
         step = self.step
-        tensors[step.output] = canvas.draw(
+        tensors[step.output] = canvas.at(step.level).draw(
             window.grown(step.margin), channels=step.channels, stage=step.stage
         )
 
@@ -97,15 +104,17 @@ class RunPosition:
         """Keep the step."""
         self.label = step.output
         self.step = step
+        self.level = step.level
         self.halo = 0
         self._last: tuple[tuple[int, int, bool, Window], FloatArray] | None = None
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Encode the positions, or reuse those of the run before."""
+        grid = canvas.at(self.level)
         # One reference, read once and written once: safe between threads without a lock.
-        key, last = (canvas.height, canvas.width, canvas.seamless, window), self._last
+        key, last = (grid.height, grid.width, grid.seamless, window), self._last
         if last is None or last[0] != key:
-            encoded = self._encode(canvas, window.grown(self.step.margin))
+            encoded = self._encode(grid, window.grown(self.step.margin))
             encoded.setflags(write=False)
             self._last = last = (key, encoded)
         tensors[self.step.output] = last[1]
@@ -125,10 +134,11 @@ class RunPosition:
 class RunGraph:
     """One ONNX graph."""
 
-    def __init__(self, step: GraphStep, session: GraphSession) -> None:
+    def __init__(self, step: GraphStep, session: GraphSession, *, level: int | None = None) -> None:
         """Check that the graph has the inputs and outputs that the manifest names."""
         self.label = PurePosixPath(step.member).stem
         self.step = step
+        self.level = level
         self.halo = step.halo
         self._session = session
         session.check_names(step)
@@ -144,10 +154,18 @@ class RunGraph:
 class RunPatchTransfer:
     """The most similar reference patch for each patch of the query, and its values."""
 
-    def __init__(self, step: PatchTransferStep, arrays: dict[str, Array], *, threads: int) -> None:
+    def __init__(
+        self,
+        step: PatchTransferStep,
+        arrays: dict[str, Array],
+        *,
+        threads: int,
+        level: int | None = None,
+    ) -> None:
         """Pack the reference once."""
         self.label = "patch_transfer"
         self.step = step
+        self.level = level
         self.halo = transfer_halo(step)
         self._threads = threads
         self._channels = arrays[step.reference].shape[0]
@@ -179,11 +197,18 @@ class RunTextureTransfer:
     """Full-resolution texture along the correspondences of patch transfer, `[1, 3, H, W]`."""
 
     def __init__(
-        self, step: TextureTransferStep, arrays: dict[str, Array], *, factor: int, threads: int
+        self,
+        step: TextureTransferStep,
+        arrays: dict[str, Array],
+        *,
+        factor: int,
+        threads: int,
+        level: int | None = None,
     ) -> None:
         """Keep the texture."""
         self.label = "texture_transfer"
         self.step = step
+        self.level = level
         self.halo = 1  # a block reaches half its side over its neighbours
         self._texture = arrays[step.texture]
         self._factor = factor
@@ -193,6 +218,56 @@ class RunTextureTransfer:
         """Copy the texture."""
         tensors[self.step.output] = kernels.texture_transfer(
             tensors[self.step.index], self._texture, factor=self._factor, threads=self._threads
+        )
+
+
+class RunResize:
+    """A map on another grid, bilinear, `[1, C, h, w]`."""
+
+    def __init__(self, step: ResizeStep, *, source_level: int | None, threads: int) -> None:
+        """Keep the step, and the grid of what it reads."""
+        self.label = step.output
+        self.step = step
+        self.level = step.level
+        self.halo = 0
+        self._source_level = source_level
+        self._threads = threads
+
+    def source(self, canvas: Canvas, window: Window) -> Window:
+        """The window of the grid it reads that a window of its own grid needs."""
+        source, target = canvas.at(self._source_level), canvas.at(self.level)
+        if window == target.whole and not canvas.seamless:
+            return source.whole  # also of a smaller grid, which needs less
+        # A source with several pixels for one of its grid needs no more of them than with one.
+        wrap = canvas.seamless
+        top, height = kernels.resize_source(
+            window.top, window.height, source=source.height, target=target.height, wrap=wrap
+        )
+        left, width = kernels.resize_source(
+            window.left, window.width, source=source.width, target=target.width, wrap=wrap
+        )
+        return Window(top, left, height, width)
+
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Interpolate."""
+        source, target = canvas.at(self._source_level), canvas.at(self.level)
+        array, held = tensors[self.step.input], self.source(canvas, window)
+        scale = array.shape[-1] // held.width
+        if array.shape[-2:] != (held.height * scale, held.width * scale):
+            size = f"{array.shape[-2]}x{array.shape[-1]}"
+            msg = (
+                f"tensor {self.step.input!r} must be a multiple of {held.height}x{held.width}, got "
+                f"{size}; export the model again"
+            )
+            raise BundleError(msg)
+        tensors[self.step.output] = kernels.resize_window(
+            np.ascontiguousarray(array, dtype=np.float32),
+            source_size=(source.height * scale, source.width * scale),
+            target_size=(target.height, target.width),
+            source_origin=(held.top * scale, held.left * scale),
+            window=(window.top, window.left, window.height, window.width),
+            wrap=canvas.seamless,
+            threads=self._threads,
         )
 
 
@@ -230,10 +305,21 @@ class Pipeline:
 
     def trace(self, canvas: Canvas) -> Tensors:
         """Run every step and keep every tensor by name, for comparisons."""
-        tensors: Tensors = {}
+        tensors: Tensors = dict(canvas.given)
         for step in self.steps:
-            step.run(tensors, canvas, canvas.whole)
+            step.run(tensors, canvas, canvas.at(step.level).whole)
         return tensors
+
+    def given(self, tensor: str) -> Pipeline:
+        """The steps that are left when a tensor is given, see `Canvas.given`."""
+        needed = {self.output}
+        steps: list[Runnable] = []
+        for step in reversed(self.steps):
+            writes = set(step_writes(step.step))
+            if writes & needed and tensor not in writes:
+                steps.append(step)
+                needed |= set(step_reads(step.step))
+        return Pipeline(steps[::-1], _dead_after(steps[::-1], self.output), output=self.output)
 
 
 def build_pipeline(
@@ -255,9 +341,12 @@ def build_pipeline(
         BundleError: A graph is damaged or is not the one that the manifest describes.
         BackendUnavailableError: The provider did not start.
     """
+    manifest = bundle.manifest
+    levels = tensor_levels(manifest)
     sessions: dict[str, GraphSession] = {}
 
     def make(step: Step) -> Runnable:
+        level = levels[step_writes(step)[0]]
         match step:
             case NoiseStep():
                 return RunNoise(step)
@@ -273,17 +362,24 @@ def build_pipeline(
                         threads=threads,
                         provider_options=provider_options,
                     )
-                return RunGraph(step, sessions[name])
+                return RunGraph(step, sessions[name], level=level)
             case PatchTransferStep():
-                return RunPatchTransfer(step, bundle.arrays, threads=threads)
+                return RunPatchTransfer(step, bundle.arrays, threads=threads, level=level)
             case TextureTransferStep():
-                factor = bundle.manifest.factor
-                return RunTextureTransfer(step, bundle.arrays, factor=factor, threads=threads)
+                factor = manifest.factor
+                return RunTextureTransfer(
+                    step, bundle.arrays, factor=factor, threads=threads, level=level
+                )
+            case ResizeStep():
+                return RunResize(step, source_level=levels[step.input], threads=threads)
 
-    manifest = bundle.manifest
     runnables = [make(step) for step in manifest.steps]
-    uses = [(set(step_reads(step)), set(step_writes(step))) for step in manifest.steps]
-    return Pipeline(runnables, last_uses(uses, manifest.output), output=manifest.output)
+    return Pipeline(runnables, _dead_after(runnables, manifest.output), output=manifest.output)
+
+
+def _dead_after(steps: Sequence[Runnable], output: str) -> list[frozenset[str]]:
+    uses = [(set(step_reads(step.step)), set(step_writes(step.step))) for step in steps]
+    return last_uses(uses, output)
 
 
 def run_in_order(
@@ -301,10 +397,10 @@ def run_in_order(
         output: The tensor to return.
         observer: Called with the name and seconds of each step.
     """
-    tensors: Tensors = {}
+    tensors: Tensors = dict(canvas.given)
     for step, dead in steps:
         started = time.perf_counter()
-        step.run(tensors, canvas, canvas.whole)
+        step.run(tensors, canvas, canvas.at(step.level).whole)
         if observer is not None:
             observer(step.label, time.perf_counter() - started)
         for name in dead:

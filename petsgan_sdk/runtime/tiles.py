@@ -6,6 +6,8 @@ window and its halo, as far as there is canvas, and cuts the halo from what it m
 - **The cuts depend on the canvas alone**, not on what was asked for. Whoever makes a
   block runs the same steps on the same windows, so that every way to make a pixel gives the same
   bits. That floats add up in another order in a window of another shape does not matter.
+- Every step has windows of its own grid. One that brings a map to another grid asks for what its
+  window needs of the grid that it reads, whose pixels need not lie on those of its own.
 - Patch transfer and the graphs before it would repeat much of their work for the halos of their
   readers. They have a lattice of their own, and its blocks are kept until no row below needs them.
 """
@@ -13,7 +15,6 @@ window and its halo, as far as there is canvas, and cuts the halo from what it m
 from __future__ import annotations
 
 import time
-from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -24,7 +25,14 @@ from petsgan_sdk.runtime.blocks import block_lattice, kept_lattice, kept_steps
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
 from petsgan_sdk.runtime.pages import long_lived
-from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
+from petsgan_sdk.runtime.steps import (
+    Array,
+    Observer,
+    Pipeline,
+    Runnable,
+    RunResize,
+    Tensors,
+)
 
 __all__ = ["TiledRun", "can_tile"]
 
@@ -63,6 +71,7 @@ class TiledRun:
         """Cut the canvas; makes nothing yet."""
         _check_tileable(pipeline.steps)
         self.lattice = block_lattice(pipeline, canvas, factor)
+        self._pipeline = pipeline
         self._canvas = canvas
         self._observer = observer
         self._output = pipeline.output
@@ -71,7 +80,6 @@ class TiledRun:
             step: _Kept(kept_lattice(pipeline, step, canvas, factor), {})
             for step in kept_steps(pipeline)
         }
-        self._reach = _reaches(pipeline)
 
     def block(self, row: int, column: int) -> Array:
         """Make one block of the lattice: the final tensor `[1, 3, h * factor, w * factor]`."""
@@ -83,16 +91,20 @@ class TiledRun:
 
         On a seamless canvas the first rows are needed again at the end, and are made again.
         """
+        needed = _first_rows(self._pipeline, self._canvas, top)
         for step, kept in self._kept.items():
-            needed = top - self._reach[step]
-            for key in [k for k in kept.blocks if kept.lattice.block(*k).bottom <= needed]:
+            first = needed.get(step, 0)  # nothing is kept of what nobody reads
+            for key in [k for k in kept.blocks if kept.lattice.block(*k).bottom <= first]:
                 del kept.blocks[key]
 
     def _tensor(self, name: str, window: Window) -> Array:
-        """A tensor that covers a window; noise and positions with their margin."""
+        """A tensor that covers a window of its grid; noise and positions with their margin."""
+        if name in self._canvas.given:
+            return self._canvas.cut(name, window)
         maker = self._makers[name]
         if maker not in self._kept:
-            return self._run(maker, self._canvas.around(window, maker.halo or 0), window)[name]
+            seen = self._canvas.at(maker.level).around(window, maker.halo or 0)
+            return self._run(maker, seen, window)[name]
         out: Array | None = None
         lattice = self._kept[maker].lattice
         for piece in lattice.pieces(window):
@@ -115,7 +127,8 @@ class TiledRun:
 
     def _run(self, step: Runnable, seen: Window, window: Window) -> Tensors:
         """Run one step on what it must see for a window, and cut the window from its results."""
-        tensors = {name: self._tensor(name, seen) for name in step_reads(step.step)}
+        read = _read_by(step, self._canvas, seen)
+        tensors = {name: self._tensor(name, read) for name in step_reads(step.step)}
         started = time.perf_counter()
         step.run(tensors, self._canvas, seen)
         if self._observer is not None:
@@ -154,13 +167,24 @@ def _kept_copy(array: Array) -> Array:
     return copy
 
 
-def _reaches(pipeline: Pipeline) -> dict[Runnable, int]:
-    """For each step, how many rows above a window of the result are read of what it makes."""
-    reach: defaultdict[str, int] = defaultdict(int)
-    reaches = {}
-    for runnable in reversed(pipeline.steps):
-        own = max(reach[name] for name in step_writes(runnable.step))
-        reaches[runnable] = own
-        for name in step_reads(runnable.step):
-            reach[name] = max(reach[name], own + (runnable.halo or 0))
-    return reaches
+def _read_by(step: Runnable, canvas: Canvas, seen: Window) -> Window:
+    """The window of the grid it reads that a step must be given, to be run on a window."""
+    return step.source(canvas, seen) if isinstance(step, RunResize) else seen
+
+
+def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[Runnable, int]:
+    """For each step, the first row of its grid that the result from row `top` on is made from."""
+    first = {pipeline.output: top}
+    rows: dict[Runnable, int] = {}
+    for step in reversed(pipeline.steps):
+        wanted = [first[name] for name in step_writes(step.step) if name in first]
+        if not wanted:
+            continue  # nobody reads it
+        rows[step] = min(wanted)
+        grid = canvas.at(step.level)
+        row = rows[step] if grid.seamless else min(rows[step], grid.height - 1)
+        around = grid.around(Window(row, 0, 1, 1), step.halo or 0)
+        above = _read_by(step, canvas, Window(around.top, 0, 1, 1)).top
+        for name in step_reads(step.step):
+            first[name] = min(first.get(name, above), above)
+    return rows

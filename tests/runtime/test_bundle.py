@@ -75,6 +75,58 @@ def test_steps_that_do_not_fit(
 
 
 @pytest.mark.parametrize(
+    ("number", "changes", "message"),
+    [
+        (3, {"level": 0}, r"steps\[5\] \(graph\) must read .* one grid, got level 0 and level 1"),
+        (4, {"level": None}, r"steps\[5\] .* one grid, got level 1 and the base grid"),
+        (3, {"input": "nothing"}, r"steps\[3\] \(resize\) must read a tensor .*, got 'nothing'"),
+        (3, {"input": "noise_0"}, r"steps\[3\] \(resize\) must read a map without a margin"),
+    ],
+)
+def test_grids_that_do_not_fit(
+    tmp_path: Path, number: int, changes: dict[str, Any], message: str
+) -> None:
+    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+
+    steps = pyramid_factory.header()["steps"]
+    steps[1]["margin"] = 1
+    steps[number].update(changes)
+    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"steps": steps})
+    with pytest.raises(BundleError, match=message):
+        open_bundle(path)
+
+
+def test_the_result_lies_on_the_base_grid(tmp_path: Path) -> None:
+    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+
+    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"output": "x1"})
+    with pytest.raises(BundleError, match="output must lie on the base grid, got level 1"):
+        open_bundle(path)
+
+
+@pytest.mark.parametrize(
+    ("entries", "message"),
+    [
+        ([("a", "nothing")], r"entries\[0\]\.tensor must be a map .*, got 'nothing'"),
+        ([("a", "noise_1")], r"entries\[0\]\.tensor must be a map .*, got 'noise_1'"),
+        ([("a", "x2")], r"entries\[0\]\.tensor must be a map before the result .*, got 'x2'"),
+        ([("a", "x1"), ("b", "x0")], r"entries\[1\] must come later .*, got 'x0'"),
+        ([("a", "x0"), ("b", "x0")], r"entries\[1\] must come later .*, got 'x0'"),
+        ([("a", "x0"), ("a", "x1")], r"entries\[1\]\.name must be a new name, got 'a' again"),
+    ],
+)
+def test_entries_that_do_not_fit(
+    tmp_path: Path, entries: list[tuple[str, str]], message: str
+) -> None:
+    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+
+    named = [{"name": name, "tensor": tensor} for name, tensor in entries]
+    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"entries": named})
+    with pytest.raises(BundleError, match=message):
+        open_bundle(path)
+
+
+@pytest.mark.parametrize(
     ("member", "shape", "message"),
     [
         ("arrays/reference_values.npy", (3, 5, 8), r"must be \(3, 6, 8\), got \(3, 5, 8\)"),

@@ -11,11 +11,14 @@ from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.manifest import (
     FORMAT,
     FORMAT_VERSION,
+    Entry,
     GraphStep,
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     TextureTransferStep,
+    level_size,
     parse,
     to_header,
 )
@@ -27,13 +30,21 @@ HEADER = {
     "image_size_px": [171, 256],
     "min_canvas_px": 64,
     "steps": [
-        {"kind": "noise", "output": "noise", "channels": 1, "stage": 0, "margin": 5},
+        {
+            "kind": "noise",
+            "output": "noise",
+            "channels": 1,
+            "stage": 0,
+            "margin": 5,
+            "level": None,
+        },
         {
             "kind": "position",
             "output": "position",
             "frequencies": [1.0, 0.01],
             "extent": [22, 32],
             "margin": 0,
+            "level": 0,
         },
         {
             "kind": "graph",
@@ -59,8 +70,11 @@ HEADER = {
             "texture": "arrays/texture.npy",
             "output": "texture",
         },
+        {"kind": "resize", "input": "features", "output": "grown", "level": None},
     ],
     "output": "texture",
+    "levels": [[22, 32]],
+    "entries": [{"name": "patch transfer", "tensor": "features"}],
     "provenance": {"versions": {"torch": "2"}, "list": [1, None]},
     "config": {"training": {"steps": 5000}},
 }
@@ -71,7 +85,9 @@ def test_parse_is_the_inverse_of_to_header():
     assert manifest.image_size_px == (171, 256)
     assert manifest.steps == (
         NoiseStep(output="noise", channels=1, stage=0, margin=5),
-        PositionStep(output="position", frequencies=(1.0, 0.01), extent=(22, 32), margin=0),
+        PositionStep(
+            output="position", frequencies=(1.0, 0.01), extent=(22, 32), margin=0, level=0
+        ),
         GraphStep(
             member="graphs/depnet.onnx",
             inputs={"noise": "noise", "position": "position"},
@@ -89,7 +105,10 @@ def test_parse_is_the_inverse_of_to_header():
             index_output="index",
         ),
         TextureTransferStep(index="index", texture="arrays/texture.npy", output="texture"),
+        ResizeStep(input="features", output="grown"),
     )
+    assert manifest.levels == ((22, 32),)
+    assert manifest.entries == (Entry("patch transfer", "features"),)
     assert to_header(manifest) == HEADER
     assert parse(json.loads(json.dumps(to_header(manifest)))) == manifest
 
@@ -106,8 +125,16 @@ def test_defaults():
     del header["provenance"], header["config"], header["steps"][3]["index_output"]
     del header["steps"][2]["live_values"]
     header["steps"][1]["extent"] = None
+    del (
+        header["levels"],
+        header["entries"],
+        header["steps"][0]["level"],
+        header["steps"][1]["level"],
+    )
     manifest = parse(header)
     assert manifest.provenance == manifest.config == {}
+    assert manifest.levels == manifest.entries == ()
+    assert manifest.steps[0].level is manifest.steps[1].level is None
     assert manifest.steps[1].extent is None
     assert manifest.steps[2].live_values is None
     assert manifest.steps[3].index_output is None
@@ -167,6 +194,26 @@ def _set(path, value):
         (["steps", 3, "temperature"], -0.1, r"temperature must be 0 or more, got -0\.1"),
         (["steps", 3, "index_output"], "", r"index_output must be null or a name, got ''"),
         (["steps", 4, "texture"], "", r"steps\[4\]\.texture must be a name"),
+        (["steps", 1, "level"], 1, r"steps\[1\]\.level must be null or a level \(0 to 0\), got 1"),
+        (["steps", 1, "level"], -1, r"steps\[1\]\.level must be null or 0 to 63, got -1"),
+        (["steps", 1, "level"], 0.5, r"steps\[1\]\.level must be an integer, got 0\.5"),
+        (
+            ["levels"],
+            [],
+            r"steps\[1\]\.level must be null or a level \(there are no levels\), got 0",
+        ),
+        (
+            ["levels", 0],
+            [0, 3],
+            r"levels must be at most 64 sizes \(h, w\) up to the image's, \(171",
+        ),
+        (["levels", 0], [22, 257], r"levels must be at most 64 sizes"),
+        (["levels", 0], [22], r"levels\[0\] must be a list of 2, got \[22\]"),
+        (["levels"], [[1, 1]] * 65, r"levels must be at most 64 sizes"),
+        (["entries", 0, "name"], "", r"entries\[0\]\.name must be a name, got ''"),
+        (["entries", 0, "tensor"], ..., r"entries\[0\]\.tensor must be given"),
+        (["entries"], [{"name": "a", "tensor": "b"}] * 65, r"entries must be at most 64"),
+        (["steps", 5, "input"], "", r"steps\[5\]\.input must be a name"),
         (["provenance"], [], r"provenance must be a table"),
         (["config"], "x", r"config must be a table"),
     ],
@@ -182,3 +229,16 @@ def test_direct_construction_checks_ranges_too():
     with pytest.raises(dataclasses.FrozenInstanceError):
         parse(HEADER).factor = 4
     assert not hasattr(parse(HEADER), "__dict__")
+
+
+def test_levels_grow_with_the_canvas():
+    header = _set(["levels"], [[32, 48], [1, 1], [171, 256]])
+    manifest = parse({**header, "factor": 1, "image_size_px": [171, 256]})
+    assert level_size(manifest, None, 171, 256) == (171, 256)
+    assert level_size(manifest, 0, 171, 256) == (32, 48)
+    assert level_size(manifest, 0, 342, 128) == (64, 24)
+    assert level_size(manifest, 0, 100, 1000) == (19, 188)  # 18.7, 187.5
+    assert level_size(manifest, 1, 16, 16) == (1, 1)
+    assert level_size(manifest, 2, 1 << 24, 5) == (1 << 24, 5)
+    # A base grid of 8 px, which 171 is no multiple of: its 22 rows are those of training.
+    assert level_size(parse({**header, "factor": 8}), 0, 22, 32) == (32, 48)

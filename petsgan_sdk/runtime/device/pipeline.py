@@ -7,7 +7,7 @@ on the device without a copy. Built, not run on a GPU.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import TypeAlias
@@ -20,10 +20,11 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
+from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes, tensor_levels
 from petsgan_sdk.runtime.canvas import Canvas, Window
 from petsgan_sdk.runtime.checks import MIN_SIDE_PX
 from petsgan_sdk.runtime.device.arrays import Array, CudaDevice, Device
@@ -43,6 +44,7 @@ from petsgan_sdk.runtime.steps import (
     Runner,
     RunNoise,
     RunPosition,
+    RunResize,
     RunTextureTransfer,
     Tensors,
     build_pipeline,
@@ -72,9 +74,12 @@ Command = Callable[[Canvas, Window], str]
 class RunSegment:
     """Consecutive device steps as one step of a pipeline."""
 
-    def __init__(self, steps: Sequence[DeviceKind], segment: Segment, command: Command) -> None:
+    def __init__(
+        self, steps: Sequence[DeviceKind], segment: Segment, command: Command, *, level: int | None
+    ) -> None:
         """Name it after what it runs."""
         self.label = "+".join(_label(step) for step in steps)
+        self.level = level
         self._segment = segment
         self._command = command
 
@@ -94,9 +99,11 @@ class RunSegment:
 class RunDeviceStep(RunSegment):
     """One device step alone, with its tensors on the host: for windows of a canvas."""
 
-    def __init__(self, step: DeviceKind, segment: Segment, command: Command) -> None:
+    def __init__(
+        self, step: DeviceKind, segment: Segment, command: Command, *, level: int | None
+    ) -> None:
         """Keep what the manifest says of it."""
-        super().__init__([step], segment, command)
+        super().__init__([step], segment, command, level=level)
         self.step: Step = step
         self.halo = step.halo if isinstance(step, GraphStep) else transfer_halo(step)
 
@@ -192,6 +199,7 @@ def device_pipeline(
         command: Builds what is missing.
     """
     manifest = bundle.manifest
+    levels = tensor_levels(manifest)
     singles: list[Runnable] = []
     grouped: list[Runner] = []
     uses: list[tuple[set[str], set[str]]] = []
@@ -199,7 +207,7 @@ def device_pipeline(
     for group, later in zip(groups, _needed_after(groups, manifest.output), strict=True):
         kinds = [step for step in group if isinstance(step, (GraphStep, PatchTransferStep))]
         if not kinds:
-            host = _host_step(group[0], bundle, threads=threads)
+            host = _host_step(group[0], bundle, levels, threads=threads)
             singles.append(host)
             grouped.append(host)
             uses.append((set(step_reads(group[0])), set(step_writes(group[0]))))
@@ -207,10 +215,11 @@ def device_pipeline(
         steps = [make(step) for step in kinds]
         for kind, step in zip(kinds, steps, strict=True):
             alone = Segment(device, [step], outputs=step.writes)
-            singles.append(RunDeviceStep(kind, alone, command))
+            level = levels[step_writes(kind)[0]]
+            singles.append(RunDeviceStep(kind, alone, command, level=level))
         made = {name for step in steps for name in step.writes}
         segment = Segment(device, steps, outputs=sorted(made & later))
-        grouped.append(RunSegment(kinds, segment, command))
+        grouped.append(RunSegment(kinds, segment, command, level=level))
         uses.append((set(segment.inputs), set(segment.outputs)))
     alone_uses = [(set(step_reads(step)), set(step_writes(step))) for step in manifest.steps]
     return DevicePipeline(
@@ -222,7 +231,9 @@ def device_pipeline(
     )
 
 
-def _host_step(step: Step, bundle: Bundle, *, threads: int) -> Runnable:
+def _host_step(
+    step: Step, bundle: Bundle, levels: Mapping[str, int | None], *, threads: int
+) -> Runnable:
     match step:
         case NoiseStep():
             return RunNoise(step)
@@ -230,7 +241,12 @@ def _host_step(step: Step, bundle: Bundle, *, threads: int) -> Runnable:
             return RunPosition(step)
         case TextureTransferStep():
             factor = bundle.manifest.factor
-            return RunTextureTransfer(step, bundle.arrays, factor=factor, threads=threads)
+            level = levels[step.output]
+            return RunTextureTransfer(
+                step, bundle.arrays, factor=factor, threads=threads, level=level
+            )
+        case ResizeStep():
+            return RunResize(step, source_level=levels[step.input], threads=threads)
     msg = f"a {step.kind} step runs on the device"
     raise TypeError(msg)
 
