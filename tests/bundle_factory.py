@@ -90,6 +90,7 @@ def header(*, seed: int = 0) -> dict[str, Any]:
         "image_size_px": list(IMAGE_SIZE_PX),
         "min_canvas_px": 32,
         "output": "image",
+        "entries": [{"name": "patch transfer", "tensor": "layout"}],
         "provenance": {"made_by": "tests/bundle_factory.py", "seed": seed},
         "config": {},
         "steps": [

@@ -185,6 +185,8 @@ def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
         min_canvas_px=_MIN_LAYOUT_PX * config.image.factor,
         steps=deployment.steps,
         output=deployment.output,
+        levels=deployment.levels,
+        entries=deployment.entries,
         provenance=provenance,
         config=to_dict(config),
     )

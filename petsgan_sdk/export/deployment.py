@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from petsgan_sdk.manifest import Step
+from petsgan_sdk.manifest import Entry, Step
 
 __all__ = ["Array", "Deployment"]
 
@@ -32,3 +32,7 @@ class Deployment:
     """For each graph member: the torch module, called with the graph's inputs by name."""
     preview: Array
     """`[H, W, 3]` uint8, one sample."""
+    levels: tuple[tuple[int, int], ...] = ()
+    """`(h, w)` at training of the manifest's levels."""
+    entries: tuple[Entry, ...] = ()
+    """The stages that can be started from an image, the coarsest first."""

@@ -1,6 +1,6 @@
 """Run a bundle and torch side by side, step by step, and say how far they are apart.
 
-Networks are compared with torch, kernels with their float64 twins.
+Networks and resizes are compared with torch, other kernels with their float64 twins.
 
 Each step is compared on the inputs that the runtime gave it, so that one flipped tie in patch
 transfer, which moves real pixels, is not mistaken for an error of everything behind it.
@@ -20,7 +20,13 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
-from petsgan_sdk.manifest import GraphStep, PatchTransferStep, Step, TextureTransferStep
+from petsgan_sdk.manifest import (
+    GraphStep,
+    PatchTransferStep,
+    ResizeStep,
+    Step,
+    TextureTransferStep,
+)
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.steps import build_pipeline
@@ -80,7 +86,7 @@ def compare(
     factor = bundle.manifest.factor
     differences = []
     for height, width in sizes_px:
-        canvas = Canvas(height // factor, width // factor, _noise)
+        canvas = Canvas.of(bundle.manifest, height // factor, width // factor, _noise)
         tensors = pipeline.trace(canvas)
         for step in bundle.manifest.steps:
             found = _compare_step(step, tensors, bundle, expected)
@@ -114,6 +120,15 @@ def _compare_step(
                 backend="numpy",
             )
             return "texture transfer", apart(tensors[step.output], twin)
+        case ResizeStep():
+            found = tensors[step.output]
+            resized = functional.interpolate(
+                torch.tensor(tensors[step.input]),
+                size=found.shape[-2:],
+                mode="bilinear",
+                align_corners=False,
+            )
+            return f"resize to {step.output}", apart(found, resized.numpy())
     return None  # noise and positions are the same code on both sides
 
 

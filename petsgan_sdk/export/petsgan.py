@@ -13,6 +13,7 @@ from petsgan_sdk.export.deployment import Array, Deployment
 from petsgan_sdk.export.graphs import to_onnx
 from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import (
+    Entry,
     GraphStep,
     NoiseStep,
     PatchTransferStep,
@@ -74,6 +75,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
             for member, (module, inputs, _) in examples.items()
         },
         preview=_preview(generator),
+        entries=(Entry("patch transfer", "layout"),),
     )
 
 

@@ -11,7 +11,14 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import ExportError, ParityError
 from petsgan_sdk.export.halo import GraphInput, derive_reach
 from petsgan_sdk.export.parity import TOLERANCE
-from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep, Step, TextureTransferStep
+from petsgan_sdk.manifest import (
+    BundleManifest,
+    GraphStep,
+    NoiseStep,
+    PositionStep,
+    Step,
+    TextureTransferStep,
+)
 from petsgan_sdk.runtime.bundle import Bundle, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
 from petsgan_sdk.runtime.steps import Array, Runnable, build_pipeline
@@ -75,23 +82,34 @@ def check_windows(bundle: Bundle) -> float:
     """
     pipeline = build_pipeline(bundle, provider="cpu", threads=1)
     halo = max(step.halo or 0 for step in pipeline.steps if isinstance(step.step, GraphStep))
-    canvas = Canvas(2 * halo + 3 * _HEIGHT, 2 * halo + 3 * _WIDTH, _noise)
+    canvas = _canvas(bundle.manifest, halo)
     tensors = pipeline.trace(canvas)
     worst = 0.0
     for runnable in pipeline.steps:
         step = runnable.step
         if not isinstance(step, GraphStep) or step.halo is None:
             continue
+        grid = canvas.at(runnable.level)
         for top, left in (
             (halo + _HEIGHT, halo + _WIDTH),
             (0, 0),
-            (canvas.height - _HEIGHT, canvas.width - _WIDTH),
+            (grid.height - _HEIGHT, grid.width - _WIDTH),
         ):
             window = Window(top, left, _HEIGHT, _WIDTH)
-            seen = canvas.around(window, step.halo)
-            _check_outside(runnable, step, canvas, tensors, window, seen)
-            worst = max(worst, _check_alone(runnable, step, canvas, tensors, window, seen))
+            seen = grid.around(window, step.halo)
+            _check_outside(runnable, step, grid, tensors, window, seen)
+            worst = max(worst, _check_alone(runnable, step, grid, tensors, window, seen))
     return worst
+
+
+def _canvas(manifest: BundleManifest, halo: int) -> Canvas:
+    """A canvas of which every grid has room for a window and its halo; all differ in size.
+
+    Graphs see one grid each: how levels are to each other in the pyramid does not matter here.
+    """
+    height, width = 2 * halo + 3 * _HEIGHT, 2 * halo + 3 * _WIDTH
+    levels = tuple((height + n, width + n) for n in range(1, len(manifest.levels) + 1))
+    return Canvas(height, width, _noise, levels=levels)
 
 
 def _check_outside(

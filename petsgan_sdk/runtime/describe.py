@@ -12,6 +12,7 @@ from petsgan_sdk.container import MANIFEST, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.entries import describe_entries
 
 __all__ = ["describe_bundle", "describe_file"]
 
@@ -69,6 +70,8 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "size": [width, height],
         "factor": manifest.factor,
         "min_canvas_px": manifest.min_canvas_px,
+        "levels": [[columns, rows] for rows, columns in manifest.levels],
+        "entries": describe_entries(manifest),
         "steps": to_header(manifest)["steps"],
         "members": dict(bundle.member_sizes_bytes),
         "provenance": dict(manifest.provenance),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.canvas import Canvas, NoiseSource
+from petsgan_sdk.runtime.entries import Start
 from petsgan_sdk.runtime.render import ImageArray, Rendering
 from petsgan_sdk.runtime.steps import Observer, Pipeline
 from petsgan_sdk.runtime.tiles import can_tile
@@ -41,6 +43,7 @@ class Drawing:
         width: int,
         *,
         seamless: bool = False,
+        start: Start | None = None,
         observer: Observer | None = None,
     ) -> ImageArray:
         """One image in memory. A bundle that cannot be tiled makes it in one piece."""
@@ -50,6 +53,7 @@ class Drawing:
             width,
             seamless=seamless,
             in_one_piece=not seamless and not can_tile(self._pipeline.steps),
+            start=start,
             observer=observer,
         )
         image: ImageArray | None = None
@@ -71,6 +75,7 @@ class Drawing:
         *,
         seamless: bool = False,
         in_one_piece: bool = False,
+        start: Start | None = None,
         observer: Observer | None = None,
     ) -> Rendering:
         """Prepare the next larger canvas.
@@ -81,9 +86,14 @@ class Drawing:
         factor, least = self._manifest.factor, self._manifest.min_canvas_px
         rows, columns = (-(-max(side, least) // factor) for side in (height, width))
         release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
+        manifest, pipeline = self._manifest, self._pipeline
+        canvas = Canvas.of(manifest, rows, columns, source, release=release, seamless=seamless)
+        if start is not None:
+            canvas = replace(canvas, given=start.given(manifest, canvas, (height, width)))
+            pipeline = pipeline.given(start.entry.tensor)
         return Rendering(
-            self._pipeline,
-            Canvas.of(self._manifest, rows, columns, source, release=release, seamless=seamless),
+            pipeline,
+            canvas,
             factor=factor,
             threads=self._threads,
             in_one_piece=in_one_piece,

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
 from petsgan_sdk import kernels
 from petsgan_sdk.runtime.canvas import FloatArray, NoiseSource
 
-__all__ = ["between", "stream_noise"]
+__all__ = ["between", "scaled", "stream_noise"]
 
 
 def stream_noise(seed: int, index: int) -> NoiseSource:
@@ -38,5 +40,20 @@ def between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
         a, b = draw_a(shape, stage, top, left), draw_b(shape, stage, top, left)
         mixed: FloatArray = a * a.dtype.type(weight_a) + b * b.dtype.type(weight_b)
         return mixed
+
+    return draw
+
+
+def scaled(source: NoiseSource, factor: float) -> NoiseSource:
+    """Noise of another strength; 1 leaves it as it is, 0 draws none."""
+    if factor == 1:
+        return source
+
+    def draw(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
+        if factor == 0:
+            return np.zeros(shape, dtype=np.float32)
+        normals = source(shape, stage, top, left)
+        stronger: FloatArray = normals * normals.dtype.type(factor)
+        return stronger
 
     return draw

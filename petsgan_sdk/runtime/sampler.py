@@ -27,7 +27,8 @@ from petsgan_sdk.runtime.checks import (
 )
 from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.drawing import Drawing, in_bands_of
-from petsgan_sdk.runtime.randomness import between, stream_noise
+from petsgan_sdk.runtime.entries import check_noise, check_start
+from petsgan_sdk.runtime.randomness import between, scaled, stream_noise
 from petsgan_sdk.runtime.render import ImageArray
 from petsgan_sdk.runtime.steps import Observer, Pipeline
 
@@ -266,6 +267,50 @@ class Sampler:
             slot[...] = self._drawing.image(source, height, width)
         return images
 
+    def refine(
+        self,
+        image: ImageArray,
+        start_stage: int = 1,
+        *,
+        seed: int = 0,
+        index: int = 0,
+        height: int | None = None,
+        width: int | None = None,
+        noise: float = 1.0,
+        observer: Observer | None = None,
+    ) -> ImageArray:
+        """Continue from a given image instead of from what the stages before would make.
+
+        The coarser the stage, the more of the image is only its layout and colours.
+
+        Args:
+            image: `[h, w, 3]` uint8, RGB, from 8 px; at most 4096 x 4096 pixels. It is brought to
+                the resolution that the stage continues from.
+            start_stage: Which of `manifest.entries`, from 1 on; 1 is the coarsest.
+            seed: 0 to 2**64 - 1.
+            index: Index in the seed's stream.
+            height: Of the result in pixels, as in `sample`. Default: as the image.
+            width: As height.
+            noise: Strength of the noise of the stages that run, 0 to 1000; at 0 the result is the
+                same for every seed. Not every stage takes noise.
+            observer: As in `images`.
+
+        Returns:
+            `[height, width, 3]` uint8, RGB. As `sample`, the same bytes every time.
+
+        Raises:
+            ConfigError: There is no such stage, or a size, seed or `noise` is out of range.
+            InputError: The image is no such array.
+            BundleError: The bundle is older than entries.
+        """
+        start = check_start(self.manifest, start_stage, image)
+        own_height, own_width = start.image.shape[:2]
+        height, width = check_size(
+            own_height if height is None else height, own_width if width is None else width
+        )
+        source = scaled(self._source(seed, index), check_noise(noise))
+        return self._drawing.image(source, height, width, start=start, observer=observer)
+
     def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:
         """Run once at each size and discard the image, so that the first real call is fast.
 
@@ -299,5 +344,5 @@ class Sampler:
         check_seamless(height, width, factor=factor, least=least)
 
     def _source(self, seed: int, index: int) -> NoiseSource:
-        _, index = check_range(1, index, image_bytes=1)
+        index = check_int(index, "index", low=0, high=2**32 - 1)
         return stream_noise(check_seed(seed), index)
