@@ -25,14 +25,8 @@ from petsgan_sdk.runtime.blocks import block_lattice, kept_lattice, kept_steps
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
 from petsgan_sdk.runtime.pages import long_lived
-from petsgan_sdk.runtime.steps import (
-    Array,
-    Observer,
-    Pipeline,
-    Runnable,
-    RunResize,
-    Tensors,
-)
+from petsgan_sdk.runtime.resizing import RunResize
+from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
 
 __all__ = ["TiledRun", "can_tile"]
 

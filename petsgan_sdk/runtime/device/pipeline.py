@@ -36,6 +36,7 @@ from petsgan_sdk.runtime.device.onnx_cuda import (
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.device.transfer import DevicePatchTransfer
 from petsgan_sdk.runtime.options import ProviderOptions
+from petsgan_sdk.runtime.resizing import RunResize
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.steps import (
     Observer,
@@ -44,7 +45,6 @@ from petsgan_sdk.runtime.steps import (
     Runner,
     RunNoise,
     RunPosition,
-    RunResize,
     RunTextureTransfer,
     Tensors,
     build_pipeline,
