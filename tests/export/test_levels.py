@@ -23,7 +23,8 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.parity import check_parity, compare
 from petsgan_sdk.export.tiling import check_windows, with_halos
-from petsgan_sdk.manifest import GraphStep
+from petsgan_sdk.manifest import Entry, GraphStep
+from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 
 SIZES = [(45, 58), (31, 77), (64, 33)]
@@ -110,3 +111,17 @@ def test_a_halo_that_is_too_small_is_found_on_every_grid(pyramid: Bundle, number
     wrong = replace(pyramid, manifest=replace(pyramid.manifest, steps=steps))
     with pytest.raises(ParityError, match=f"{member} must see at most 1 low-resolution pixels"):
         check_windows(wrong)
+
+
+def test_a_trained_model_can_start_from_a_layout(exported: Path) -> None:
+    sampler = load(exported, provider="cpu", threads=1)
+    assert sampler.manifest.entries == (Entry("patch transfer", "layout"),)
+    rng = np.random.default_rng(0)
+    heard: list[str] = []
+    image = sampler.refine(
+        rng.integers(0, 256, (30, 40, 3)).astype(np.uint8),
+        observer=lambda name, _: heard.append(name),
+    )
+    assert image.shape == (30, 40, 3)
+    assert "patch_transfer" in heard
+    assert "depnet" not in heard
