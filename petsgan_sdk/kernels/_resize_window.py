@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -63,10 +65,21 @@ def resize_window(
     )
     shape = (*pixels.shape[:2], rows.length, columns.length)
     check_result_size(shape, op=_OP)
-    _backend.resolve(backend)
+    use_numpy = _backend.resolve(backend) == "numpy"
     if 0 in shape:  # the other sizes may be too large for the tables of a call
         return np.zeros(shape, np.float32)
-    return _resize_window_numpy.resize_window(pixels, rows, columns, origin)
+    if use_numpy:
+        return _resize_window_numpy.resize_window(pixels, rows, columns, origin)
+    result = _backend.core().resize_window(
+        pixels,
+        source_size=(rows.source, columns.source),
+        target_size=(rows.target, columns.target),
+        source_origin=origin,
+        window=(rows.start, columns.start, rows.length, columns.length),
+        wrap=rows.wrap,
+        threads=threads,
+    )
+    return cast("NDArray[np.float32]", result)
 
 
 def check_resize(

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 from helpers import assert_close
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from petsgan_sdk import kernels
@@ -222,6 +222,49 @@ def test_signed_to_u8(image, height, width, threads):
         np.testing.assert_array_equal(result, results[0])
 
 
+@st.composite
+def pairs(draw, low, high):
+    value = mostly(st.integers(low, high), integers)
+    return draw(mostly(st.tuples(value, value), st.one_of(st.tuples(value), junk)))
+
+
+@st.composite
+def resizes(draw):
+    """Arguments of which about half are a resize."""
+    source_size = draw(st.tuples(st.integers(1, 7), st.integers(1, 9)))
+    arguments = {
+        "source_size": draw(mostly(st.just(source_size), pairs(1, 9))),
+        "target_size": draw(pairs(1, 12)),
+        "source_origin": draw(mostly(st.just((0, 0)), pairs(-9, 9))),
+        "wrap": draw(mostly(st.booleans(), junk)),
+    }
+    side = mostly(st.integers(1, 4), st.sampled_from([0, -1, 2**31, 2**62, 10**30, None]))
+    window = st.tuples(*[mostly(st.integers(-2, 6), integers)] * 2, side, side)
+    arguments["window"] = draw(mostly(st.none(), st.one_of(window, junk)))
+    sizes = (draw(st.integers(0, 2)), draw(st.integers(0, 3)), *source_size)
+    return draw(arrays(*sizes)), arguments
+
+
+@given(call=resizes(), threads=mostly(st.integers(1, 3), integers))
+def test_resize_window(call, threads):
+    source, arguments = call
+    target = arguments["target_size"]
+    sides = [n for n in target if isinstance(n, int)] if isinstance(target, tuple) else []
+    # A whole result between what is quick and what no memory holds would be made in earnest.
+    assume(arguments["window"] is not None or not 10**5 < math.prod(sides) <= 2**44)
+    results = [
+        attempt(kernels.resize_window, source, **arguments, threads=threads, backend=name)
+        for name in BACKENDS
+    ]
+    if results[0] is None:
+        assert results == [None] * len(BACKENDS)
+        return
+    shape = arguments["window"][2:] if arguments["window"] is not None else target
+    for result in results:
+        assert (result.dtype, result.shape) == (np.float32, (*source.shape[:2], *shape))
+        np.testing.assert_array_equal(result, results[0])
+
+
 @given(backend=backends)
 def test_backends(backend):
     result = attempt(kernels.normal_noise, (1, 1, 1, 1), seed=0, backend=backend)
@@ -247,6 +290,9 @@ def test_the_compiled_module_needs_no_python_in_front_of_it(data, factor, thread
         query = data.draw(arrays(1, 2, 3, 4))
         parameters = {"temperature": data.draw(temperatures), "normalize": True}
         call(reference.transfer, query, threads=threads, **parameters)
+    arguments = data.draw(resizes())[1]
+    arguments["window"] = data.draw(st.tuples(integers, integers, st.just(3), st.just(5)))
+    call(_core.resize_window, data.draw(arrays(1, 2, 4, 5)), **arguments, threads=threads)
     shape = data.draw(st.lists(st.sampled_from([0, 1, 3, 2**45, -1]), min_size=4, max_size=4))
     call(
         _core.normal_noise,
