@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "cpu/resize_axis.h"
+#include "cpu/resize_table.h"
 #include "cpu/thread_pool.h"
 #include "petsgan/errors.h"
 
@@ -95,9 +95,11 @@ void resize_window(const ResizeShape& shape, const float* source, int threads, f
   if (shape.maps < 0) {
     throw ShapeError("resize_window: maps must be at least 0, got " + std::to_string(shape.maps));
   }
-  const ResizeTable rows = make_resize_table(shape.rows, shape.wrap, "resize_window: rows");
-  const ResizeTable columns =
-      make_resize_table(shape.columns, shape.wrap, "resize_window: columns");
+  const auto table = [&](const ResizeAxis& axis, const char* name) {
+    return make_resize_table(checked_resize_axis(axis, shape.wrap, name), shape.wrap);
+  };
+  const ResizeTable rows = table(shape.rows, "resize_window: rows");
+  const ResizeTable columns = table(shape.columns, "resize_window: columns");
   const std::int64_t height = shape.rows.length;
   const std::int64_t width = shape.columns.length;
   const std::int64_t source_plane = shape.rows.available * shape.columns.available;

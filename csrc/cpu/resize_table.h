@@ -2,10 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <string>
 #include <vector>
 
-#include "petsgan/resize_window.h"
+#include "petsgan/resize_axis.h"
 
 namespace petsgan {
 
@@ -18,7 +17,7 @@ struct ResizeTable {
   std::vector<float> weight;
 };
 
-// `name` is the start of the messages. Throws ConfigError and ShapeError, see resize_window().
-ResizeTable make_resize_table(const ResizeAxis& axis, bool wrap, const std::string& name);
+// Of an axis that was checked.
+ResizeTable make_resize_table(const ResizeAxis& axis, bool wrap);
 
 }  // namespace petsgan
