@@ -223,35 +223,33 @@ def test_signed_to_u8(image, height, width, threads):
 
 
 @st.composite
-def pairs(draw, low, high):
-    value = mostly(st.integers(low, high), integers)
-    return draw(mostly(st.tuples(value, value), st.one_of(st.tuples(value), junk)))
-
-
-@st.composite
 def resizes(draw):
-    """Arguments of which about half are a resize."""
-    source_size = draw(st.tuples(st.integers(1, 7), st.integers(1, 9)))
-    arguments = {
-        "source_size": draw(mostly(st.just(source_size), pairs(1, 9))),
-        "target_size": draw(pairs(1, 12)),
-        "source_origin": draw(mostly(st.just((0, 0)), pairs(-9, 9))),
-        "wrap": draw(mostly(st.booleans(), junk)),
-    }
-    side = mostly(st.integers(1, 4), st.sampled_from([0, -1, 2**31, 2**62, 10**30, None]))
-    window = st.tuples(*[mostly(st.integers(-2, 6), integers)] * 2, side, side)
-    arguments["window"] = draw(mostly(st.none(), st.one_of(window, junk)))
-    sizes = (draw(st.integers(0, 2)), draw(st.integers(0, 3)), *source_size)
-    return draw(arrays(*sizes)), arguments
+    """A source and the other arguments, of which at most one is unusual."""
+    sizes = [draw(st.tuples(st.integers(1, 7), st.integers(1, 9))) for _ in range(2)]
+    place = st.tuples(st.integers(-9, 20), st.integers(-9, 20))
+    arguments = {"source_size": sizes[0], "target_size": sizes[1], "wrap": draw(st.booleans())}
+    arguments["source_origin"] = draw(place) if arguments["wrap"] else (0, 0)
+    sides = [draw(st.integers(1, size)) for size in sizes[1]]
+    corner = [draw(st.integers(0, size - side)) for size, side in zip(sizes[1], sides, strict=True)]
+    if arguments["wrap"]:
+        corner = draw(place)
+    arguments["window"] = draw(st.sampled_from([None, (*corner, *sides)]))
+    unusual = draw(mostly(st.none(), st.sampled_from(sorted(arguments))))
+    if unusual is not None:
+        value = st.one_of(st.integers(-2, 12), integers)
+        values = st.tuples(*[value] * (4 if unusual == "window" else 2))
+        arguments[unusual] = draw(mostly(values, st.one_of(st.tuples(value), junk)))
+    return draw(arrays(draw(st.integers(0, 2)), draw(st.integers(0, 3)), *sizes[0])), arguments
 
 
 @given(call=resizes(), threads=mostly(st.integers(1, 3), integers))
 def test_resize_window(call, threads):
     source, arguments = call
-    target = arguments["target_size"]
-    sides = [n for n in target if isinstance(n, int)] if isinstance(target, tuple) else []
-    # A whole result between what is quick and what no memory holds would be made in earnest.
-    assume(arguments["window"] is not None or not 10**5 < math.prod(sides) <= 2**44)
+    window, target = arguments["window"], arguments["target_size"]
+    result = target if window is None else window[2:] if isinstance(window, tuple) else ()
+    sides = [n for n in result if isinstance(n, int)] if isinstance(result, tuple) else []
+    # What is neither quick nor more than any memory holds would be made in earnest.
+    assume(not 10**5 < math.prod(sides) <= 2**44)
     results = [
         attempt(kernels.resize_window, source, **arguments, threads=threads, backend=name)
         for name in BACKENDS
@@ -259,9 +257,9 @@ def test_resize_window(call, threads):
     if results[0] is None:
         assert results == [None] * len(BACKENDS)
         return
-    shape = arguments["window"][2:] if arguments["window"] is not None else target
+    shape = (*source.shape[:2], *(target if window is None else window[2:]))
     for result in results:
-        assert (result.dtype, result.shape) == (np.float32, (*source.shape[:2], *shape))
+        assert (result.dtype, result.shape) == (np.float32, shape)
         np.testing.assert_array_equal(result, results[0])
 
 

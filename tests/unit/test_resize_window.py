@@ -231,6 +231,7 @@ def test_windows_that_do_not_fit_are_refused(backend, changed, message):
         ({"window": (0, 0, 8, True)}, "window width must be an integer, got True"),
         ({"source_origin": None}, r"source_origin must be \(top, left\), got None"),
         ({"wrap": 1}, "wrap must be True or False, got 1"),
+        ({"out": np.zeros(1)}, 'out must be None unless backend is "cuda", got ndarray'),
         ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
     ],
 )
