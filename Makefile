@@ -56,7 +56,7 @@ format: venv
 
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back. Without CUDA: tests/cuda runs its kernels under the sanitizers itself.
-KERNEL_OPS = noise patch_transfer patch_transfer_gradient signed_to_u8 texture_transfer
+KERNEL_OPS = noise patch_transfer patch_transfer_gradient resize_window signed_to_u8 texture_transfer
 KERNEL_TESTS = $(wildcard $(foreach op,$(KERNEL_OPS),tests/*/test_$(op).py)) tests/ort
 KERNEL_TESTS += tests/property/test_bindings_fuzz.py
 sanitize: venv

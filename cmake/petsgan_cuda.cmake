@@ -84,6 +84,7 @@ function(petsgan_add_cuda_targets)
     csrc/cuda/norms.cu
     csrc/cuda/patch_transfer.cu
     csrc/cuda/plan.cpp
+    csrc/cuda/resize.cu
     csrc/cuda/similarity.cu
     csrc/cuda/sizes.cpp)
   target_include_directories(petsgan_cuda PUBLIC csrc/include PRIVATE csrc)

@@ -14,6 +14,16 @@ def normal_noise(
     top: int,
     left: int,
 ) -> NDArray[np.float32]: ...
+def resize_window(
+    source: NDArray[np.float32],
+    *,
+    source_size: tuple[int, int],
+    target_size: tuple[int, int],
+    source_origin: tuple[int, int],
+    window: tuple[int, int, int, int],
+    wrap: bool,
+    threads: int,
+) -> NDArray[np.float32]: ...
 def signed_to_u8(
     image: NDArray[np.float32], *, height: int, width: int, threads: int
 ) -> NDArray[np.uint8]: ...

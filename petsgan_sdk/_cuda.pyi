@@ -4,6 +4,17 @@ from typing import Any
 def status() -> dict[str, Any]: ...
 def pointer_device(address: int) -> int: ...
 def order_streams(before: int, after: int, device: int) -> None: ...
+def resize_window(
+    *,
+    maps: int,
+    rows: tuple[int, int, int, int, int, int],
+    columns: tuple[int, int, int, int, int, int],
+    wrap: bool,
+    source: int,
+    out: int,
+    device: int,
+    stream: int,
+) -> None: ...
 def borrow(
     capsule: object,
 ) -> tuple[BorrowedTensor, int, int, int, int, int, list[int], bool]: ...

@@ -28,6 +28,7 @@ def compile_sources(sources, target, *, sanitize=False):
     command = [
         *(compiler(), "-std=c++17", "-fPIC", "-shared", "-Wall", "-Wextra", "-Wconversion"),
         *("-Werror", "-Wno-unknown-pragmas"),  # nvcc's unroll
+        "-ffp-contract=off",  # what a kernel rounds on its own stays so
         *(["-O1", "-g", "-fno-omit-frame-pointer", *checks] if sanitize else ["-O2"]),
         # A workspace this small makes most batches take several launches.
         *("-DPETSGAN_EMULATED_CUDA", "-DPETSGAN_CUDA_WORKSPACE_BYTES=65536"),
@@ -91,7 +92,7 @@ class Emulation:
     def __init__(self, library):
         self.path = library
         self._library = ctypes.CDLL(str(library))
-        for name in ("sizes", "plan", "pack", "transfer"):
+        for name in ("sizes", "plan", "pack", "transfer", "resize"):
             getattr(self._library, f"emulation_{name}").restype = ctypes.c_char_p
         self._library.emulation_set_seed.argtypes = [ctypes.c_uint64]
         self._library.emulation_transfer.argtypes = [
@@ -172,6 +173,15 @@ class Emulation:
         finally:
             self._library.emulation_drop_barrier(b"", -1)
         return out, index, weight
+
+    def resize(self, source, rows, columns, *, wrap=False, seed=0):
+        """A resized window; rows and columns are the fields of ResizeAxis up to the origin."""
+        axes = [(*a, n) for a, n in zip((rows, columns), source.shape[2:], strict=True)]
+        out = np.full((*source.shape[:2], rows[3], columns[3]), np.nan, dtype=np.float32)
+        self._library.emulation_set_seed(seed)
+        maps = ctypes.c_int64(source.shape[0] * source.shape[1])
+        self._call("resize", maps, *map(_int64s, axes), int(wrap), _data(source), _data(out))
+        return out
 
 
 def _int64s(values):

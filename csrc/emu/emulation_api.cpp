@@ -6,6 +6,7 @@
 #include "cuda/plan.h"
 #include "emu/fibers.h"
 #include "petsgan/cuda/patch_transfer.h"
+#include "petsgan/cuda/resize_window.h"
 #include "petsgan/errors.h"
 
 namespace {
@@ -84,6 +85,19 @@ const char* emulation_transfer(const std::int64_t* sizes, int type, const void* 
     petsgan::cuda::patch_transfer(shape_of(sizes), static_cast<FeatureType>(type), query,
                                   {features, values}, packed, {temperature, normalize != 0},
                                   {out_values, out_index, out_weight}, workspace, nullptr);
+  });
+}
+
+// `rows` and `columns` are source, target, start, length, origin, available.
+const char* emulation_resize(std::int64_t maps, const std::int64_t* rows,
+                             const std::int64_t* columns, int wrap, const float* source,
+                             float* out) {
+  return guarded([&] {
+    const auto axis = [](const std::int64_t* sizes) {
+      return petsgan::ResizeAxis{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]};
+    };
+    petsgan::cuda::resize_window({maps, axis(rows), axis(columns), wrap != 0}, source, out,
+                                 nullptr);
   });
 }
 

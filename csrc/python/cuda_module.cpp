@@ -3,6 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -10,6 +11,7 @@
 
 #include "petsgan/cuda/device.h"
 #include "petsgan/cuda/patch_transfer.h"
+#include "petsgan/cuda/resize_window.h"
 #include "petsgan/errors.h"
 #include "python/dlpack.h"
 #include "python/translate_errors.h"
@@ -109,6 +111,20 @@ class Reference {
   std::unique_ptr<DeviceMemory> packed_;
 };
 
+// source, target, start, length, origin, available
+using AxisSizes = std::array<std::int64_t, 6>;
+
+void resize_window(std::int64_t maps, const AxisSizes& rows, const AxisSizes& columns, bool wrap,
+                   std::uintptr_t source, std::uintptr_t out, int device, std::uintptr_t stream) {
+  const auto axis = [](const AxisSizes& sizes) {
+    return petsgan::ResizeAxis{sizes[0], sizes[1], sizes[2], sizes[3], sizes[4], sizes[5]};
+  };
+  const DeviceScope scope(device);
+  petsgan::cuda::resize_window({maps, axis(rows), axis(columns), wrap},
+                               static_cast<const float*>(pointer(source)),
+                               static_cast<float*>(pointer(out)), stream_of(stream));
+}
+
 void order_streams(std::uintptr_t before, std::uintptr_t after, int device) {
   const DeviceScope scope(device);
   petsgan::cuda::order_streams(stream_of(before), stream_of(after));
@@ -127,6 +143,9 @@ PYBIND11_MODULE(_cuda, module) {
       py::arg("address"));
   module.def("order_streams", &order_streams, py::arg("before"), py::arg("after"),
              py::arg("device"), release_gil());
+  module.def("resize_window", &resize_window, py::kw_only(), py::arg("maps"), py::arg("rows"),
+             py::arg("columns"), py::arg("wrap"), py::arg("source"), py::arg("out"),
+             py::arg("device"), py::arg("stream"), release_gil());
 
   py::class_<PatchTransferShape>(module, "Shape")
       .def(py::init(&make_shape), py::kw_only(), py::arg("batch"), py::arg("channels"),

@@ -28,6 +28,7 @@ PYBIND11_MODULE(_core, module) {
   module.def("multiply_add_peak", &petsgan::multiply_add_peak);
   petsgan::python::register_noise(module);
   petsgan::python::register_patch_transfer(module);
+  petsgan::python::register_resize_window(module);
   petsgan::python::register_signed_to_u8(module);
   petsgan::python::register_texture_transfer(module);
 }

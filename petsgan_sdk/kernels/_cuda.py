@@ -7,7 +7,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from petsgan_sdk.errors import ConfigError, DTypeError, InputError, ShapeError
-from petsgan_sdk.kernels._cuda_array import DeviceArray, DeviceView, device_view
+from petsgan_sdk.kernels._cuda_array import (
+    DeviceArray,
+    DeviceView,
+    check_output,
+    device_view,
+    refuse_numpy,
+)
 from petsgan_sdk.kernels._cuda_module import usable_module
 
 __all__ = ["CudaPatchReference", "patch_transfer"]
@@ -46,7 +52,7 @@ class CudaPatchReference:
         if not isinstance(window, int) or window < 1 or window % 2 == 0:
             message = f"{op}: window must be an odd integer of at least 1, got {window!r}"
             raise ConfigError(message)
-        _refuse_numpy({f"{op}: features": features, f"{op}: values": values})
+        refuse_numpy({f"{op}: features": features, f"{op}: values": values})
         cuda = usable_module()
         self._features = device_view(features, name=f"{op}: features", stream=stream)
         self._values = device_view(values, name=f"{op}: values", stream=stream)
@@ -109,7 +115,7 @@ def patch_transfer(
 ) -> tuple[Any, Any, Any]:
     """See `petsgan_sdk.kernels.patch_transfer` with `backend="cuda"`."""
     op = "patch_transfer"
-    _refuse_numpy({f"{op}: query": query})
+    refuse_numpy({f"{op}: query": query})
     usable_module()
     if not isinstance(reference, CudaPatchReference):
         message = (
@@ -135,12 +141,7 @@ def patch_transfer(
         raise ShapeError(message)
     outputs = [device_view(array, name=f"{op}: out", stream=stream) for array in out]
     for output, (shape, dtype, name) in zip(outputs, shapes, strict=True):
-        if (output.shape, output.dtype, output.device) != (shape, dtype, reference.device):
-            message = (
-                f"{op}: out {name} must be {dtype} of shape {shape} on device {reference.device}, "
-                f"got {output.dtype} of shape {output.shape} on device {output.device}"
-            )
-            raise ShapeError(message) if output.shape != shape else DTypeError(message)
+        check_output(output, shape, dtype, device=reference.device, name=f"{op}: out {name}")
     reference._packed.transfer(
         query_shape=view.shape,
         query=view.address,
@@ -150,13 +151,6 @@ def patch_transfer(
         stream=stream,
     )
     return out[0], out[1], out[2]
-
-
-def _refuse_numpy(arrays: dict[str, object]) -> None:
-    """Before anything else, so that the message is the same where CUDA is missing."""
-    for name, array in arrays.items():
-        if type(array).__module__ == "numpy":
-            device_view(array, name=name, stream=0)
 
 
 def _check_reference(features: DeviceView, values: DeviceView, *, op: str) -> None:

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from petsgan_sdk.errors import DTypeError, InputError
+from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.kernels._cuda_module import module
 
-__all__ = ["DeviceArray", "DeviceView", "device_view"]
+__all__ = ["DeviceArray", "DeviceView", "check_output", "device_view", "refuse_numpy"]
 
 _DLPACK_CUDA = (2, 13)  # device memory, managed memory
 _DLPACK_TYPES = {(2, 32): "float32", (2, 16): "float16", (4, 16): "bfloat16", (0, 32): "int32"}
@@ -94,6 +94,42 @@ class DeviceArray:
     def __repr__(self) -> str:
         """Sizes only."""
         return f"DeviceArray(shape={self.shape}, dtype={self.dtype}, device={self.device})"
+
+
+def refuse_numpy(arrays: dict[str, object]) -> None:
+    """Refuse numpy arrays, by name, with the same message where CUDA is missing.
+
+    Raises:
+        DTypeError: See `device_view`.
+    """
+    for name, array in arrays.items():
+        if type(array).__module__ == "numpy":
+            device_view(array, name=name, stream=0)
+
+
+def check_output(
+    output: DeviceView, shape: tuple[int, ...], dtype: str, *, device: int, name: str
+) -> None:
+    """Refuse an array that a result does not fit.
+
+    Args:
+        output: Where the caller wants the result.
+        shape: Of the result.
+        dtype: Of the result.
+        device: Of the result.
+        name: `op: argument`, the start of the message.
+
+    Raises:
+        ShapeError: Another shape.
+        DTypeError: Another dtype or device.
+    """
+    if (output.shape, output.dtype, output.device) == (shape, dtype, device):
+        return
+    message = (
+        f"{name} must be {dtype} of shape {shape} on device {device}, "
+        f"got {output.dtype} of shape {output.shape} on device {output.device}"
+    )
+    raise ShapeError(message) if output.shape != shape else DTypeError(message)
 
 
 def device_view(array: Any, *, name: str, stream: int) -> DeviceView:

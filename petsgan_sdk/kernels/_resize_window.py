@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any, Literal, cast
+
 import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.kernels import _backend, _resize_window_numpy
-from petsgan_sdk.kernels._checks import CpuArray, check_array, check_result_size, check_threads
-from petsgan_sdk.kernels._resize_axis import ResizeAxis, checked_integer
+from petsgan_sdk.kernels import _backend, _cuda_resize, _resize_window_numpy
+from petsgan_sdk.kernels._checks import check_array, check_result_size, check_threads
+from petsgan_sdk.kernels._resize_axis import check_resize
 
 __all__ = ["resize_window"]
 
@@ -16,7 +18,7 @@ _OP = "resize_window"
 
 
 def resize_window(
-    source: CpuArray,
+    source: Any,
     *,
     source_size: tuple[int, int],
     target_size: tuple[int, int],
@@ -24,7 +26,9 @@ def resize_window(
     window: tuple[int, int, int, int] | None = None,
     wrap: bool = False,
     threads: int = 1,
-    backend: _backend.Backend = "auto",
+    backend: _backend.Backend | Literal["cuda"] = "auto",
+    stream: int = 0,
+    out: Any = None,
 ) -> NDArray[np.float32]:
     """Resize a map, or make one window of the resized map from one window of its source.
 
@@ -35,8 +39,9 @@ def resize_window(
     remainder, rounded once, so a window has the bits that the whole result has there.
 
     Args:
-        source: `[N, C, h, w]` float32, a window of the source map; N and C may be 0. A value that
-            is not finite spreads to the pixels that read it.
+        source: `[N, C, h, w]` float32, a window of the source map; N and C may be 0. A numpy array
+            or any other in CPU memory with `__dlpack__` or `__array_interface__`. A value that is
+            not finite spreads to the pixels that read it.
         source_size: (height, width) of the whole source map, each 1 to 2^30.
         target_size: (height, width) of the whole target map, each 1 to 2^30.
         source_origin: (top, left) of `source` in its map.
@@ -44,81 +49,59 @@ def resize_window(
         wrap: Both maps are tori: `window` and `source_origin` may lie anywhere, also below 0 and
             beyond the size, and are counted modulo it. Without it borders are clamped.
         threads: Most threads to use; the result is bit-identical for any number.
-        backend: Implementation; all give the same bits.
+        backend: Implementation; cpu and numpy give the same bits, and `"auto"` prefers cpu.
+            `"cuda"`, which is never chosen unasked, takes a source on a CUDA device: any object
+            with `__dlpack__` or `__cuda_array_interface__`, which is read in place and must live
+            until `stream` has passed. It is built for the same bits, and has not run on a GPU yet.
+        stream: Handle of the CUDA stream to work on; 0 is the default stream. Nothing waits for it.
+        out: For `"cuda"`: the array on the device to write to, as a captured graph needs. By
+            default a new one, a `DeviceArray`.
 
     Returns:
-        `[N, C, height, width]` float32; along an axis of equal sizes an exact copy.
+        `[N, C, height, width]` float32; along an axis of equal sizes an exact copy. An array on the
+        device for `"cuda"`.
 
     Raises:
         ShapeError: `source` has another rank, lacks pixels that `window` needs (the message names
             them), or a window is not within its map.
-        DTypeError: `source` is not C-contiguous float32.
+        DTypeError: `source` is not C-contiguous float32, or not on the device that was asked for.
         ConfigError: A size, position or `threads` is no integer or out of range.
         BackendUnavailableError: The named backend is not built.
     """
+    if backend == "cuda":
+        result = _cuda_resize.resize_window(
+            source,
+            source_size=source_size,
+            target_size=target_size,
+            source_origin=source_origin,
+            window=window,
+            wrap=wrap,
+            stream=stream,
+            out=out,
+        )
+        return cast("NDArray[np.float32]", result)
+    if out is not None:
+        message = f'{_OP}: out must be None unless backend is "cuda", got {type(out).__name__}'
+        raise ConfigError(message)
     threads = check_threads(threads, op=_OP)
     pixels = check_array(source, name=f"{_OP}: source", axes="N, C, h, w")
-    rows, columns, origin = check_resize(
+    rows, columns = check_resize(
         pixels.shape, source_size, target_size, source_origin, window, wrap=wrap
     )
     shape = (*pixels.shape[:2], rows.length, columns.length)
     check_result_size(shape, op=_OP)
-    _backend.resolve(backend)
+    use_numpy = _backend.resolve(backend) == "numpy"
     if 0 in shape:  # the other sizes may be too large for the tables of a call
         return np.zeros(shape, np.float32)
-    return _resize_window_numpy.resize_window(pixels, rows, columns, origin)
-
-
-def check_resize(
-    shape: tuple[int, ...],
-    source_size: object,
-    target_size: object,
-    source_origin: object,
-    window: object,
-    *,
-    wrap: object,
-) -> tuple[ResizeAxis, ResizeAxis, tuple[int, int]]:
-    """Refuse what no backend can do.
-
-    Args:
-        shape: `(N, C, h, w)` of the window of the source.
-        source_size: As in `resize_window`, like the others.
-        target_size: See there.
-        source_origin: See there.
-        window: See there.
-        wrap: See there.
-
-    Returns:
-        Rows, columns, and the origin. With `wrap` positions are reduced to 0 <= position < size.
-
-    Raises:
-        ShapeError: A window is not within its map, or lacks pixels.
-        ConfigError: An argument is of another type or out of range.
-    """
-    if not isinstance(wrap, (bool, np.bool_)):
-        message = f"{_OP}: wrap must be True or False, got {wrap!r}"
-        raise ConfigError(message)
-    sources = _integers(source_size, ("height", "width"), name="source_size")
-    targets = _integers(target_size, ("height", "width"), name="target_size")
-    origin = _integers(source_origin, ("top", "left"), name="source_origin")
-    part = (0, 0, *targets) if window is None else window
-    top, left, height, width = _integers(part, ("top", "left", "height", "width"), name="window")
-    rows = ResizeAxis(sources[0], targets[0], top, height, bool(wrap))
-    columns = ResizeAxis(sources[1], targets[1], left, width, bool(wrap))
-    for name, axis in (("rows", rows), ("columns", columns)):
-        axis.check(name=f"{_OP}: {name}")
-    rows.check_window(origin[0], shape[2], name=f"{_OP}: rows")
-    columns.check_window(origin[1], shape[3], name=f"{_OP}: columns")
-    if wrap:
-        origin = [place % size for place, size in zip(origin, sources, strict=True)]
-    return rows.reduced(), columns.reduced(), (origin[0], origin[1])
-
-
-def _integers(values: object, names: tuple[str, ...], *, name: str) -> list[int]:
-    if not isinstance(values, (tuple, list)) or len(values) != len(names):
-        message = f"{_OP}: {name} must be ({', '.join(names)}), got {values!r}"
-        raise ConfigError(message)
-    return [
-        checked_integer(value, name=f"{_OP}: {name} {part}")
-        for part, value in zip(names, values, strict=True)
-    ]
+    if use_numpy:
+        return _resize_window_numpy.resize_window(pixels, rows, columns)
+    result = _backend.core().resize_window(
+        pixels,
+        source_size=(rows.source, columns.source),
+        target_size=(rows.target, columns.target),
+        source_origin=(rows.origin, columns.origin),
+        window=(rows.start, columns.start, rows.length, columns.length),
+        wrap=rows.wrap,
+        threads=threads,
+    )
+    return cast("NDArray[np.float32]", result)

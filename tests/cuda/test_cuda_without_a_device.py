@@ -18,7 +18,7 @@ from petsgan_sdk.errors import (
     KernelError,
     ShapeError,
 )
-from petsgan_sdk.kernels import _cuda, _cuda_array, _cuda_module
+from petsgan_sdk.kernels import _cuda, _cuda_array, _cuda_module, _cuda_resize
 
 CUDA = kernels.build_info()["cuda"]
 needs_build = pytest.mark.skipif(not CUDA["built"], reason=f"CUDA kernels: {CUDA.get('reason')}")
@@ -113,6 +113,55 @@ def test_numpy_arrays_are_refused_before_anything_is_copied():
     reference = kernels.PatchReference(FEATURES, FEATURES)
     with pytest.raises(DTypeError, match=f"patch_transfer: query {match}"):
         kernels.patch_transfer(QUERY, reference, temperature=0.01, backend="cuda")
+
+
+def resize_on_cuda(source, **options):
+    sizes = {"source_size": (3, 3), "target_size": (5, 6)}
+    return kernels.resize_window(source, **sizes, backend="cuda", **options)
+
+
+@pytest.mark.skipif(CUDA["usable"], reason="this machine has a CUDA device")
+def test_a_resize_without_cuda():
+    with pytest.raises(DTypeError, match="resize_window: source must be an array on a CUDA device"):
+        resize_on_cuda(QUERY)
+    with pytest.raises(BackendUnavailableError, match=r"not built|no usable device"):
+        resize_on_cuda(OnDevice(QUERY))
+
+
+class FakeModule:
+    """The compiled module with its resize on the host, which gets what the checks let through."""
+
+    def __init__(self):
+        self.calls = []
+
+    def borrow(self, capsule):
+        return _cuda_module.module().borrow(capsule)
+
+    def resize_window(self, **arguments):
+        self.calls.append(arguments)
+
+
+@needs_build
+def test_a_resize_is_handed_on(monkeypatch):
+    fake = FakeModule()
+    monkeypatch.setattr(_cuda_resize, "usable_module", lambda: fake)
+    memory = np.zeros((1, 2, 5, 6), dtype=np.float32)
+    out = OnDevice(memory)
+    assert resize_on_cuda(OnDevice(QUERY), wrap=True, stream=7, out=out) is out
+    expected = {"maps": 2, "wrap": True, "device": 0, "stream": 7, "source": QUERY.ctypes.data}
+    expected |= {"rows": (3, 5, 0, 5, 0, 3), "columns": (3, 6, 0, 6, 0, 3)}
+    assert fake.calls == [expected | {"out": memory.ctypes.data}]
+    for source, message in (
+        (QUERY.astype(np.float16), "source must be float32, got float16"),
+        (QUERY[0], r"source must have shape \[N, C, h, w\], got \(2, 3, 3\)"),
+        (QUERY[:, :, :2].copy(), "rows: source must hold pixels 0 to 2"),
+    ):
+        with pytest.raises((DTypeError, ShapeError), match=message):
+            resize_on_cuda(OnDevice(source), out=out)
+    for wrong, error in ((memory[:, :, 1:].copy(), ShapeError), (memory.astype("i4"), DTypeError)):
+        with pytest.raises(error, match=r"out must be float32 of shape \(1, 2, 5, 6\) on device 0"):
+            resize_on_cuda(OnDevice(QUERY), out=OnDevice(wrong))
+    assert len(fake.calls) == 1
 
 
 @pytest.mark.parametrize("window", [0, 4, 7.0])

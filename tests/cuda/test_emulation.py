@@ -93,6 +93,7 @@ def test_barriers_that_not_all_threads_reach(run, kernel, seed):
 SANITIZED = """
 import sys
 from pathlib import Path
+import numpy as np
 import cuda_cases, cuda_emulation
 emulation = cuda_emulation.Emulation(Path(sys.argv[1]))
 if sys.argv[2] == "short":
@@ -115,6 +116,10 @@ for case in (
         cuda_cases.check_against_dense(
             case, inputs, result, temperature=temperature, normalize=True
         )
+for wrap in (False, True):
+    place = (-5, -9) if wrap else (1, 2)
+    sizes = zip((7, 9), (15, 133), place, (14, 131), (0, 0))
+    emulation.resize(np.ones((3, 3, 7, 9), np.float32), *sizes, wrap=wrap)
 print("clean")
 """
 

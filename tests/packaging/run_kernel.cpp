@@ -12,6 +12,7 @@
 #include "petsgan/errors.h"
 #include "petsgan/noise.h"
 #include "petsgan/patch_transfer.h"
+#include "petsgan/resize_window.h"
 #include "petsgan/signed_to_u8.h"
 #include "petsgan/texture_transfer.h"
 
@@ -61,6 +62,21 @@ void signed_to_u8(const Arguments& a) {
   write(out);
 }
 
+// maps, then for rows and for columns source target start length origin available, then wrap
+// threads
+void resize_window(const Arguments& a) {
+  const auto axis = [&](std::size_t i) {
+    return petsgan::ResizeAxis{a.at(i),     a.at(i + 1), a.at(i + 2),
+                               a.at(i + 3), a.at(i + 4), a.at(i + 5)};
+  };
+  const petsgan::ResizeShape shape{a.at(0), axis(1), axis(7), a.at(13) != 0};
+  const auto source = read<float>(shape.maps * shape.rows.available * shape.columns.available);
+  std::vector<float> out(
+      static_cast<std::size_t>(shape.maps * shape.rows.length * shape.columns.length));
+  petsgan::resize_window(shape, source.data(), static_cast<int>(a.at(14)), out.data());
+  write(out);
+}
+
 // batch height width source_height source_width factor threads
 void texture_transfer(const Arguments& a) {
   const petsgan::TextureTransferShape shape{a.at(0), a.at(1), a.at(2), a.at(3), a.at(4), a.at(5)};
@@ -104,6 +120,7 @@ int main(int argc, char** argv) {
   const std::map<std::string, std::function<void(const Arguments&)>> kernels = {
       {"simd", simd},
       {"normal_noise", normal_noise},
+      {"resize_window", resize_window},
       {"signed_to_u8", signed_to_u8},
       {"texture_transfer", texture_transfer},
       {"patch_transfer", patch_transfer}};

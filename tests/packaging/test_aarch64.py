@@ -93,6 +93,19 @@ def test_bytes_are_those_of_numpy(run):
     assert run("signed_to_u8", (40, 301, 37, 299, 2), image) == twin.tobytes()
 
 
+@pytest.mark.parametrize("wrap", [False, True])
+def test_a_resized_window_has_the_bits_of_numpy(run, wrap):
+    source = np.random.default_rng(4).uniform(-1, 1, (2, 3, 32, 45)).astype(np.float32)
+    sizes = {"source_size": (32, 45), "target_size": (58, 41)}
+    window = (-7, 12, 71, 55) if wrap else (3, 0, 55, 40)
+    twin = kernels.resize_window(source, **sizes, window=window, wrap=wrap, backend="numpy")
+    axes = [
+        (size, target, window[axis], window[axis + 2], 0, size)
+        for axis, (size, target) in enumerate(zip(*sizes.values(), strict=True))
+    ]
+    assert run("resize_window", (6, *axes[0], *axes[1], wrap, 2), source) == twin.tobytes()
+
+
 @pytest.mark.parametrize("factor", [2, 6, 8])
 def test_texture_transfer(run, factor):
     rng = np.random.default_rng(factor)

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import pytest
 from helpers import assert_close
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from petsgan_sdk import kernels
@@ -222,6 +222,47 @@ def test_signed_to_u8(image, height, width, threads):
         np.testing.assert_array_equal(result, results[0])
 
 
+@st.composite
+def resizes(draw):
+    """A source and the other arguments, of which at most one is unusual."""
+    sizes = [draw(st.tuples(st.integers(1, 7), st.integers(1, 9))) for _ in range(2)]
+    place = st.tuples(st.integers(-9, 20), st.integers(-9, 20))
+    arguments = {"source_size": sizes[0], "target_size": sizes[1], "wrap": draw(st.booleans())}
+    arguments["source_origin"] = draw(place) if arguments["wrap"] else (0, 0)
+    sides = [draw(st.integers(1, size)) for size in sizes[1]]
+    corner = [draw(st.integers(0, size - side)) for size, side in zip(sizes[1], sides, strict=True)]
+    if arguments["wrap"]:
+        corner = draw(place)
+    arguments["window"] = draw(st.sampled_from([None, (*corner, *sides)]))
+    unusual = draw(mostly(st.none(), st.sampled_from(sorted(arguments))))
+    if unusual is not None:
+        value = st.one_of(st.integers(-2, 12), integers)
+        values = st.tuples(*[value] * (4 if unusual == "window" else 2))
+        arguments[unusual] = draw(mostly(values, st.one_of(st.tuples(value), junk)))
+    return draw(arrays(draw(st.integers(0, 2)), draw(st.integers(0, 3)), *sizes[0])), arguments
+
+
+@given(call=resizes(), threads=mostly(st.integers(1, 3), integers))
+def test_resize_window(call, threads):
+    source, arguments = call
+    window, target = arguments["window"], arguments["target_size"]
+    result = target if window is None else window[2:] if isinstance(window, tuple) else ()
+    sides = [n for n in result if isinstance(n, int)] if isinstance(result, tuple) else []
+    # What is neither quick nor more than any memory holds would be made in earnest.
+    assume(not 10**5 < math.prod(sides) <= 2**44)
+    results = [
+        attempt(kernels.resize_window, source, **arguments, threads=threads, backend=name)
+        for name in BACKENDS
+    ]
+    if results[0] is None:
+        assert results == [None] * len(BACKENDS)
+        return
+    shape = (*source.shape[:2], *(target if window is None else window[2:]))
+    for result in results:
+        assert (result.dtype, result.shape) == (np.float32, shape)
+        np.testing.assert_array_equal(result, results[0])
+
+
 @given(backend=backends)
 def test_backends(backend):
     result = attempt(kernels.normal_noise, (1, 1, 1, 1), seed=0, backend=backend)
@@ -247,6 +288,9 @@ def test_the_compiled_module_needs_no_python_in_front_of_it(data, factor, thread
         query = data.draw(arrays(1, 2, 3, 4))
         parameters = {"temperature": data.draw(temperatures), "normalize": True}
         call(reference.transfer, query, threads=threads, **parameters)
+    arguments = data.draw(resizes())[1]
+    arguments["window"] = data.draw(st.tuples(integers, integers, st.just(3), st.just(5)))
+    call(_core.resize_window, data.draw(arrays(1, 2, 4, 5)), **arguments, threads=threads)
     shape = data.draw(st.lists(st.sampled_from([0, 1, 3, 2**45, -1]), min_size=4, max_size=4))
     call(
         _core.normal_noise,

@@ -231,6 +231,7 @@ def test_windows_that_do_not_fit_are_refused(backend, changed, message):
         ({"window": (0, 0, 8, True)}, "window width must be an integer, got True"),
         ({"source_origin": None}, r"source_origin must be \(top, left\), got None"),
         ({"wrap": 1}, "wrap must be True or False, got 1"),
+        ({"out": np.zeros(1)}, 'out must be None unless backend is "cuda", got ndarray'),
         ({"threads": 0}, "threads must be an integer of at least 1, got 0"),
     ],
 )
@@ -265,3 +266,41 @@ def test_spans_that_do_not_fit_are_refused(arguments, error, message):
     start, length, source, target = arguments
     with pytest.raises(error, match=message):
         kernels.resize_source(start, length, source=source, target=target)
+
+
+@pytest.mark.skipif("cpu" not in BACKENDS, reason="the C++ kernels are not built")
+@pytest.mark.parametrize(
+    ("changed", "error", "message"),
+    [
+        ({"source_size": (5, 6)}, ShapeError, "rows: source must hold pixels 0 to 4 for this"),
+        ({"source_size": (4, 5)}, ShapeError, "columns: source window must lie within a map of 5"),
+        ({"source_origin": (-1, 0)}, ShapeError, "rows: source window must lie within a map of 4"),
+        ({"window": (0, 1, 8, 9)}, ShapeError, "columns: window must lie within a map of 9"),
+        ({"window": (0, 0, 0, 9)}, ConfigError, "rows: length must be 1 to 1073741824, got 0"),
+        ({"target_size": (8, 2**62)}, ConfigError, "columns: size of the target must be 1 to"),
+        ({"source_size": (0, 6)}, ConfigError, "rows: size of the source must be 1 to"),
+        ({"source_size": (5, 6), "wrap": True}, ShapeError, "rows: source must hold pixels -1 to"),
+        ({"window": (0, 0, 2**40, 9)}, ShapeError, "sizes must be at least 0 and multiply to"),
+    ],
+)
+def test_the_compiled_function_checks_for_itself(changed, error, message):
+    call = {"source_origin": (0, 0), "window": (0, 0, 8, 9), "wrap": False} | SIZES_OF_CALL
+    with pytest.raises(error, match=message):
+        kernels._backend.core().resize_window(random_map(4, 6), **call | changed, threads=1)
+
+
+@pytest.mark.skipif("cpu" not in BACKENDS, reason="the C++ kernels are not built")
+def test_the_compiled_function_counts_round_the_torus_itself():
+    source = random_map(4, 6)
+    call = {"target_size": (8, 9), "wrap": True, "threads": 1}
+    near = kernels._backend.core().resize_window(
+        source, source_size=(4, 6), source_origin=(1, 5), window=(-3, 4, 8, 9), **call
+    )
+    far = kernels._backend.core().resize_window(
+        source,
+        source_size=(4, 6),
+        source_origin=(1 - 4 * 2**58, 5 + 6 * 2**58),
+        window=(-3 + 8 * 2**58, 4 - 9 * 2**58, 8, 9),
+        **call,
+    )
+    assert near.tobytes() == far.tobytes()
