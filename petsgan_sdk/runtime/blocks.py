@@ -107,6 +107,7 @@ def _live_values(pipeline: Pipeline, step: Runnable) -> int | None:
             if current.step.live_values is None:
                 return None
             found.append(current.step.live_values)
+        # What is given has no maker.
         read = (makers[name] for name in step_reads(current.step) if name in makers)
         waiting += [maker for maker in read if maker not in kept]
     return max(found, default=None)
