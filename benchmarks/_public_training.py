@@ -27,10 +27,9 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.models import FreezableInstanceNorm, PetsganGenerator, Transferred
-from petsgan_sdk.settings import ModelConfig
-from petsgan_sdk.training import petsgan
-from petsgan_sdk.training.draws import Purpose
-from petsgan_sdk.training.petsgan import Losses, PetsganTraining
+from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.training.petsgan import steps
+from petsgan_sdk.training.petsgan.steps import Losses, PetsganTraining, Purpose
 
 __all__ = ["PUBLIC_TRANSFER", "PublicTraining", "TransferWay", "UnfoldingGenerator"]
 
@@ -57,15 +56,12 @@ class UnfoldingGenerator(PetsganGenerator):
     Args:
         config: Settings.
         image: As for `PetsganGenerator`.
-        features: As for `PetsganGenerator`.
         way: How to transfer; None takes the settings', and then computes what the SDK's does.
     """
 
-    def __init__(
-        self, config: ModelConfig, image: Tensor, *, features: str, way: TransferWay | None
-    ) -> None:
+    def __init__(self, config: PetsganConfig, image: Tensor, *, way: TransferWay | None) -> None:
         """Build the networks."""
-        super().__init__(config, image, features=features)
+        super().__init__(config, image)
         own = TransferWay(config.transfer.passes, config.transfer.temperature, False, True)
         self.way = way or own
 
@@ -117,7 +113,7 @@ class PublicTraining(PetsganTraining):
         for network in (generator.depnet, generator.restoration, self._patch_critic):
             _use_instance_norm(network)
         self._given = self._pool_noise()
-        petsgan.frozen = nullcontext  # type: ignore[assignment]
+        steps.frozen = nullcontext  # type: ignore[assignment]
 
     def _layouts(self, noise: Tensor, field: Tensor | None) -> Tensor:  # noqa: ARG002
         layout: Tensor = self.generator.depnet(noise, self.generator.position(*self.generator.size))

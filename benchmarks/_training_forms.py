@@ -13,7 +13,7 @@ from _public_training import PUBLIC_TRANSFER, PublicTraining, UnfoldingGenerator
 from petsgan_sdk.config import load_preset
 from petsgan_sdk.models import PetsganGenerator
 from petsgan_sdk.models.petsgan import image_tensor
-from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.settings.petsgan import PetsganConfig
 from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.petsgan import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision
@@ -48,8 +48,12 @@ class TrainingForm:
         """Build networks, critics and optimizers, from the same seed in every form."""
         torch.set_num_threads(threads)
         precision = "auto" if name == OURS else "float32"
-        overrides = {"image.max_size_px": max_size_px, "training.precision": precision}
-        config = load_preset(preset, overrides=overrides)
+        overrides = {
+            "image.max_size_px": max_size_px,
+            "training.precision": precision,
+            "transfer.features": "filters",
+        }
+        config = load_preset(preset, overrides=overrides, cls=PetsganConfig)
         source = load_source(photo, config.image, lambda _: None)
         self._size_px = (source.rgb.shape[1], source.rgb.shape[0])
         torch.manual_seed(fold_seed(config.training.seed))
@@ -88,12 +92,12 @@ class TrainingForm:
         return torch.cat([code.flatten(), weight.flatten()]).numpy()
 
 
-def _create(name: str, config: ModelConfig, image: torch.Tensor) -> PetsganTraining:
+def _create(name: str, config: PetsganConfig, image: torch.Tensor) -> PetsganTraining:
     if name in (OURS, OURS_FLOAT32):
-        generator = PetsganGenerator(config, image, features="filters")
+        generator = PetsganGenerator(config, image)
         generator.features.fit(generator.low_res)
         return PetsganTraining(generator)
     way = PUBLIC_TRANSFER if name == PUBLIC else None
-    unfolding = UnfoldingGenerator(config, image, features="filters", way=way)
+    unfolding = UnfoldingGenerator(config, image, way=way)
     unfolding.features.fit(unfolding.low_res)
     return PublicTraining(unfolding)

@@ -8,19 +8,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from petsgan_sdk.config import from_dict, require, to_dict
 from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.families import family_named
+from petsgan_sdk.settings import ModelSettings
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
 FORMAT = "petsgan-checkpoint"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 _SOURCE = "source.npy"
 _ARRAYS = "arrays/"
 _MIN_LAYOUT_PX = 4
@@ -33,14 +34,12 @@ Array = np.ndarray[Any, np.dtype[Any]]
 class Checkpoint:
     """A model in training, or a finished one."""
 
-    config: ModelConfig
+    config: ModelSettings
     """Settings; `config.training.steps` is the length of the whole run."""
     steps_done: int
     """Optimizer steps made so far."""
     seconds: float
     """Training time so far."""
-    features: str
-    """`filters` or `vgg19`."""
     source: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
     """`[H, W, 3]` uint8, the photo at training size."""
     provenance: dict[str, Any]
@@ -68,7 +67,6 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, overwrite: bool) -> N
         "config": to_dict(checkpoint.config),
         "steps_done": checkpoint.steps_done,
         "seconds": checkpoint.seconds,
-        "features": checkpoint.features,
         "provenance": checkpoint.provenance,
     }
     write_container(
@@ -91,9 +89,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path, format=FORMAT, format_version=FORMAT_VERSION, error=CheckpointError
     )
     header = content.header
-    config = from_dict(
-        ModelConfig, header.get("config"), error=CheckpointError, label="checkpoint config"
-    )
+    config = _settings(header.get("config"))
     run = from_dict(
         _Run,
         {key: header[key] for key in _RUN_KEYS if key in header},
@@ -109,11 +105,18 @@ def load_checkpoint(path: Path) -> Checkpoint:
         config=config,
         steps_done=run.steps_done,
         seconds=run.seconds,
-        features=run.features,
         source=_source(content.members, config.image.factor),
         provenance=run.provenance,
         arrays=_arrays(content.members),
     )
+
+
+def _settings(saved: object) -> ModelSettings:
+    label = "checkpoint config"
+    cls = ModelSettings  # refuses what is no table
+    if isinstance(saved, dict):
+        cls = family_named(saved.get("family"), error=CheckpointError, label=label).settings
+    return from_dict(cls, saved, error=CheckpointError, label=label)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +125,6 @@ class _Run:
 
     steps_done: int
     seconds: float
-    features: Literal["filters", "vgg19"]
     provenance: dict[str, Any]
 
     def __post_init__(self) -> None:
@@ -130,7 +132,7 @@ class _Run:
         require(self, "seconds", self.seconds >= 0, expected="0 or more")
 
 
-_RUN_KEYS = ("steps_done", "seconds", "features", "provenance")
+_RUN_KEYS = ("steps_done", "seconds", "provenance")
 
 
 def _source(members: Mapping[str, bytes], factor: int) -> np.ndarray[Any, np.dtype[np.uint8]]:

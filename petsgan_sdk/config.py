@@ -3,8 +3,8 @@
 Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, its
 table `many_layouts` where the prior has more than one layout to move, its table of the ablation
 asked for, the overrides. To add a setting, add a field in `settings`; presets and
-overrides know it at once. This module imports the standard library, the settings and the errors
-only.
+overrides know it at once. This module imports the standard library, the settings, the registry of
+families and the errors only.
 """
 
 from __future__ import annotations
@@ -18,11 +18,12 @@ from typing import Any, TypeVar, overload
 
 from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.settings import ModelConfig, PriorConfig
+from petsgan_sdk.families import Family, family_named, family_of_model
+from petsgan_sdk.settings import ModelSettings, PriorConfig
 
 __all__ = [
     "FieldError",
-    "ModelConfig",
+    "ModelSettings",
     "from_dict",
     "load_preset",
     "parse_overrides",
@@ -38,22 +39,29 @@ _ABLATIONS, _MANY_LAYOUTS = "ablations", "many_layouts"
 """Tables of a preset that are no settings but changes of settings."""
 
 
-def preset_names() -> tuple[str, ...]:
-    """Return the names of the presets in the package, sorted."""
-    return tuple(sorted(_preset_texts()))
+def preset_names(model: str = "petsgan") -> tuple[str, ...]:
+    """Return the names of a model's presets in the package, sorted.
+
+    Raises:
+        ConfigError: No such model.
+    """
+    family_of_model(model)
+    return tuple(sorted(_preset_texts(model)))
 
 
 @overload
 def load_preset(
     name_or_path: str | Path,
     *,
+    model: str = "petsgan",
     overrides: Mapping[str, object] | None = None,
     ablation: str | None = None,
-) -> ModelConfig: ...
+) -> ModelSettings: ...
 @overload
 def load_preset(
     name_or_path: str | Path,
     *,
+    model: str = "petsgan",
     overrides: Mapping[str, object] | None = None,
     ablation: str | None = None,
     cls: type[ConfigT],
@@ -61,40 +69,51 @@ def load_preset(
 def load_preset(
     name_or_path: str | Path,
     *,
+    model: str = "petsgan",
     overrides: Mapping[str, object] | None = None,
     ablation: str | None = None,
-    cls: type[Any] = ModelConfig,
+    cls: type[Any] | None = None,
 ) -> Any:
     """Read a preset and apply overrides.
 
     Args:
         name_or_path: A name from `preset_names`, or the path of a TOML file, which is a `Path`,
             ends in `.toml`, or has a folder.
+        model: Whose presets are meant, a name from `families.model_names`; a file must be of its
+            family.
         overrides: Values by dotted path, such as `{"training.steps": 200}`.
         ablation: A name from `preset_ablations`, whose changes are applied before `overrides`.
-        cls: The dataclass to build.
+        cls: The dataclass to build. Default: that of the model's family.
 
     Returns:
         The checked configuration.
 
     Raises:
-        ConfigError: No such preset, ablation or file, not TOML, or a setting that is unknown,
-            missing, of the wrong type or out of range; the message gives its full path.
+        ConfigError: No such model, preset, ablation or file, not TOML, of another family, or a
+            setting that is unknown, missing, of the wrong type or out of range; the message gives
+            its full path.
     """
-    settings = _read_toml(name_or_path)
+    family = family_of_model(model)
+    settings = _read_toml(name_or_path, model)
     ablations, many = _changes(settings)
     asked = {**_ablation(ablations, ablation), **(overrides or {})}
     if many:
         prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
         asked = asked if prior.is_one_layout else {**many, **asked}
-    return from_dict(cls, _apply(settings, asked))
+    resolved = _apply(settings, asked)
+    if cls is None:
+        _check_family(resolved, family, model)
+    return from_dict(cls or family.settings, resolved)
 
 
-def preset_ablations(name_or_path: str | Path) -> dict[str, dict[str, object]]:
+def preset_ablations(
+    name_or_path: str | Path, *, model: str = "petsgan"
+) -> dict[str, dict[str, object]]:
     """Return what each ablation of the paper's table changes in a preset.
 
     Args:
         name_or_path: As `load_preset`.
+        model: As `load_preset`.
 
     Returns:
         Overrides by dotted path for each name; none where the preset is that already.
@@ -102,7 +121,8 @@ def preset_ablations(name_or_path: str | Path) -> dict[str, dict[str, object]]:
     Raises:
         ConfigError: As `load_preset`.
     """
-    return _changes(_read_toml(name_or_path))[0]
+    family_of_model(model)
+    return _changes(_read_toml(name_or_path, model))[0]
 
 
 def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
@@ -129,8 +149,18 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
     return overrides
 
 
-def _preset_texts() -> dict[str, str]:
-    folder = resources.files("petsgan_sdk").joinpath("presets")
+def _check_family(settings: Mapping[str, Any], family: Family, model: str) -> None:
+    """Refuse the preset of another family in words, rather than by its first unknown setting."""
+    if "family" in settings and (found := family_named(settings["family"])) is not family:
+        msg = (
+            f"config: preset must be of family {family.name!r} for model {model!r}, got "
+            f"{found.name!r}; hint: model {found.models[0]!r}"
+        )
+        raise ConfigError(msg)
+
+
+def _preset_texts(model: str) -> dict[str, str]:
+    folder = resources.files("petsgan_sdk").joinpath("presets", model)
     return {
         entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()
@@ -138,8 +168,8 @@ def _preset_texts() -> dict[str, str]:
     }
 
 
-def _read_toml(name_or_path: str | Path) -> dict[str, Any]:
-    presets = _preset_texts()
+def _read_toml(name_or_path: str | Path, model: str) -> dict[str, Any]:
+    presets = _preset_texts(model)
     if isinstance(name_or_path, str) and name_or_path in presets:
         return tomllib.loads(presets[name_or_path])
     path = Path(name_or_path)

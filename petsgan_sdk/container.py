@@ -292,7 +292,9 @@ def _check_format(header: Mapping[str, Any], format_name: str, version: int) -> 
     found = header.get("format_version")
     if type(found) is not int or found != version:
         is_newer = isinstance(found, int) and found > version
-        hint = "update petsgan-sdk" if is_newer else "create the file again with this petsgan-sdk"
+        is_model = format_name == "petsgan-checkpoint"
+        again = "train again" if is_model else "create the file again"
+        hint = "update petsgan-sdk" if is_newer else f"{again} with this petsgan-sdk"
         _refuse(f"format version {_short(found)} where {version} is read", hint=hint)
 
 

@@ -22,6 +22,9 @@ NARROW = {
 }
 """Overrides that keep a preset's structure and make it small."""
 
+FILTERS = {"features": "filters"}
+"""The option of `train` that takes the built-in features of patches."""
+
 
 def picture(width=64, height=64, *, seed=0):
     """`[H, W, 3]` uint8 with structure at several scales: waves, a disc, some noise."""
@@ -42,12 +45,13 @@ def write_picture(path, width=64, height=64, *, seed=0):
 
 
 def narrow_config(preset, **overrides):
-    return load_preset(preset, overrides={**NARROW[preset], **overrides})
+    filters = {"transfer.features": "filters"}
+    return load_preset(preset, overrides={**filters, **NARROW[preset], **overrides})
 
 
 def tiny_train(image, checkpoint, *, preset="fast", overrides=None, **settings):
     """`train` with the preset made narrow and no look at the user's caches."""
-    call = partial(train, image, checkpoint, preset=preset, features="filters", device="cpu")
+    call = partial(train, image, checkpoint, preset=preset, options=FILTERS, device="cpu")
     return call(overrides={**NARROW[preset], **(overrides or {})}, **settings)
 
 

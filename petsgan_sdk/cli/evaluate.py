@@ -11,7 +11,6 @@ import typer
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
-from petsgan_sdk.cli.train import Preset
 from petsgan_sdk.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -70,7 +69,12 @@ def evaluate_command(
     variants: Annotated[
         str | None, typer.Option(help="--table: rows, with commas between.  [default: all]")
     ] = None,
-    preset: Annotated[Preset, typer.Option(help="--table: recipe of training.")] = Preset.fast,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="--table: model to train, as in train.")
+    ] = "petsgan",
+    preset: Annotated[
+        str, typer.Option(metavar="NAME|FILE.toml", help="--table: recipe of training.")
+    ] = "fast",
     prior: Annotated[
         list[str] | None,
         typer.Option(
@@ -108,6 +112,7 @@ def evaluate_command(
             judge,
             count=count,
             seed=seed,
+            model=model,
             preset=preset,
             prior=prior,
             settings=settings,
@@ -178,7 +183,8 @@ def _fill(
     *,
     count: int | None,
     seed: int,
-    preset: Preset,
+    model: str,
+    preset: str,
     prior: list[str] | None,
     settings: list[str] | None,
     device: str,
@@ -187,10 +193,12 @@ def _fill(
     from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
     from petsgan_sdk.evaluation.variants import choose_variants  # noqa: PLC0415
 
-    chosen = choose_variants(preset.value, None if variants is None else variants.split(","))
+    wanted = None if variants is None else variants.split(",")
+    chosen = choose_variants(preset, wanted, model=model)
     tables = import_extra("petsgan_sdk.evaluation.table", extra="train,export", task="--table")
     recipe = tables.Recipe(
-        preset=preset.value,
+        model=model,
+        preset=preset,
         overrides=parse_overrides(settings or []),
         prior=tuple(prior or ()),
         device=device,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -16,20 +15,22 @@ from petsgan_sdk.errors import ConfigError
 __all__ = ["train_command"]
 
 
-class Preset(StrEnum):
-    """The recipes that come with the SDK."""
-
-    fast = "fast"
-    paper = "paper"
-
-
 def train_command(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any photo that Pillow reads.")],
     *,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="MODEL.pt", help="The checkpoint.")
     ],
-    preset: Annotated[Preset, typer.Option(help="fast: minutes on a CPU.")] = Preset.fast,
+    model: Annotated[
+        str, typer.Option(metavar="NAME", help="Model to train: petsgan.")
+    ] = "petsgan",
+    preset: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.toml",
+            help="fast: minutes on a CPU. paper: as published. Or settings of your own.",
+        ),
+    ] = "fast",
     max_size: Annotated[int, typer.Option(help="Longer side for training, in pixels.")] = 256,
     steps: Annotated[
         int | None, typer.Option(help="Training steps.  [default: the preset's]")
@@ -57,11 +58,43 @@ def train_command(
             "no-patch-gan, no-external-prior or no-internal-prior.",
         ),
     ] = None,
-    features: Annotated[
-        str, typer.Option(metavar="auto|filters|vgg19:FILE", help="Features of patches.")
-    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
+    features: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|filters|vgg19:FILE",
+            help="petsgan: features of patches.  [default: the preset's]",
+        ),
+    ] = None,
+    stages: Annotated[
+        str | None,
+        typer.Option(
+            metavar="St.1,Se.3,Te.3",
+            help="exsingan: number of structural, semantic and texture stages.  "
+            "[default: the preset's]",
+        ),
+    ] = None,
+    rescale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="exsingan|consingan|singan",
+            help="exsingan: sizes of the stages.  [default: the preset's]",
+        ),
+    ] = None,
+    perceptual: Annotated[
+        str | None,
+        typer.Option(
+            metavar="auto|none|vgg19:FILE",
+            help="exsingan: features of the perceptual loss.  [default: the preset's]",
+        ),
+    ] = None,
+    stage0: Annotated[
+        str | None,
+        typer.Option(
+            metavar="MODEL.pt", help="exsingan: take the structural stage of a trained model."
+        ),
+    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="A setting, as prior.displacement=0.3."),
@@ -77,6 +110,13 @@ def train_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
 
+    options = {
+        "features": features,
+        "stages": stages,
+        "rescale": rescale,
+        "perceptual": perceptual,
+        "stage0": stage0,
+    }
     training = import_extra("petsgan_sdk.training", extra="train", task="training")
     with ProgressBar("training", unit="step") as bar:
 
@@ -86,12 +126,13 @@ def train_command(
         result = training.train(
             image,
             output,
-            preset=preset.value,
+            model=model,
+            preset=preset,
             max_size_px=max_size,
             steps=steps,
             prior=_with_weights(prior or [], biggan_weights) or None,
             ablation=ablation,
-            features=features,
+            options={name: text for name, text in options.items() if text is not None},
             device=device,
             seed=seed,
             resume=resume,

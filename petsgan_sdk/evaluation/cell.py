@@ -11,7 +11,7 @@ from typing import Any
 
 import petsgan_sdk
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import ModelConfig, load_preset, to_dict
+from petsgan_sdk.config import ModelSettings, load_preset, to_dict
 from petsgan_sdk.evaluation.samples import sample_bundle
 from petsgan_sdk.evaluation.variants import ablation_of
 from petsgan_sdk.export import export_bundle
@@ -29,6 +29,8 @@ _FORMAT = "petsgan-cell"
 class Recipe:
     """How every cell of a table is made."""
 
+    model: str = "petsgan"
+    """What to train, as `train`."""
     preset: str = "fast"
     """Name of a preset, or a TOML file."""
     overrides: Mapping[str, object] | None = None
@@ -42,7 +44,7 @@ class Recipe:
     count: int = 36
     """Samples of each model."""
 
-    def config(self, variant: str) -> ModelConfig:
+    def config(self, variant: str) -> ModelSettings:
         """The resolved settings of one variant.
 
         Raises:
@@ -51,7 +53,9 @@ class Recipe:
         asked: dict[str, object] = {**(self.overrides or {}), "training.seed": self.seed}
         if self.prior:
             asked["prior.name"] = parse_priors(self.prior).name
-        return load_preset(self.preset, overrides=asked, ablation=ablation_of(variant))
+        return load_preset(
+            self.preset, model=self.model, overrides=asked, ablation=ablation_of(variant)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +113,7 @@ def make_cell(
     train(
         photo,
         model,
+        model=recipe.model,
         preset=recipe.preset,
         prior=recipe.prior or None,
         ablation=ablation_of(variant),

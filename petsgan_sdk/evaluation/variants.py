@@ -13,20 +13,23 @@ FULL = "full"
 """The preset as it is."""
 
 
-def choose_variants(preset: str, names: Iterable[str] | None = None) -> tuple[str, ...]:
+def choose_variants(
+    preset: str, names: Iterable[str] | None = None, *, model: str = "petsgan"
+) -> tuple[str, ...]:
     """The rows asked for, or all that differ from the preset and the preset itself.
 
     Args:
         preset: As `load_preset`.
         names: `full` and names of `preset_ablations`.
+        model: As `load_preset`.
 
     Returns:
         Names, once each, in the order given or that of the preset.
 
     Raises:
-        ConfigError: A name or the preset is unknown.
+        ConfigError: A name, the preset or the model is unknown.
     """
-    ablations = preset_ablations(preset)
+    ablations = preset_ablations(preset, model=model)
     if names is None:
         # An ablation without changes is what the preset is already.
         return (FULL, *(name for name, changes in ablations.items() if changes))

@@ -11,23 +11,16 @@ import petsgan_sdk
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.config import to_dict
 from petsgan_sdk.container import pack_array, write_container
-from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.parity import check_parity, compare
-from petsgan_sdk.export.petsgan import take_apart
 from petsgan_sdk.export.tiling import check_windows, with_halos
+from petsgan_sdk.families import family_named, import_named
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
 from petsgan_sdk.runtime.bundle import open_bundle
 
 __all__ = ["Draft", "ExportResult", "draft_bundle", "export_bundle"]
-
-FAMILIES: dict[str, Callable[[Checkpoint], Deployment]] = {"petsgan": take_apart}
-"""How each model family is taken apart."""
-
-_MIN_LAYOUT_PX = 4
-"""Smallest layout that is sampled; smaller images are cropped from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +65,10 @@ class Draft:
         """Two `(height, width)` unlike the training image: a smaller and a wider one."""
         factor = self.manifest.factor
         height, width = self.manifest.image_size_px
+        least = -(-self.manifest.min_canvas_px // factor)
+        smaller = max(least + 1, height // factor // 2 + 1), max(least, width // factor // 2)
         return [
-            (max(5, height // factor // 2 + 1) * factor, max(4, width // factor // 2) * factor),
+            (smaller[0] * factor, smaller[1] * factor),
             (height, (width // factor + width // factor // 2 + 1) * factor),
         ]
 
@@ -111,11 +106,8 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
     if not checkpoint.is_finished:
         done, total = checkpoint.steps_done, checkpoint.config.training.steps
         note(f"training stopped at step {done} of {total}; exporting the model as it is")
-    family = checkpoint.config.family
-    if family not in FAMILIES:
-        msg = f"checkpoint: family must be one of {sorted(FAMILIES)}, got {family!r}"
-        raise CheckpointError(msg)
-    deployment = FAMILIES[family](checkpoint)
+    take_apart = import_named(family_named(checkpoint.config.family).export)
+    deployment: Deployment = take_apart(checkpoint)
     factor = checkpoint.config.image.factor
     steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
     deployment = replace(deployment, steps=steps)
@@ -182,7 +174,7 @@ def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
         preset=config.preset,
         factor=config.image.factor,
         image_size_px=(height, width),
-        min_canvas_px=_MIN_LAYOUT_PX * config.image.factor,
+        min_canvas_px=deployment.min_canvas_px,
         steps=deployment.steps,
         output=deployment.output,
         levels=deployment.levels,

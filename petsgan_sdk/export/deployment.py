@@ -30,6 +30,8 @@ class Deployment:
     """Constants by member name."""
     expected: dict[str, Callable[..., Tensor]]
     """For each graph member: the torch module, called with the graph's inputs by name."""
+    min_canvas_px: int
+    """Least side of a canvas in pixels; smaller images are cropped from one."""
     preview: Array
     """`[H, W, 3]` uint8, one sample."""
     levels: tuple[tuple[int, int], ...] = ()

@@ -31,6 +31,9 @@ _DEPNET, _FEATURES, _RESTORATION = (
 )
 _REFERENCE, _VALUES = "arrays/reference_features.npy", "arrays/reference_values.npy"
 _TEXTURE = "arrays/texture.npy"
+_MIN_LAYOUT_PX = 4
+"""Side of the least layout that is sampled."""
+
 _EXAMPLE_SIZE = (13, 19)
 """Layout size of the examples that are traced; no constant of a network is equal to a side."""
 
@@ -47,7 +50,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
     factor = generator.factor
     code = torch.zeros(2, 3, height, width)
     restoration = {"transferred": code}
-    if checkpoint.config.transfer.carry_texture:
+    if generator.config.transfer.carry_texture:
         restoration["texture"] = torch.zeros(2, 3, factor * height, factor * width)
     examples: dict[str, tuple[nn.Module, Mapping[str, Tensor], str]] = {
         _DEPNET: (
@@ -63,7 +66,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
     }
     reference = generator.features(generator.low_res)
     arrays = {_REFERENCE: _plain(reference), _VALUES: _plain(generator.low_res)}
-    if checkpoint.config.transfer.carry_texture:
+    if generator.config.transfer.carry_texture:
         arrays[_TEXTURE] = _plain(generator.image)
     return Deployment(
         steps=_steps(generator),
@@ -74,6 +77,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
             member: _by_name(module, tuple(inputs))
             for member, (module, inputs, _) in examples.items()
         },
+        min_canvas_px=_MIN_LAYOUT_PX * factor,
         preview=_preview(generator),
         entries=(Entry("patch transfer", "layout"),),
     )

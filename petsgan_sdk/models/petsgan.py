@@ -12,6 +12,7 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import Checkpoint
+from petsgan_sdk.errors import CheckpointError, ConfigError
 from petsgan_sdk.imaging import to_signed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
@@ -19,7 +20,7 @@ from petsgan_sdk.models.patch_transfer import patch_transfer
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
 from petsgan_sdk.models.state import load_state
 from petsgan_sdk.noise import positional_encoding
-from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.settings.petsgan import PetsganConfig
 
 __all__ = ["AVERAGED", "PetsganGenerator", "Transferred", "generator_from", "image_tensor"]
 
@@ -45,17 +46,18 @@ class PetsganGenerator(nn.Module):
         config: Settings.
         image: `[1, 3, H, W]` float32 in [-1, 1], the photo at training size; H and W are multiples
             of the factor.
-        features: `filters` or `vgg19`.
+
+    Raises:
+        ConfigError: It is not settled by what patches are compared.
     """
 
     image: Tensor
     low_res: Tensor
 
-    def __init__(self, config: ModelConfig, image: Tensor, *, features: str) -> None:
+    def __init__(self, config: PetsganConfig, image: Tensor) -> None:
         """Build the networks for this photo."""
         super().__init__()
         self.config = config
-        self.features_name = features
         self.factor: int = config.image.factor
         self.register_buffer("image", image, persistent=False)
         self.register_buffer("low_res", functional.avg_pool2d(image, self.factor), persistent=False)
@@ -72,9 +74,7 @@ class PetsganGenerator(nn.Module):
             norm=config.depnet.norm,
             modes=config.depnet.modes,
         )
-        self.features: PatchFeatures = (
-            VggFeatures() if features == "vgg19" else FilterBankFeatures()
-        )
+        self.features = _features(config)
         self.features.requires_grad_(config.transfer.train_features)
         self.restoration = _restoration(config)
 
@@ -154,15 +154,27 @@ def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:
     """Build the generator that a checkpoint describes, with its averaged weights.
 
     Raises:
-        CheckpointError: An array is missing or of another shape.
+        CheckpointError: It is of another family, or an array is missing or of another shape.
     """
+    settings = checkpoint.config
+    if not isinstance(settings, PetsganConfig):
+        msg = f"checkpoint: family must be 'petsgan' for this generator, got {settings.family!r}"
+        raise CheckpointError(msg)
     image = image_tensor(checkpoint.source)
-    generator = PetsganGenerator(checkpoint.config, image, features=checkpoint.features)
+    generator = PetsganGenerator(settings, image)
     load_state(generator, checkpoint.arrays, AVERAGED)
     return generator.eval().requires_grad_(False)
 
 
-def _restoration(config: ModelConfig) -> nn.Module:
+def _features(config: PetsganConfig) -> PatchFeatures:
+    kind = config.transfer.features
+    if kind == "auto":
+        msg = "config: transfer.features must be filters or vgg19 to build networks, got 'auto'"
+        raise ConfigError(msg)
+    return VggFeatures() if kind == "vgg19" else FilterBankFeatures()
+
+
+def _restoration(config: PetsganConfig) -> nn.Module:
     settings = config.restoration
     if settings.network == "mending":
         return MendingNet(

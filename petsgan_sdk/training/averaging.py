@@ -5,11 +5,15 @@ from __future__ import annotations
 import copy
 
 import torch
+from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from petsgan_sdk.models import FreezableInstanceNorm, PetsganGenerator
+from petsgan_sdk.models import FreezableInstanceNorm
 
 __all__ = ["AveragedGenerator"]
+
+
+_NORMS = (FreezableInstanceNorm, nn.BatchNorm2d)
 
 
 class AveragedGenerator:
@@ -20,7 +24,7 @@ class AveragedGenerator:
         decay: Of the average, in the long run.
     """
 
-    def __init__(self, source: PetsganGenerator, *, decay: float) -> None:
+    def __init__(self, source: nn.Module, *, decay: float) -> None:
         """Start at the generator's weights."""
         self._decay = decay
         self.generator = copy.deepcopy(source).requires_grad_(False)
@@ -43,6 +47,6 @@ class AveragedGenerator:
             averaged.copy_(current)
 
 
-def _statistics(generator: PetsganGenerator) -> list[torch.Tensor]:
-    norms = (m for m in generator.modules() if isinstance(m, FreezableInstanceNorm))
+def _statistics(generator: nn.Module) -> list[torch.Tensor]:
+    norms = (m for m in generator.modules() if isinstance(m, _NORMS))
     return [buffer for norm in norms for buffer in norm.buffers()]

@@ -7,26 +7,26 @@ from enum import IntEnum
 import torch
 from torch import Generator
 
-__all__ = ["Purpose", "below", "draw_for", "fold_seed"]
+__all__ = ["MAX_PURPOSES", "below", "draw_for", "fold_seed"]
+
+MAX_PURPOSES = 16
 
 
-class Purpose(IntEnum):
-    """What a step's random numbers are for; each has a stream of its own."""
+def draw_for(seed: int, step: int, purpose: IntEnum) -> Generator:
+    """Make the generator of one purpose in one step, on the CPU.
 
-    LAYOUT = 0
-    PRIOR = 1
-    FRESH = 2
-    FRESH_CROP = 3
-    REAL = 4
-    NOISY = 5
-    NOISY_CROP = 6
-    POOL = 7
-
-
-def draw_for(seed: int, step: int, purpose: Purpose) -> Generator:
-    """Make the generator of one purpose in one step, on the CPU."""
+    Args:
+        seed: Of the run.
+        step: From 0.
+        purpose: What the numbers are for; each has a stream of its own. A family names its own, 0
+            to `MAX_PURPOSES` - 1: a run is of one family.
+    """
+    if not 0 <= purpose < MAX_PURPOSES:
+        msg = f"a purpose must be from 0 to {MAX_PURPOSES - 1}, got {purpose!r}"
+        raise ValueError(msg)
     # An odd multiplier takes seeds far apart; steps and purposes of one seed stay apart.
-    return Generator().manual_seed((fold_seed(seed) * 0x7F4A7C15 + step * 16 + purpose) % (1 << 32))
+    number = fold_seed(seed) * 0x7F4A7C15 + step * MAX_PURPOSES + purpose
+    return Generator().manual_seed(number % (1 << 32))
 
 
 def fold_seed(seed: int) -> int:

@@ -5,20 +5,35 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.settings import OptimizerConfig
 
-__all__ = ["ScheduledAdam", "Span"]
+__all__ = ["AdamSettings", "ScheduledAdam", "Span"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _STATE_KEYS = ("step", "exp_avg", "exp_avg_sq")
+
+
+class AdamSettings(Protocol):
+    """What the optimizers of a family share."""
+
+    @property
+    def betas(self) -> tuple[float, float]:
+        """Adam's decay rates."""
+
+    @property
+    def warmup(self) -> float:
+        """Share of a network's own steps over which its rate rises from 0."""
+
+    @property
+    def final(self) -> float:
+        """The last rate as a share of the full one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +67,7 @@ class ScheduledAdam:
         parameters: Iterable[nn.Parameter],
         *,
         learning_rate: float,
-        config: OptimizerConfig,
+        config: AdamSettings,
         span: Span,
     ) -> None:
         """Build it."""

@@ -1,4 +1,4 @@
-"""From a photo to a checkpoint."""
+"""From a photo to a checkpoint, whatever the model family: its recipe makes the run."""
 
 from __future__ import annotations
 
@@ -19,21 +19,17 @@ from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint, save_checkpoint
 from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.errors import BackendUnavailableError, CheckpointError, ConfigError, TrainingError
 from petsgan_sdk.files import check_distinct, check_writable
-from petsgan_sdk.models import PetsganGenerator, VggFeatures
-from petsgan_sdk.models.petsgan import image_tensor
-from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior, parse_priors
-from petsgan_sdk.settings import ModelConfig
+from petsgan_sdk.priors import parse_priors
+from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.loop import Progress, run_steps
-from petsgan_sdk.training.petsgan import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision
+from petsgan_sdk.training.recipe import Array, RunInput, TrainingRun, create_recipe
 from petsgan_sdk.training.source import SourceImage, load_source
-from petsgan_sdk.training.vgg import choose_features, load_vgg
 
 __all__ = ["TrainResult", "train"]
 
 Note = Callable[[str], None]
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +50,13 @@ def train(
     image_path: Path,
     checkpoint_path: Path,
     *,
+    model: str = "petsgan",
     preset: str = "fast",
     max_size_px: int | None = None,
     steps: int | None = None,
     prior: str | Sequence[str] | None = None,
     ablation: str | None = None,
-    features: str = "auto",
+    options: Mapping[str, str] | None = None,
     device: str = "auto",
     seed: int | None = None,
     resume: bool = False,
@@ -76,12 +73,13 @@ def train(
     Args:
         image_path: Any image that Pillow reads.
         checkpoint_path: Where to write the model.
+        model: What to train, a name from `families.model_names`.
         preset: `fast`, `paper`, or a TOML file.
         max_size_px: Longest side to learn at; None takes the preset's, here and below.
         steps: Length of the run.
         prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
         ablation: A variant of the preset, see `config.preset_ablations`.
-        features: `auto`, `filters` or `vgg19:FILE`.
+        options: What only this model's family knows, such as `{"features": "filters"}`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seed: 0 to 2^63 - 1.
         resume: Continue the run that `checkpoint_path` holds.
@@ -91,14 +89,15 @@ def train(
         note: Told of conversions, sizes and choices.
 
     Raises:
-        InputError: The image is not usable, or what the prior is made from.
-        ConfigError: A setting is out of range.
+        InputError: The image is not usable, or what the prior or an option names.
+        ConfigError: A setting is out of range, or an option is of another model.
         OutputError: The checkpoint exists, or cannot be written.
         CheckpointError: `resume`, and the file is of another run.
         TrainingError: A loss or a weight became NaN.
         BackendUnavailableError: The device is not there.
         KeyboardInterrupt: After Ctrl-C; the state is saved.
     """
+    recipe = create_recipe(model, options or {})
     choice = parse_priors(prior) if prior else None
     given: dict[str, object] = {
         "image.max_size_px": max_size_px,
@@ -107,30 +106,26 @@ def train(
         "training.seed": seed,
     }
     asked = {name: value for name, value in given.items() if value is not None}
-    config = load_preset(preset, overrides={**(overrides or {}), **asked}, ablation=ablation)
-    choice = choice or parse_priors(config.prior.name)
-    feature_kind, feature_file = choose_features(features)
+    asked = {**(overrides or {}), **recipe.overrides, **asked}
+    settings = load_preset(preset, model=model, overrides=asked, ablation=ablation)
+    settings = recipe.settle(settings)
     torch_device = _choose_device(device)
-    config = _settle_precision(config, torch_device)
-    check_distinct(checkpoint_path, image_path, *([feature_file] if feature_file else []))
+    settings = _settle_precision(settings, torch_device)
+    check_distinct(checkpoint_path, image_path, *recipe.files)
     check_writable(checkpoint_path, overwrite=overwrite or resume)
     # All that can be refused without the image is refused before it is read.
-    previous = _previous(checkpoint_path, config, feature_kind) if resume else None
-    source = load_source(image_path, config.image, note)
+    previous = _previous(checkpoint_path, settings) if resume else None
+    source = load_source(image_path, settings.image, note)
     if previous is not None and previous.provenance.get("digest") != source.digest:
-        _refuse_to_resume(checkpoint_path, "image", "another image")
-    with _seeded(config.training.seed):
-        generator = _build(config, source, feature_kind, feature_file, note).to(torch_device)
-        layouts = _prior(choice, generator, note)
-        training = PetsganTraining(generator, layouts)
-    note(
-        f"device {torch_device}, {config.training.precision}, "
-        f"patch features {_describe(feature_kind, feature_file)}"
-    )
+        _refuse_to_resume(checkpoint_path, "image")
+    note(f"device {torch_device}, {settings.training.precision}")
+    choice = choice or parse_priors(settings.prior.name)
+    with _seeded(settings.training.seed):
+        training = recipe.start(RunInput(settings, source, torch_device, choice, note))
     first, seconds_before = 0, 0.0
     if previous is not None:
         first, seconds_before = previous.steps_done, previous.seconds
-        _check_same_layouts(previous, checkpoint_path, layouts)
+        _check_same_record(previous, checkpoint_path, training)
         _restore(training, previous, checkpoint_path, note)
     elif resume:
         note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
@@ -142,19 +137,18 @@ def train(
         arrays = training.state()
         _check_finite(arrays, steps_done)
         checkpoint = Checkpoint(
-            config=config,
+            config=settings,
             steps_done=steps_done,
             seconds=seconds_before + time.monotonic() - started,
-            features=feature_kind,
             source=source.rgb,
-            provenance=_provenance(source, layouts, torch_device),
+            provenance=_provenance(source, training, torch_device),
             arrays=arrays,
         )
         # Whether an older file may go was settled before the first step.
         save_checkpoint(checkpoint_path, checkpoint, overwrite=True)
         saved = steps_done
 
-    total = config.training.steps
+    total = settings.training.steps
     try:
         run_steps(training, first=first, steps=total, save=save, progress=progress)
     except KeyboardInterrupt:
@@ -164,31 +158,6 @@ def train(
     seconds = seconds_before + time.monotonic() - started
     size = (source.rgb.shape[1], source.rgb.shape[0])
     return TrainResult(checkpoint_path, total, seconds, size)
-
-
-def _build(
-    config: ModelConfig, source: SourceImage, kind: str, file: Path | None, note: Note
-) -> PetsganGenerator:
-    height, width = (side // config.image.factor for side in source.rgb.shape[:2])
-    generator = PetsganGenerator(config, image_tensor(source.rgb), features=kind)
-    if isinstance(generator.features, VggFeatures) and file is not None:
-        load_vgg(generator.features, file)
-    generator.features.fit(generator.low_res)
-    if min(height, width) < config.transfer.window:
-        note(f"the layout is {width}x{height}, smaller than a patch: expect little variety")
-    return generator
-
-
-def _prior(choice: PriorChoice, generator: PetsganGenerator, note: Note) -> LayoutPrior:
-    config = generator.config
-    given = PriorInput(
-        image=generator.image,
-        low_res=generator.low_res,
-        config=config.prior,
-        seed=config.training.seed,
-        note=note,
-    )
-    return create_prior(choice, given)
 
 
 @contextmanager
@@ -210,12 +179,6 @@ def _check_finite(arrays: Mapping[str, Array], step: int) -> None:
             raise TrainingError(msg)
 
 
-def _describe(kind: str, file: Path | None) -> str:
-    if kind == "filters":
-        return "from the built-in filter bank"
-    return f"from VGG-19 weights in {str(file)!r}"
-
-
 def _choose_device(name: str) -> torch.device:
     if name == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -230,20 +193,20 @@ def _choose_device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _settle_precision(config: ModelConfig, device: torch.device) -> ModelConfig:
+def _settle_precision(settings: ModelSettings, device: torch.device) -> ModelSettings:
     """Replace `auto`, so that a checkpoint tells, and one of another precision is not continued."""
-    precision = choose_precision(config.training.precision, device)
-    return replace(config, training=replace(config.training, precision=precision))
+    precision = choose_precision(settings.training.precision, device)
+    return replace(settings, training=replace(settings.training, precision=precision))
 
 
-def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint | None:
+def _previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
     """The checkpoint of the same run to resume, or None if there is no file."""
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(config))
+    old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(settings))
     # These first, since with them many settings differ.
-    first = ("preset", "ablation", "prior.name")
+    first = ("family", "preset", "ablation", "prior.name")
     for name in [*first, *sorted(old.keys() | new.keys())]:
         if old.get(name) != new.get(name):
             msg = (
@@ -251,28 +214,23 @@ def _previous(path: Path, config: ModelConfig, feature_kind: str) -> Checkpoint 
                 f"{old.get(name)!r} where now {new.get(name)!r} is asked for"
             )
             raise CheckpointError(msg)
-    if checkpoint.features != feature_kind:
-        msg = (
-            f"checkpoint: {str(path)!r} must have {feature_kind} features to resume, "
-            f"got {checkpoint.features}"
-        )
-        raise CheckpointError(msg)
     return checkpoint
 
 
-def _check_same_layouts(checkpoint: Checkpoint, path: Path, layouts: LayoutPrior) -> None:
-    record = checkpoint.provenance.get("prior")
-    digest = record.get("digest") if isinstance(record, dict) else None
-    if digest != layouts.record["digest"]:
-        _refuse_to_resume(path, "prior", "other layouts")
+def _check_same_record(checkpoint: Checkpoint, path: Path, training: TrainingRun) -> None:
+    """Refuse a run that builds on other layouts, or on another model, than it was begun with."""
+    for name, facts in training.record.items():
+        known = checkpoint.provenance.get(name)
+        if not isinstance(known, dict) or known.get("digest") != facts["digest"]:
+            _refuse_to_resume(path, name)
 
 
-def _refuse_to_resume(path: Path, what: str, found: str) -> NoReturn:
-    msg = f"checkpoint: {str(path)!r} must be of the same {what} to resume, got {found}"
+def _refuse_to_resume(path: Path, what: str) -> NoReturn:
+    msg = f"checkpoint: {str(path)!r} must be of the same {what} to resume, got another one"
     raise CheckpointError(msg)
 
 
-def _restore(training: PetsganTraining, checkpoint: Checkpoint, path: Path, note: Note) -> None:
+def _restore(training: TrainingRun, checkpoint: Checkpoint, path: Path, note: Note) -> None:
     training.load(checkpoint.arrays)
     done = "is already finished" if checkpoint.is_finished else "continues"
     total = checkpoint.config.training.steps
@@ -286,11 +244,11 @@ def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
     return flat
 
 
-def _provenance(source: SourceImage, prior: LayoutPrior, device: torch.device) -> dict[str, Any]:
+def _provenance(source: SourceImage, training: TrainingRun, device: torch.device) -> dict[str, Any]:
     return {
+        **{name: dict(facts) for name, facts in training.record.items()},
         "image": source.name,
         "digest": source.digest,
-        "prior": dict(prior.record),
         "device": str(device),
         "threads": torch.get_num_threads(),
         "petsgan_sdk": petsgan_sdk.__version__,

@@ -12,7 +12,7 @@ from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.files import user_cache
 from petsgan_sdk.models.features import VggFeatures
 
-__all__ = ["choose_features", "load_vgg"]
+__all__ = ["cached_vgg", "choose_features", "load_vgg"]
 
 _CACHE_NAME = "vgg19.safetensors"
 _LAYERS = {"conv1_1": "features.0", "conv1_2": "features.2"}
@@ -21,28 +21,35 @@ _CAFFE_MEAN_RGB = (123.68, 116.779, 103.939)
 
 
 def choose_features(choice: str) -> tuple[str, Path | None]:
-    """Decide on patch features.
+    """Read what patches are compared by.
 
     Args:
-        choice: `auto` (VGG-19 if its file is cached, else filters), `filters`, or `vgg19:FILE`.
+        choice: `auto`, `filters`, or `vgg19:FILE`.
 
     Returns:
-        `("filters", None)` or `("vgg19", file)`.
+        The setting `transfer.features`, and the named file.
 
     Raises:
         ConfigError: Another text.
         InputError: The named file is not there.
     """
     kind, _, name = choice.partition(":")
-    if choice == "filters":
-        return "filters", None
+    if choice in ("auto", "filters"):
+        return choice, None
     if kind == "vgg19" and name:
         return "vgg19", _checked(Path(name))
-    if choice == "auto":
-        cached = user_cache() / _CACHE_NAME
-        return ("vgg19", cached) if cached.is_file() else ("filters", None)
     msg = f"features: must be auto, filters or vgg19:FILE, got {choice!r}"
     raise ConfigError(msg)
+
+
+def cached_vgg(*, is_needed: bool) -> Path | None:
+    """Return the user's cached weights of VGG-19, or None where there are none.
+
+    Raises:
+        InputError: There are none, and they are needed.
+    """
+    cached = user_cache() / _CACHE_NAME
+    return _checked(cached) if is_needed or cached.is_file() else None
 
 
 def load_vgg(features: VggFeatures, path: Path) -> None:

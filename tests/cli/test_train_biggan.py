@@ -96,7 +96,7 @@ def test_resume(photo, weights, tmp_path):
     other = write_tiny(tmp_path / "other", seed=1)
     result = train(photo, out, "--prior", f"biggan:{other}", "--resume")
     assert result.exit_code == 2
-    assert "must be of the same prior to resume, got other layouts" in result.stderr
+    assert "must be of the same prior to resume, got another one" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -18,10 +18,10 @@ from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.noise import positional_encoding
 
 
-def build(preset, *, width=72, height=56, config=None, features="filters"):
+def build(preset, *, width=72, height=56, config=None):
     torch.manual_seed(0)
     config = narrow_config(preset) if config is None else config
-    generator = PetsganGenerator(config, image_tensor(picture(width, height)), features=features)
+    generator = PetsganGenerator(config, image_tensor(picture(width, height)))
     generator.features.fit(generator.low_res)
     return generator
 
@@ -73,7 +73,9 @@ def test_transfer_of_the_photo_is_the_photo(preset):
 
 
 def test_a_gradient_reaches_depnet_through_patch_transfer(draw):
-    generator = build("paper", config=load_preset("paper"))
+    generator = build(
+        "paper", config=load_preset("paper", overrides={"transfer.features": "filters"})
+    )
     noise = torch.randn(generator.noise_shape(1, *generator.size), generator=draw)
     layout = generator.depnet(noise, generator.position(*generator.size))
     image = generator.restore(generator.transfer(layout))
@@ -146,8 +148,8 @@ def test_state_survives_and_is_checked(preset):
 
 @pytest.mark.parametrize("features", ["filters", "vgg19"])
 def test_a_fast_sample_of_256_px_costs_at_most_2_gmac(features, draw):
-    config = load_preset("fast")
-    generator = build("fast", width=256, height=256, config=config, features=features)
+    config = load_preset("fast", overrides={"transfer.features": features})
+    generator = build("fast", width=256, height=256, config=config)
     noise = torch.randn(generator.noise_shape(1, 32, 32), generator=draw)
     with torch.no_grad(), FlopCounterMode(display=False) as counted:
         layout = generator.depnet(noise, generator.position(32, 32))

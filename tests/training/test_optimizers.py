@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.settings import OptimizerConfig
+from petsgan_sdk.settings.petsgan import OptimizerConfig
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 
 

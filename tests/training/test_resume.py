@@ -92,8 +92,8 @@ def started(tmp_path_factory):
         ({"preset": "paper"}, r"got preset 'fast' where now 'paper'"),
         ({"max_size_px": 64}, r"got image\.max_size_px 256 where now 64"),
         ({"overrides": {"losses.texture": 0.123}}, r"got losses\.texture [0-9.]+ where now 0\.123"),
-        ({"features": "vgg19"}, r"must have vgg19 features to resume, got filters"),
-        ({"photo": 1}, "must be of the same image to resume, got another image"),
+        ({"vgg": True}, r"got transfer\.features 'filters' where now 'vgg19' is asked for"),
+        ({"photo": 1}, "must be of the same image to resume, got another one"),
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
@@ -103,7 +103,7 @@ def test_another_run_is_not_resumed(changes, message, started, tmp_path, monkeyp
     settings = {"steps": 4, **changes}
     if settings.pop("photo", None):
         photo = write_picture(tmp_path / "photo.png", 40, 32, seed=1)
-    if settings.get("features"):
+    if settings.pop("vgg", None):
         safetensors = pytest.importorskip("safetensors.torch")
         state = {"features.0.weight": torch.zeros(64, 3, 3, 3), "features.0.bias": torch.zeros(64)}
         state |= {
@@ -111,7 +111,7 @@ def test_another_run_is_not_resumed(changes, message, started, tmp_path, monkeyp
             "features.2.bias": torch.zeros(64),
         }
         safetensors.save_file(state, tmp_path / "vgg.safetensors")
-        settings["features"] = f"vgg19:{tmp_path / 'vgg.safetensors'}"
+        settings["options"] = {"features": f"vgg19:{tmp_path / 'vgg.safetensors'}"}
     monkeypatch.setattr(petsgan.PetsganTraining, "step", lambda *_: pytest.fail("training began"))
     with pytest.raises(CheckpointError, match=message) as caught:
         tiny_train(photo, checkpoint, resume=True, **settings)

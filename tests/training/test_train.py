@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_training import differing_arrays, picture, tiny_train, write_picture
+from tiny_training import FILTERS, differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import (
@@ -33,7 +33,7 @@ def test_fast_learns_a_picture(photo, tmp_path):
         photo,
         tmp_path / "model.pt",
         steps=20,
-        features="filters",
+        options=FILTERS,
         progress=seen.append,
         note=notes.append,
     )
@@ -55,7 +55,7 @@ def test_fast_learns_a_picture(photo, tmp_path):
         "texture",
     }
     assert notes[0] == "training at 64x64 (input 64x64)"
-    assert "patch features from the built-in filter bank" in notes[1]
+    assert "patch features from the built-in filter bank" in notes[2]
     checkpoint = load_checkpoint(result.checkpoint)
     assert checkpoint.is_finished
     assert checkpoint.config.training.steps == 20
@@ -197,8 +197,8 @@ def _no_training(monkeypatch):
         ({"seed": -1}, ConfigError, r"training\.seed must be from 0"),
         ({"max_size_px": 8}, ConfigError, r"image\.max_size_px must be from 32 to 8192, got 8"),
         ({"prior": "noise"}, ConfigError, "must be one of .*internal, got 'noise'"),
-        ({"features": "vgg"}, ConfigError, "must be auto, filters or vgg19:FILE"),
-        ({"features": "vgg19:/no/such"}, InputError, "VGG-19 weights, got no file"),
+        ({"options": {"features": "vgg"}}, ConfigError, "must be auto, filters or vgg19:FILE"),
+        ({"options": {"features": "vgg19:/no/such"}}, InputError, "VGG-19 weights, got no file"),
         ({"device": "tpu"}, ConfigError, "must be auto, cpu, cuda or cuda:N, got 'tpu'"),
         ({"device": "cpu:"}, ConfigError, "must be auto, cpu"),
         ({"device": "cuda:x"}, ConfigError, "must be auto, cpu"),
@@ -210,7 +210,7 @@ def _no_training(monkeypatch):
 )
 def test_settings_are_refused_before_training(settings, error, message, photo, tmp_path):
     with pytest.raises(error, match=message) as caught:
-        train(photo, tmp_path / "m.pt", **{"features": "filters", "device": "cpu", **settings})
+        train(photo, tmp_path / "m.pt", **{"options": FILTERS, "device": "cpu", **settings})
     assert "\n" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
@@ -226,12 +226,12 @@ def test_outputs_are_refused_before_training(photo, tmp_path):
         (photo, "must not be the input"),
     ]:
         with pytest.raises(OutputError, match=message):
-            train(photo, path, features="filters")
+            train(photo, path, options=FILTERS)
     assert out.read_bytes() == b"precious"
     weights = tmp_path / "vgg.safetensors"
     weights.write_bytes(b"precious too")
     with pytest.raises(OutputError, match="must not be the input"):
-        train(photo, weights, features=f"vgg19:{weights}", overwrite=True)
+        train(photo, weights, options={"features": f"vgg19:{weights}"}, overwrite=True)
     assert weights.read_bytes() == b"precious too"
 
 
@@ -292,7 +292,7 @@ def test_broken_weights_are_not_saved(photo, tmp_path, monkeypatch):
 
 
 def test_a_preset_file_keeps_its_own_settings(photo, tmp_path):
-    folder = resources.files("petsgan_sdk") / "presets"
+    folder = resources.files("petsgan_sdk") / "presets" / "petsgan"
     # Size, prior and seed are the preset's unless they are asked for.
     text = "\n".join(
         f"{line}\nseed = 77" if line == "[training]" else line.replace("= 256", "= 48")
@@ -300,7 +300,7 @@ def test_a_preset_file_keeps_its_own_settings(photo, tmp_path):
     )
     (tmp_path / "mine.toml").write_text(text)
     result = train(
-        photo, tmp_path / "n.pt", preset=str(tmp_path / "mine.toml"), steps=1, features="filters"
+        photo, tmp_path / "n.pt", preset=str(tmp_path / "mine.toml"), steps=1, options=FILTERS
     )
     config = load_checkpoint(tmp_path / "n.pt").config
     assert (result.size_px, config.training.seed) == ((48, 48), 77)
@@ -342,7 +342,7 @@ def test_a_critic_wider_than_the_image_is_refused(tmp_path):
 @pytest.mark.train
 def test_fast_learns_within_its_steps(photo, tmp_path):
     seen = []
-    train(photo, tmp_path / "m.pt", steps=200, features="filters", progress=seen.append)
+    train(photo, tmp_path / "m.pt", steps=200, options=FILTERS, progress=seen.append)
     paired = [p.losses["paired"] for p in seen if "paired" in p.losses]
     assert np.mean(paired[-10:]) < 0.3 * np.mean(paired[:3])
     last = seen[-1].losses
@@ -353,7 +353,7 @@ def test_fast_learns_within_its_steps(photo, tmp_path):
 @pytest.mark.train
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_presets_at_full_width(preset, photo, tmp_path):
-    train(photo, tmp_path / "m.pt", preset=preset, steps=40, features="filters")
+    train(photo, tmp_path / "m.pt", preset=preset, steps=40, options=FILTERS)
     generator = generator_from(load_checkpoint(tmp_path / "m.pt"))
     noise = torch.randn(generator.noise_shape(2, 8, 8), generator=torch.Generator().manual_seed(0))
     images = generator.sample(noise)

@@ -106,7 +106,7 @@ def stopped(layouts, small_photo, tmp_path):
 def test_other_layouts_are_not_resumed(stopped, layouts, small_photo):
     before = stopped.read_bytes()
     write_picture(layouts / "9.png", 48, 40)
-    with pytest.raises(CheckpointError, match="of the same prior to resume, got other layouts"):
+    with pytest.raises(CheckpointError, match="of the same prior to resume, got another one"):
         tiny_train(small_photo, stopped, steps=6, prior=f"folder:{layouts}", resume=True)
     assert stopped.read_bytes() == before
     with pytest.raises(CheckpointError, match=r"prior\.name 'folder' where now 'internal'"):
@@ -125,7 +125,7 @@ def test_a_folder_that_moved_is_resumed(stopped, layouts, small_photo, tmp_path)
 def test_a_noise_stands_for_a_layout_of_the_folder(layouts):
     # What DEPNet is trained towards, with nothing moved, is the folder's layouts and only these.
     config = narrow_config("fast", **{"prior.name": "folder", "depnet.displacement": 1e-6})
-    generator = PetsganGenerator(config, image_tensor(picture(40, 32)), features="filters")
+    generator = PetsganGenerator(config, image_tensor(picture(40, 32)))
     given = PriorInput(generator.image, generator.low_res, config.prior)
     prior = create_prior(parse_priors(f"folder:{layouts}"), given)
     training = PetsganTraining(generator, prior)

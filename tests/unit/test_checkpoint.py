@@ -33,7 +33,6 @@ def build(**changes):
         "config": load_preset("fast", overrides={"training.steps": 9}),
         "steps_done": 4,
         "seconds": 1.5,
-        "features": "filters",
         "source": SOURCE,
         "provenance": {"image": "cät.png", "threads": 2},
         "arrays": arrays,
@@ -59,7 +58,7 @@ def test_round_trip(preset, tmp_path):
     checkpoint = build(config=load_preset(preset))
     save_checkpoint(tmp_path / "m.pt", checkpoint, overwrite=False)
     loaded = load_checkpoint(tmp_path / "m.pt")
-    for field in ("config", "steps_done", "seconds", "features", "provenance"):
+    for field in ("config", "steps_done", "seconds", "provenance"):
         assert getattr(loaded, field) == getattr(checkpoint, field)
     np.testing.assert_array_equal(loaded.source, SOURCE)
     assert loaded.arrays.keys() == checkpoint.arrays.keys()
@@ -147,7 +146,8 @@ def test_members_that_leave_the_folder(tmp_path):
 
 def test_another_version_and_a_bundle(tmp_path):
     for kind, version, message in [
-        (FORMAT, FORMAT_VERSION + 1, "format version 2 where 1 is read; hint: update petsgan-sdk"),
+        (FORMAT, FORMAT_VERSION + 1, "format version 3 where 2 is read; hint: update petsgan-sdk"),
+        (FORMAT, 1, "format version 1 where 2 is read; hint: train again with this petsgan-sdk"),
         ("petsgan-bundle", 1, "got a petsgan bundle; hint: give the checkpoint that"),
     ]:
         path = tmp_path / f"{kind}.pt"
@@ -165,7 +165,6 @@ def rewrite(path, *, header=None, members=None):
         "config": to_dict(checkpoint.config),
         "steps_done": 4,
         "seconds": 1.5,
-        "features": "filters",
         "provenance": {},
         **(header or {}),
     }
@@ -207,7 +206,10 @@ def changed(path, value):
         (changed("depnet.width", None), r"config: depnet\.width must be given, got nothing"),
         (changed("depnet.width", 10**9), r"config: depnet\.width must be from 2 to 1024"),
         (changed("depnet.width", "64"), r"depnet\.width must be an integer, got '64'"),
-        (changed("family", "exsingan"), "config: family must be 'petsgan', got 'exsingan'"),
+        (
+            changed("family", "petgan"),
+            "config: family must be one of petsgan, got 'petgan'; did you mean 'petsgan'",
+        ),
         (changed("restoration.network", "restoration"), "restoration must be mending exactly"),
         ({"steps_done": None}, "checkpoint: steps_done must be given"),
         ({"steps_done": -1}, "checkpoint: steps_done must be 0 or more, got -1"),
@@ -215,7 +217,6 @@ def changed(path, value):
         ({"steps_done": 1.5}, "checkpoint: steps_done must be an integer"),
         ({"steps_done": True}, "checkpoint: steps_done must be an integer"),
         ({"seconds": "long"}, "checkpoint: seconds must be a number"),
-        ({"features": "resnet"}, "checkpoint: features must be 'filters' or 'vgg19'"),
         ({"provenance": [1]}, "checkpoint: provenance must be a table"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -9,7 +9,7 @@ import pytest
 
 from petsgan_sdk import config
 from petsgan_sdk.config import (
-    ModelConfig,
+    ModelSettings,
     from_dict,
     load_preset,
     parse_overrides,
@@ -171,9 +171,9 @@ def test_direct_construction_names_the_class():
 def test_presets(name):
     assert name in preset_names()
     loaded = load_preset(name)
-    assert isinstance(loaded, ModelConfig)
+    assert isinstance(loaded, ModelSettings)
     assert loaded.preset == name
-    assert from_dict(ModelConfig, json.loads(json.dumps(to_dict(loaded)))) == loaded
+    assert from_dict(type(loaded), json.loads(json.dumps(to_dict(loaded)))) == loaded
 
 
 def test_overrides_win_and_leave_the_preset_alone():

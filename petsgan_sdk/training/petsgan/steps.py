@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -30,12 +31,12 @@ from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_prio
 from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
-from petsgan_sdk.training.draws import Purpose, below, draw_for
+from petsgan_sdk.training.draws import below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
-from petsgan_sdk.training.pool import Crop, TransferPool
+from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
 from petsgan_sdk.training.precision import choose_precision, compute
 
-__all__ = ["Losses", "PetsganTraining", "frozen"]
+__all__ = ["Losses", "PetsganTraining", "Purpose", "frozen"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
@@ -45,6 +46,19 @@ _LEAST_CRITIC_PX = 32
 
 _NOISY_POOL = 8
 """Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
+
+
+class Purpose(IntEnum):
+    """What a step's random numbers are for."""
+
+    LAYOUT = 0
+    PRIOR = 1
+    FRESH = 2
+    FRESH_CROP = 3
+    REAL = 4
+    NOISY = 5
+    NOISY_CROP = 6
+    POOL = 7
 
 
 class PetsganTraining:
@@ -336,6 +350,11 @@ class PetsganTraining:
 
     def _random(self, step: int, purpose: Purpose) -> Generator:
         return draw_for(self._settings.seed, step, purpose)
+
+    @property
+    def record(self) -> Mapping[str, Mapping[str, Any]]:
+        """The layouts it learns from."""
+        return {"prior": self._prior.record}
 
     def state(self) -> dict[str, Array]:
         """Every array that the next step depends on, by name."""

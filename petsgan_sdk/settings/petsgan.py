@@ -1,63 +1,22 @@
-"""Every setting of a PetsGAN model, by concern; `config` loads and overrides them.
-
-A preset must name each setting that decides the method; only settings that mean "leave it as it is"
-have defaults. This module imports the standard library only.
-"""
+"""The settings of PetsGAN: DEPNet, patch transfer, IR, and how they are trained."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
-from petsgan_sdk._typed import require
+from petsgan_sdk._typed import FieldError, require
+from petsgan_sdk.settings.base import ModelSettings, RunConfig
 
 __all__ = [
     "DepnetConfig",
-    "ImageConfig",
     "LossConfig",
-    "ModelConfig",
     "OptimizerConfig",
-    "PriorConfig",
+    "PetsganConfig",
     "RestorationConfig",
     "TrainingConfig",
     "TransferConfig",
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """How the training image is prepared."""
-
-    max_size_px: int = 256
-    """Longest side at which the image is learned."""
-    factor: Literal[2, 4, 8, 16] = 8
-    """Ratio of full to low resolution; both sides become multiples of it."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        is_large = 4 * self.factor <= self.max_size_px <= 8192
-        require(self, "max_size_px", is_large, expected=f"from {4 * self.factor} to 8192")
-
-
-@dataclass(frozen=True, slots=True)
-class PriorConfig:
-    """Where DEPNet's training layouts come from."""
-
-    displacement: float
-    """Strength of the layouts' smooth displacement, above 0 to 2; 1 folds objects."""
-    name: str = "internal"
-    """Which prior, or several joined by `+`; what stood behind `name:` is no setting."""
-    flip: bool = False
-    """Whether mirrored layouts count as plausible; text and faces say no."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        require(self, "displacement", 0 < self.displacement <= 2, expected="above 0 and up to 2")
-
-    @property
-    def is_one_layout(self) -> bool:
-        """Whether all layouts are one that is moved, so that DEPNet needs no modes."""
-        return self.name == "internal" and not self.flip
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +65,9 @@ class TransferConfig:
     """Carry the correspondences up to full resolution and hand the texture to IR."""
     train_features: bool
     """Train the feature network together with IR."""
+    features: Literal["auto", "filters", "vgg19"] = "auto"
+    """What patches are compared by. `auto`: VGG-19 where its weights are cached, else filters; a
+    model that is trained says which."""
     window: int = 7
     """Side of a patch in low-resolution pixels, odd."""
 
@@ -196,12 +158,10 @@ class OptimizerConfig:
         require(self, "final", 0 <= self.final <= 1, expected="from 0 to 1")
 
 
-@dataclass(frozen=True, slots=True)
-class TrainingConfig:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingConfig(RunConfig):
     """Schedule. Moments are shares of `steps`, so that `--steps` stretches all of it."""
 
-    steps: int
-    """Number of optimizer steps, at least 1."""
     depnet_until: float
     """DEPNet is trained from the start to here."""
     restoration_from: float
@@ -222,17 +182,12 @@ class TrainingConfig:
     """Side of the crops that IR and D see; 0 takes whole images."""
     pool_size: int
     """Transferred layouts kept to train IR on when not end to end."""
-    seed: int = 0
-    """Seed of every random choice, 0 to 2^63 - 1."""
     ema_decay: float = 0.99
     """Decay of the averaged weights that are exported."""
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """What convolutions compute in. `auto`: bfloat16 where the device multiplies it natively."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
-        require(self, "seed", 0 <= self.seed < 1 << 63, expected="from 0 to 2^63 - 1")
+        RunConfig.__post_init__(self)  # super() does not know a class with slots
         for name in ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from"):
             require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
         for name in ("layout_batch", "image_batch", "pool_size"):
@@ -245,16 +200,12 @@ class TrainingConfig:
             require(self, "restoration_from", is_after, expected="at or after depnet_until")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelConfig:
-    """Everything that decides what a model becomes; saved in checkpoints and bundles."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PetsganConfig(ModelSettings):
+    """Everything that decides what a PetsGAN becomes."""
 
     family: Literal["petsgan"]
     """Model family."""
-    preset: str
-    """Name of the preset it came from, for people."""
-    prior: PriorConfig
-    """Training layouts."""
     depnet: DepnetConfig
     """DEPNet."""
     transfer: TransferConfig
@@ -267,14 +218,12 @@ class ModelConfig:
     """Learning rates."""
     training: TrainingConfig
     """Schedule of training."""
-    image: ImageConfig = field(default_factory=ImageConfig)
-    """Preparation of the image."""
-    ablation: str = ""
-    """Name of the preset's ablation, for people; empty for the preset itself."""
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
-        require(self, "preset", bool(self.preset), expected="a name")
+        ModelSettings.__post_init__(self)
+        if self.image.factor == 1:  # a layout is a reduced image
+            raise FieldError(self, "image.factor", "must be 2, 4, 8 or 16, got 1")
         is_mending = self.restoration.network == "mending"
         is_fed = is_mending == self.transfer.carry_texture
         require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")

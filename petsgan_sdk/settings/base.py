@@ -1,0 +1,89 @@
+"""The settings that every model family has, and the class that those of a family extend."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from petsgan_sdk._typed import require
+
+__all__ = ["ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """How the training image is prepared."""
+
+    max_size_px: int = 256
+    """Longest side at which the image is learned."""
+    factor: Literal[1, 2, 4, 8, 16] = 8
+    """Ratio of the image to the grid that canvases are counted in; both sides become multiples."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        is_large = 4 * self.factor <= self.max_size_px <= 8192
+        require(self, "max_size_px", is_large, expected=f"from {4 * self.factor} to 8192")
+
+
+@dataclass(frozen=True, slots=True)
+class PriorConfig:
+    """Where the layouts that a model learns come from."""
+
+    displacement: float
+    """Strength of the layouts' smooth displacement, above 0 to 2; 1 folds objects."""
+    name: str = "internal"
+    """Which prior, or several joined by `+`; what stood behind `name:` is no setting."""
+    flip: bool = False
+    """Whether mirrored layouts count as plausible; text and faces say no."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "displacement", 0 < self.displacement <= 2, expected="above 0 and up to 2")
+
+    @property
+    def is_one_layout(self) -> bool:
+        """Whether all layouts are one that is moved, so that DEPNet needs no modes."""
+        return self.name == "internal" and not self.flip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunConfig:
+    """A training run, whatever is trained; a family adds its schedule."""
+
+    steps: int
+    """Number of optimizer steps, at least 1."""
+    seed: int = 0
+    """Seed of every random choice, 0 to 2^63 - 1."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What convolutions compute in. `auto`: bfloat16 where the device multiplies it natively."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
+        require(self, "seed", 0 <= self.seed < 1 << 63, expected="from 0 to 2^63 - 1")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSettings:
+    """Everything that decides what a model becomes; saved in checkpoints and bundles.
+
+    A family extends it, narrows `family` to its own name and `training` to its own class, and is
+    entered in `families`.
+    """
+
+    family: str
+    """Model family."""
+    preset: str
+    """Name of the preset it came from, for people."""
+    prior: PriorConfig
+    """Training layouts."""
+    training: RunConfig
+    """Schedule of training."""
+    image: ImageConfig = field(default_factory=ImageConfig)
+    """Preparation of the image."""
+    ablation: str = ""
+    """Name of the preset's ablation, for people; empty for the preset itself."""
+
+    def __post_init__(self) -> None:
+        """Check what no part can check alone."""
+        require(self, "preset", bool(self.preset), expected="a name")

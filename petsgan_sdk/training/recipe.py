@@ -1,0 +1,126 @@
+"""What training needs of a model family. `families` names the recipe of each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
+
+import numpy as np
+import torch
+
+from petsgan_sdk._typed import nearest
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.families import FAMILIES, family_of_model, import_named
+from petsgan_sdk.priors import PriorChoice
+from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.training.loop import Trainable
+from petsgan_sdk.training.source import SourceImage
+
+__all__ = ["Array", "Recipe", "RunInput", "TrainingRun", "create_recipe"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+SettingsT = TypeVar("SettingsT", bound=ModelSettings)
+
+
+@dataclass(frozen=True, slots=True)
+class RunInput(Generic[SettingsT]):
+    """What a run is started from."""
+
+    settings: SettingsT
+    """Settled: nothing is `auto`."""
+    source: SourceImage
+    """The photo at training size."""
+    device: torch.device
+    """Where to train."""
+    prior: PriorChoice
+    """Where layouts come from, with what stood behind each name."""
+    note: Callable[[str], None]
+    """Told of what people should know, one line each."""
+
+
+class TrainingRun(Trainable, Protocol):
+    """The networks of one run, their optimizers, and its step."""
+
+    @property
+    def record(self) -> Mapping[str, Mapping[str, Any]]:
+        """What the model is made from besides photo and settings, by name, in JSON types.
+
+        `prior`, where layouts are learned, and other models that it builds on. A checkpoint keeps
+        it. Each has a `digest` of what decides the weights, by which a resumed run is known; None
+        if nothing does.
+        """
+
+    def state(self) -> dict[str, Array]:
+        """Return every array that the next step depends on, by name, and the exported weights."""
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned after any step.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+
+
+class Recipe(Protocol[SettingsT]):
+    """How a family is trained; made from the options that were given, by name.
+
+    Making one raises ConfigError for an option of another form, and InputError for a file that is
+    not there: all that can be refused without the photo.
+    """
+
+    def __init__(self, options: Mapping[str, str]) -> None:
+        """Read the options, none of which has to be given."""
+
+    @property
+    def overrides(self) -> Mapping[str, object]:
+        """Settings by dotted path that the options decide."""
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Files that the options name, which the checkpoint must not replace."""
+
+    def settle(self, settings: SettingsT) -> SettingsT:
+        """Replace every `auto` but that of `training.precision`, so that a checkpoint tells.
+
+        Raises:
+            ConfigError: The settings and the options do not go together.
+            InputError: A file that the settings need is not there.
+        """
+
+    def start(self, given: RunInput[SettingsT]) -> TrainingRun:
+        """Build networks and optimizers, at step 0; the global generator of torch is seeded.
+
+        Raises:
+            ConfigError: The photo is too small for the settings.
+            InputError: A file cannot be used, or what the prior is made from.
+        """
+
+
+def create_recipe(model: str, options: Mapping[str, str]) -> Recipe[Any]:
+    """Make the recipe of a model.
+
+    Args:
+        model: A name from `families.model_names`.
+        options: Texts by name, as on the command line without the dashes.
+
+    Raises:
+        ConfigError: No such model, or an option that its recipe does not know; the message says
+            which model does.
+        InputError: A file that an option names is not there.
+    """
+    family = family_of_model(model)
+    for name in options:
+        if name not in family.options:
+            raise ConfigError(_unknown(name, model, family.options))
+    recipe: Recipe[Any] = import_named(family.recipe)(options)
+    return recipe
+
+
+def _unknown(name: str, model: str, known: Sequence[str]) -> str:
+    owners = [each for family in FAMILIES if name in family.options for each in family.models]
+    if owners:
+        return f"options: {name!r} is of model {' and '.join(owners)}, got model {model!r}"
+    names = ", ".join(known) or "none"
+    return f"options: of model {model!r} must be among {names}, got {name!r}{nearest(name, known)}"
