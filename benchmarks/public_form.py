@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 
 __all__ = ["PublicForm", "largest_error"]
 

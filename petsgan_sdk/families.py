@@ -65,7 +65,7 @@ def family_named(
     if not isinstance(name, str) or name not in known:
         close = nearest(name, known) if isinstance(name, str) else ""
         msg = f"{label}: family must be one of {', '.join(known)}, got {name!r}{close}"
-        raise error(" ".join(msg.split()))  # a name from a file may hold line breaks
+        raise error(msg)
     return known[name]
 
 

@@ -31,7 +31,10 @@ def train_command(
             help="fast: minutes on a CPU. paper: as published. Or settings of your own.",
         ),
     ] = "fast",
-    max_size: Annotated[int, typer.Option(help="Longer side for training, in pixels.")] = 256,
+    max_size: Annotated[
+        int | None,
+        typer.Option(help="Longer side for training, in pixels.  [default: the preset's]"),
+    ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Training steps.  [default: the preset's]")
     ] = None,
@@ -59,7 +62,7 @@ def train_command(
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
+    seed: Annotated[int | None, typer.Option(help="0 to 2**63-1.  [default: the preset's]")] = None,
     features: Annotated[
         str | None,
         typer.Option(

@@ -19,6 +19,7 @@ from petsgan_sdk.files import atomic_write
 from petsgan_sdk.metrics import Judge
 from petsgan_sdk.priors import parse_priors
 from petsgan_sdk.training import train
+from petsgan_sdk.training.recipe import create_recipe
 
 __all__ = ["Cell", "Recipe", "make_cell"]
 
@@ -45,17 +46,20 @@ class Recipe:
     """Samples of each model."""
 
     def config(self, variant: str) -> ModelSettings:
-        """The resolved settings of one variant.
+        """The resolved settings of one variant; only the precision of training may be `auto`.
 
         Raises:
             ConfigError: One is unknown or out of range.
+            InputError: A file that they need is not there.
         """
         asked: dict[str, object] = {**(self.overrides or {}), "training.seed": self.seed}
         if self.prior:
             asked["prior.name"] = parse_priors(self.prior).name
-        return load_preset(
+        preset = load_preset(
             self.preset, model=self.model, overrides=asked, ablation=ablation_of(variant)
         )
+        settled: ModelSettings = create_recipe(self.model, {}).settle(preset)
+        return settled
 
 
 @dataclass(frozen=True, slots=True)

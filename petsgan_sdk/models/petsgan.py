@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from typing import NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,19 +12,16 @@ from torch.nn import functional
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError
-from petsgan_sdk.imaging import to_signed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.patch_transfer import patch_transfer
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
-from petsgan_sdk.models.state import load_state
+from petsgan_sdk.models.state import AVERAGED, load_state
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
-__all__ = ["AVERAGED", "PetsganGenerator", "Transferred", "generator_from", "image_tensor"]
-
-AVERAGED = "averaged"
-"""Prefix of the exported weights in a checkpoint."""
+__all__ = ["PetsganGenerator", "Transferred", "generator_from"]
 
 
 class Transferred(NamedTuple):
@@ -143,11 +139,6 @@ class PetsganGenerator(nn.Module):
         height, width = noise.shape[2] - margin, noise.shape[3] - margin
         layout = self.depnet(noise, self.position(height, width))
         return self.restore(self.transfer(layout)).clamp(-1, 1)
-
-
-def image_tensor(rgb: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
-    """Turn `[H, W, 3]` uint8 into `[1, 3, H, W]` float32 in [-1, 1]."""
-    return torch.from_numpy(to_signed(rgb)).permute(2, 0, 1)[None].contiguous()
 
 
 def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:

@@ -11,7 +11,11 @@ from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
 
-__all__ = ["load_state", "named_arrays"]
+__all__ = ["AVERAGED", "load_state", "named_arrays"]
+
+AVERAGED = "averaged"
+"""Prefix of the exported weights in a checkpoint."""
+
 
 Array = np.ndarray[Any, np.dtype[Any]]
 

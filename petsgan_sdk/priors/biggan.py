@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from petsgan_sdk.container import Json
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import resize, to_u8
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors.biggan_weights import (
     BigganFiles,
     find_biggan,

@@ -89,12 +89,13 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
     settings.pop("progress")
     settings.pop("note")
     assert settings == {
+        "model": "petsgan",
         "preset": "paper",
         "max_size_px": 128,
         "steps": 40,
         "prior": None,
         "ablation": None,
-        "features": "filters",
+        "options": {"features": "filters"},
         "device": "auto",
         "seed": 7,
         "resume": False,
@@ -111,7 +112,10 @@ def test_train_defaults_and_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     assert result.stderr == "error: interrupted\n"
     settings = train.calls[0][1]
     assert settings["preset"] == "fast"
-    assert settings["steps"] is None
+    assert settings["model"] == "petsgan"
+    assert settings["options"] == {}
+    # The preset's, unless they are given.
+    assert [settings[name] for name in ("steps", "max_size_px", "seed")] == [None] * 3
     assert settings["resume"]
 
 

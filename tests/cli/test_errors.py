@@ -68,7 +68,6 @@ def test_debug_prints_the_traceback(monkeypatch: pytest.MonkeyPatch, words: list
         ["generate", "x", "-n", "many"],
         ["generate", "x", "--seed", "1.5"],
         ["train", "a.jpg"],
-        ["train", "a.jpg", "-o", "m.pt", "--preset", "slow"],
     ],
     ids=" ".join,
 )

@@ -78,11 +78,13 @@ def test_train_prints_one_object(photo, tmp_path):
         "seconds": 0,
         "size": [32, 32],
     }
-    assert result.stderr.splitlines()[:2] == [
-        "training at 32x32 (input 40x32)",
+    first, where, *others = result.stderr.splitlines()
+    assert first == "training at 32x32 (input 40x32)"
+    assert where.startswith("device cpu, ")
+    assert others[:2] == [
+        "patch features from the built-in filter bank",
         "the layout is 4x4, smaller than a patch: expect little variety",
     ]
-    assert "patch features from the built-in filter bank" in result.stderr
     config = load_checkpoint(out).config
     assert (config.training.seed, config.training.steps, config.preset) == (7, 3, "fast")
     done = run("info", out, "--json")
@@ -164,6 +166,9 @@ def test_an_output_that_is_no_file(photo):
         (["--prior", "noise"], 2, "internal, got 'noise'"),
         (["--prior", "folder"], 2, "must be given as folder:DIR"),
         (["--prior", "folder:/no/such"], 2, "folder '/no/such' must exist, got nothing"),
+        (["--preset", "slow"], 2, "preset must be one of fast, paper or a .toml file, got 'slow'"),
+        (["--preset", "/no/such.toml"], 2, "'/no/such.toml' must be a TOML file"),
+        (["--model", "petgan"], 2, "must be one of petsgan, got 'petgan'; did you mean 'petsgan'"),
         (["--features", "vgg16"], 2, "must be auto, filters or vgg19:FILE"),
         (["--features", "vgg19:/no/such"], 2, "must be a file of VGG-19 weights, got no file"),
         (["--device", "tpu"], 2, "must be auto, cpu, cuda or cuda:N"),
@@ -231,7 +236,7 @@ def spoil(kind, model, path):
     elif kind == "version":
         header = {"steps_done": 2}
         write_container(
-            path, format=FORMAT, format_version=2, header=header, members={}, overwrite=False
+            path, format=FORMAT, format_version=1, header=header, members={}, overwrite=False
         )
     elif kind == "torch":
         torch.save({"model": torch.ones(3)}, path)
@@ -249,7 +254,7 @@ def spoil(kind, model, path):
 ALWAYS = {
     "truncated": "must be a petsgan",
     "flipped": "sha256",
-    "version": "format version 2 where 1 is read",
+    "version": "format version 1 where 2 is read; hint: train again",
     "dots": "a path with '..'",
     "absolute": "an absolute path",
     "pickle": "pickle",

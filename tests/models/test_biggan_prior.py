@@ -9,7 +9,7 @@ from tiny_biggan import CLASSES, tiny_pair, write_tiny
 from tiny_training import picture
 
 from petsgan_sdk.errors import InputError
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors import PriorInput, biggan, create_prior, parse_priors
 from petsgan_sdk.priors.biggan import create_biggan
 from petsgan_sdk.priors.biggan_weights import VARIABLE

@@ -10,7 +10,7 @@ from helpers import assert_close
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.models import FilterBankFeatures, VggFeatures
-from petsgan_sdk.training.vgg import choose_features, load_vgg
+from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 VGG_FILE = Path(__file__).parents[3] / "shared/data/weights/vgg19_conv_u8.safetensors"
 
@@ -218,10 +218,17 @@ def test_choice_of_features(tmp_path, monkeypatch):
     monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path))
     assert choose_features("filters") == ("filters", None)
     assert choose_features("vgg19:a:b") == ("vgg19", Path("a:b"))
-    assert choose_features("auto") == ("filters", None)
+    assert choose_features("auto") == ("auto", None)
+
+
+def test_cached_weights(tmp_path, monkeypatch):
+    monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path))
     cached = tmp_path / "vgg19.safetensors"
+    assert cached_vgg(is_needed=False) is None
+    with pytest.raises(InputError, match=r"vgg19\.safetensors' must be a file of VGG-19 weights"):
+        cached_vgg(is_needed=True)
     cached.touch()
-    assert choose_features("auto") == ("vgg19", cached)
+    assert cached_vgg(is_needed=False) == cached_vgg(is_needed=True) == cached
 
 
 @pytest.mark.parametrize("choice", ["", "vgg19", "vgg19:", "filters:x", "AUTO", "vgg16:f"])

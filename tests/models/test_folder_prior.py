@@ -9,7 +9,7 @@ from PIL import Image
 from tiny_training import picture, write_picture
 
 from petsgan_sdk.errors import ConfigError, InputError, ShapeError
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors import LayoutSet, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.folder import fit_layout
 from petsgan_sdk.settings import PriorConfig

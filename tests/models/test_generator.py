@@ -13,7 +13,7 @@ from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models import PetsganGenerator, freeze_statistics
 from petsgan_sdk.models.deploy import deployed
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.noise import positional_encoding
 

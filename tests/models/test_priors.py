@@ -9,7 +9,7 @@ from tiny_training import picture
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models import DepNet
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.priors import PRIORS, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.mixture import MixedPrior

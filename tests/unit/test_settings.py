@@ -65,6 +65,7 @@ def test_settings_are_frozen_and_hashable(preset):
     [
         ("image.max_size_px", [31, 0, -1, 8193]),
         ("image.factor", [0, 3, 32]),
+        ("transfer.features", ["vgg16", ""]),
         ("prior.displacement", [0, -0.5, 2.1]),
         ("depnet.width", [1, 1025]),
         ("depnet.displacement", [-0.1, 2.1]),
@@ -124,6 +125,7 @@ def test_numbers_are_finite_numbers(path, value):
         ("fast", {"depnet.displacement": 0.0}, "layout_gan above 0, or paired above 0"),
         ("fast", {"depnet.positions": "absolute"}, "must be 'relative' where displacement"),
         ("fast", {"depnet.frequencies": [2.0, 1.0]}, "at most 1 in the first place where"),
+        ("fast", {"image.factor": 1}, r"^config: image\.factor must be 2, 4, 8 or 16, got 1$"),
         ("fast", {"image.factor": 16, "training.crop_px": 32}, "crop_px 0 or at least 4 image"),
     ],
 )

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from petsgan_sdk.models import PetsganGenerator, VggFeatures
-from petsgan_sdk.models.petsgan import image_tensor
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
 from petsgan_sdk.settings.petsgan import PetsganConfig
 from petsgan_sdk.training.petsgan.steps import PetsganTraining

@@ -25,8 +25,7 @@ from petsgan_sdk.models import (
     Transferred,
     freeze_statistics,
 )
-from petsgan_sdk.models.petsgan import AVERAGED
-from petsgan_sdk.models.state import load_state, named_arrays
+from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
