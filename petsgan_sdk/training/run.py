@@ -219,10 +219,15 @@ def _previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
 
 def _check_same_record(checkpoint: Checkpoint, path: Path, training: TrainingRun) -> None:
     """Refuse a run that builds on other layouts, or on another model, than it was begun with."""
-    for name, facts in training.record.items():
-        known = checkpoint.provenance.get(name)
-        if not isinstance(known, dict) or known.get("digest") != facts["digest"]:
+    known, new = _digests(checkpoint.provenance), _digests(training.record)
+    for name in sorted(known.keys() | new.keys()):
+        if name not in known or name not in new or known[name] != new[name]:
             _refuse_to_resume(path, name)
+
+
+def _digests(record: Mapping[str, Any]) -> dict[str, object]:
+    facts = {name: each for name, each in record.items() if isinstance(each, Mapping)}
+    return {name: each["digest"] for name, each in facts.items() if "digest" in each}
 
 
 def _refuse_to_resume(path: Path, what: str) -> NoReturn:

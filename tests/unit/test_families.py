@@ -57,7 +57,7 @@ def test_unknown_names_are_told_the_known_ones():
             call("petgan")
     with pytest.raises(ConfigError, match=message):
         preset_ablations("fast", model="petgan")
-    message = rf"^bundle: family must be one of .*{known}.*, got 'pets..ngan'; did you mean"
+    message = rf"^bundle: family must be one of .*{known}.*, got 'pets.ngan'; did you mean"
     with pytest.raises(BundleError, match=message):
         family_named("pets\ngan", error=BundleError, label="bundle")
     with pytest.raises(ConfigError, match=r"family must be one of .*, got \['petsgan'\]$"):
