@@ -1,0 +1,84 @@
+"""The checkpoint that a run goes on from: only one of the very same run is taken."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, NoReturn
+
+from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
+from petsgan_sdk.config import to_dict
+from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.training.recipe import TrainingRun
+from petsgan_sdk.training.source import SourceImage
+
+__all__ = ["check_same_photo", "go_on", "load_previous"]
+
+
+def load_previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
+    """Load the checkpoint of a run with these settings, or return None if there is no file.
+
+    Raises:
+        CheckpointError: It is damaged, or was trained with another setting.
+    """
+    if not path.exists():
+        return None
+    checkpoint = load_checkpoint(path)
+    old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(settings))
+    # These first, since with them many settings differ.
+    first = ("family", "preset", "ablation", "prior.name")
+    for name in [*first, *sorted(old.keys() | new.keys())]:
+        if old.get(name) != new.get(name):
+            msg = (
+                f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "
+                f"{old.get(name)!r} where now {new.get(name)!r} is asked for"
+            )
+            raise CheckpointError(msg)
+    return checkpoint
+
+
+def check_same_photo(previous: Checkpoint, path: Path, source: SourceImage) -> None:
+    """Refuse a checkpoint of other pixels.
+
+    Raises:
+        CheckpointError: It is one.
+    """
+    if previous.provenance.get("digest") != source.digest:
+        _refuse(path, "image")
+
+
+def go_on(
+    training: TrainingRun, previous: Checkpoint, path: Path, note: Callable[[str], None]
+) -> None:
+    """Restore what a checkpoint holds.
+
+    Raises:
+        CheckpointError: The run builds on other layouts, or on another model, than it was begun
+            with, or an array is missing or of another shape.
+    """
+    known, new = _digests(previous.provenance), _digests(training.record)
+    for name in sorted(known.keys() | new.keys()):
+        if name not in known or name not in new or known[name] != new[name]:
+            _refuse(path, name)
+    training.load(previous.arrays)
+    done = "is already finished" if previous.is_finished else "continues"
+    total = previous.config.training.steps
+    note(f"{str(path)!r} {done} at step {previous.steps_done} of {total}")
+
+
+def _digests(record: Mapping[str, Any]) -> dict[str, object]:
+    facts = {name: each for name, each in record.items() if isinstance(each, Mapping)}
+    return {name: each["digest"] for name, each in facts.items() if "digest" in each}
+
+
+def _refuse(path: Path, what: str) -> NoReturn:
+    msg = f"checkpoint: {str(path)!r} must be of the same {what} to resume, got another one"
+    raise CheckpointError(msg)
+
+
+def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in settings.items():
+        flat |= _flat(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
+    return flat
