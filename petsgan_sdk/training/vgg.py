@@ -49,7 +49,15 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
         InputError: There are none, and they are needed.
     """
     cached = user_cache() / _CACHE_NAME
-    return _checked(cached) if is_needed or cached.is_file() else None
+    if cached.is_file():
+        return cached
+    if is_needed:
+        msg = (
+            f"features: weights of VGG-19 must be at {str(cached)!r} or be named, got no file; "
+            "hint: --features vgg19:FILE"
+        )
+        raise InputError(msg)
+    return None
 
 
 def load_vgg(features: VggFeatures, path: Path) -> None:

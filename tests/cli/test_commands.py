@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 from petsgan_sdk import runtime
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import BackendUnavailableError, ParityError
+from petsgan_sdk.families import FAMILIES, model_names
 from petsgan_sdk.runtime import ProviderOptions, benchmark, doctor
 
 runner = CliRunner()
@@ -102,6 +103,13 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
         "overwrite": True,
         "overrides": {"prior.flip": True, "training.layout_batch": 4},
     }
+
+
+def test_train_knows_every_model_and_every_option_of_a_family() -> None:
+    shown = runner.invoke(app, ["train", "--help"]).stdout
+    assert [model for model in model_names() if model not in shown] == []
+    flags = {f"--{option}" for family in FAMILIES for option in family.options}
+    assert [flag for flag in flags if f"  {flag} " not in shown] == []
 
 
 def test_train_defaults_and_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -225,7 +225,9 @@ def test_cached_weights(tmp_path, monkeypatch):
     monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path))
     cached = tmp_path / "vgg19.safetensors"
     assert cached_vgg(is_needed=False) is None
-    with pytest.raises(InputError, match=r"vgg19\.safetensors' must be a file of VGG-19 weights"):
+    with pytest.raises(
+        InputError, match=r"vgg19\.safetensors' or be named, got no file; hint: --features"
+    ):
         cached_vgg(is_needed=True)
     cached.touch()
     assert cached_vgg(is_needed=False) == cached_vgg(is_needed=True) == cached
