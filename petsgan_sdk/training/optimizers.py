@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -13,7 +14,7 @@ from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
 
-__all__ = ["AdamSettings", "ScheduledAdam", "Span"]
+__all__ = ["AdamSettings", "ScheduledAdam", "Span", "frozen"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -129,3 +130,13 @@ class ScheduledAdam:
                 # Adam keeps its step counter on the CPU.
                 device = "cpu" if key == "step" else parameter.device
                 self._adam.state[parameter][key] = torch.from_numpy(state[name]).to(device)
+
+
+@contextmanager
+def frozen(critic: nn.Module) -> Iterator[None]:
+    """No gradients of weights inside: a generator's step has no use for its critic's."""
+    critic.requires_grad_(False)
+    try:
+        yield
+    finally:
+        critic.requires_grad_(True)

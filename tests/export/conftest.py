@@ -8,7 +8,7 @@ pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("onnx", reason="export needs onnx")
 
 import torch
-from tiny_training import tiny_train, write_picture
+from tiny_training import FILTERS, tiny_train, write_picture
 
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import write
@@ -83,7 +83,7 @@ def preset_bundle(request, tmp_path_factory):
     photo = write_picture(folder / "photo.png", *SHAPES[request.param])
     # How many layouts and images a step sees is no part of the graphs.
     brief = {"training.layout_batch": 2, "training.pool_size": 1}
-    settings = {"steps": 1, "features": "filters", "device": "cpu", "overrides": brief}
+    settings = {"steps": 1, "options": FILTERS, "device": "cpu", "overrides": brief}
     train(photo, folder / "model.pt", preset=request.param, **settings)
     return open_beside(folder / "model.pt")
 

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from petsgan_sdk.checkpoint import FORMAT_VERSION
 from petsgan_sdk.container import write_container
 from petsgan_sdk.errors import BundleError, CheckpointError, InputError
 from petsgan_sdk.runtime.describe import describe_file
@@ -19,7 +20,7 @@ def checkpoint(tmp_path: Path) -> Path:
     write_container(
         path,
         format="petsgan-checkpoint",
-        format_version=1,
+        format_version=FORMAT_VERSION,
         header={"family": "petsgan", "step": 40},
         members={"weights/a.npy": b"123"},
         overwrite=False,

@@ -7,7 +7,6 @@ weights without any generator state to save.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from enum import IntEnum
 from typing import Any
 
@@ -31,11 +30,11 @@ from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import below, draw_for
-from petsgan_sdk.training.optimizers import ScheduledAdam, Span
+from petsgan_sdk.training.optimizers import ScheduledAdam, Span, frozen
 from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
 from petsgan_sdk.training.precision import choose_precision, compute
 
-__all__ = ["Losses", "PetsganTraining", "Purpose", "frozen"]
+__all__ = ["Losses", "PetsganTraining", "Purpose"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
@@ -395,13 +394,3 @@ def _check_critic(generator: PetsganGenerator) -> None:
             f"got {width}x{height}; hint: a larger image, image.factor 8, or 'multi_dilation'"
         )
         raise ConfigError(msg)
-
-
-@contextmanager
-def frozen(critic: nn.Module) -> Iterator[None]:
-    """No gradients of weights inside: a generator's step has no use for its critic's."""
-    critic.requires_grad_(False)
-    try:
-        yield
-    finally:
-        critic.requires_grad_(True)
