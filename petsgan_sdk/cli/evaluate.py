@@ -97,6 +97,8 @@ def evaluate_command(
     if (table is None) == (samples is None) or (samples is None) != (image is None):
         msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
         raise ConfigError(msg)
+    # Before weights of metrics are looked for: a wrong name is found at once.
+    rows = _rows(variants, preset, model) if table is not None else ()
     judge = Judge(
         [name.strip() for name in metrics.split(",")],
         inception=inception,
@@ -108,7 +110,7 @@ def evaluate_command(
         filled = _fill(
             table,
             output,
-            variants,
+            rows,
             judge,
             count=count,
             seed=seed,
@@ -175,10 +177,17 @@ def _print_results(
         print_line(line)
 
 
+def _rows(variants: str | None, preset: str, model: str) -> tuple[str, ...]:
+    from petsgan_sdk.evaluation.variants import choose_variants  # noqa: PLC0415 - costs at import
+
+    wanted = None if variants is None else variants.split(",")
+    return choose_variants(preset, wanted, model=model)
+
+
 def _fill(
     table: Path,
     output: Path,
-    variants: str | None,
+    rows: tuple[str, ...],
     judge: Judge,
     *,
     count: int | None,
@@ -191,10 +200,7 @@ def _fill(
     force: bool,
 ) -> Table:
     from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
-    from petsgan_sdk.evaluation.variants import choose_variants  # noqa: PLC0415
 
-    wanted = None if variants is None else variants.split(",")
-    chosen = choose_variants(preset, wanted, model=model)
     tables = import_extra("petsgan_sdk.evaluation.table", extra="train,export", task="--table")
     recipe = tables.Recipe(
         model=model,
@@ -209,7 +215,7 @@ def _fill(
         filled: Table = tables.fill_table(
             table,
             output,
-            variants=chosen,
+            variants=rows,
             judge=judge,
             recipe=recipe,
             overwrite=force,

@@ -207,3 +207,18 @@ def test_a_table_of_nothing(tmp_path: Path) -> None:
 def test_an_unknown_variant(photos: Path, tmp_path: Path) -> None:
     words = ("--table", photos, "-o", tmp_path, "--variants", "full,half")
     assert "variants: must be some of full" in refused(evaluate(*words, *TINY))
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--model", "petgan"], "model: must be one of petsgan"),
+        (["--preset", "slow"], "preset must be one of fast, paper or a .toml file, got 'slow'"),
+        (["--variants", "half"], "variants: must be some of full"),
+    ],
+)
+def test_names_are_checked_before_weights_are_looked_for(
+    words: list[str], message: str, photos: Path, tmp_path: Path
+) -> None:
+    # The default metrics need weights that are not here, which exit code 3 would say.
+    assert message in refused(evaluate("--table", photos, "-o", tmp_path, *words))
