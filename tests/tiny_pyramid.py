@@ -103,9 +103,7 @@ class TinyPyramid:
 
     def draft(self):
         """What an export of it would write."""
-        expected = {
-            member: _by_name(stage) for member, stage in zip(self.graphs, self.stages, strict=True)
-        }
+        expected = dict(zip(self.graphs, self.stages, strict=True))
         preview = np.zeros((*IMAGE_SIZE_PX, 3), np.uint8)
         manifest = self.manifest
         parts = Deployment(manifest.steps, manifest.output, self.graphs, {}, expected, preview)
@@ -173,8 +171,3 @@ def _stage(number, *, is_noisy):
         names = ("previous", "noise") if is_noisy else ("previous",)
         examples = {name: torch.zeros(2, 3, *size) for name in names}
     return stage.eval(), to_onnx(stage, examples, "image")
-
-
-def _by_name(stage):
-    """Called with the inputs of its graph."""
-    return lambda **inputs: stage(*inputs.values())
