@@ -110,9 +110,9 @@ def exported(trained):
     return export_bundle(trained, trained.with_suffix(".petsgan")).bundle
 
 
-@pytest.fixture(scope="session", params=[(0, 1, 2), (0, 1), (0,)], ids="noise in {}".format)
+@pytest.fixture(scope="session", params=[(0, 1, 2), (0,)], ids="noise in {}".format)
 def pyramid(request):
-    """Three levels, with noise in all stages or in the first ones."""
+    """Three levels, with noise in all stages or in the first alone."""
     return make_pyramid(request.param)
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from composed_graphs import run_builder, run_model
 from helpers import assert_close
+from onnx import numpy_helper
 from pyramid_factory import write_enlarger
 from tiny_pyramid import LEVELS
 
@@ -181,6 +182,15 @@ def test_another_resize_is_refused(pyramid_bundle):
             if attribute.s == b"half_pixel":
                 attribute.s = b"align_corners"
     with pytest.raises(ParityError, match=r"export: up_1 at 31x24 must be within .*, got 0\."):
+        Referee(pyramid_bundle).check(composed, Form.standard, (24, 31), batch=1)
+
+
+def test_an_image_that_differs_though_its_steps_agree(pyramid_bundle):
+    composed = compose.compose(pyramid_bundle, Form.standard)
+    (clip,) = (node for node in composed.model.graph.node if node.op_type == "Clip")
+    (most,) = (t for t in composed.model.graph.initializer if t.name == clip.input[2])
+    most.CopyFrom(numpy_helper.from_array(np.float32(0.1), most.name))
+    with pytest.raises(ParityError, match=r"whole image at 31x24 must be within 0\.001 of .*, got"):
         Referee(pyramid_bundle).check(composed, Form.standard, (24, 31), batch=1)
 
 

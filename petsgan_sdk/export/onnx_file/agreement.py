@@ -131,7 +131,7 @@ class Referee:
             if composed.half_steps:
                 tally.note_half(label, psnr_db(image, other))
             else:
-                tally.note(label, apart(image, other))
+                tally.note_whole(label, apart(image, other))
         return Agreement(
             size_px,
             batch,
