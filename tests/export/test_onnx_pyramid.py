@@ -143,7 +143,8 @@ def test_agrees_with_the_runtime_step_by_step(any_pyramid):
 
 
 @pytest.mark.parametrize(
-    ("source", "target"), [((12, 16), (17, 22)), ((45, 45), (58, 30)), ((1, 5), (3, 7))]
+    ("source", "target"),
+    [((12, 16), (17, 22)), ((45, 45), (58, 30)), ((1, 5), (3, 7)), ((300, 511), (512, 800))],
 )
 def test_the_resize_operator_is_that_of_kernels_and_torch(source, target):
     pixels = np.random.default_rng(0).uniform(-1, 1, (2, 3, *source)).astype(np.float32)
