@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from threading import Lock
+
 import numpy as np
 
 from petsgan_sdk import kernels
@@ -24,6 +26,7 @@ class FakeDevice:
         self.recordings = 0
         self.launches = 0
         self.recorded = None
+        self.lock = Lock()
 
     def enter(self):
         pass

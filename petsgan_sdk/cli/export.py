@@ -49,7 +49,7 @@ def export_command(
     precision: Annotated[
         Precision,
         typer.Option(
-            help="Of the networks behind patch transfer (all without it), in an ONNX file or folder."
+            help="Of the networks behind patch transfer, else of all; in an ONNX file or folder."
         ),
     ] = Precision.fp32,
     verify: Annotated[

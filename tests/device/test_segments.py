@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -60,6 +61,35 @@ def test_a_size_is_recorded_in_its_second_run_and_launched_after(bundle, device)
         assert device.recordings == (2 if seed else 0)  # two segments
     assert device.launches == 2 * 3
     assert [step.prepared for step in steps] == [1, 1, 1, 1]
+
+
+def test_nothing_else_is_enqueued_while_a_stream_records(bundle, device, monkeypatch):
+    plain, on_device, _ = pipelines(bundle, device)
+    beside = pipelines(bundle, device)[1]
+    drawn = canvas(6, 8, 1)
+    on_device.run(drawn)
+    results, others = [], []
+    capture = device.capture
+
+    def capture_beside_another_thread(work):
+        def work_beside():
+            other = Thread(target=lambda: results.append(beside.run(drawn)))
+            other.start()
+            other.join(timeout=0.2)
+            assert other.is_alive()  # it waits for the device
+            others.append(other)
+            work()
+
+        monkeypatch.setattr(device, "capture", capture)  # of the first segment alone
+        return capture(work_beside)
+
+    monkeypatch.setattr(device, "capture", capture_beside_another_thread)
+    results.append(on_device.run(drawn))
+    for other in others:
+        other.join()
+    assert len(results) == 2
+    for result in results:
+        assert_close(result, plain.run(drawn), tolerance="exact")
 
 
 def test_steps_that_cannot_be_recorded_are_enqueued_each_time(bundle, device):

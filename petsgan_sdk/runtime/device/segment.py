@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Protocol
 
 from petsgan_sdk.manifest import Size
@@ -61,7 +60,7 @@ class _Prepared:
 
 
 class Segment:
-    """A list of device steps. Threads take turns.
+    """A list of device steps. Threads take turns on the device.
 
     Args:
         device: Where everything happens.
@@ -75,7 +74,6 @@ class Segment:
         """Find what comes from outside."""
         self._device = device
         self._steps = tuple(steps)
-        self._lock = Lock()
         self._prepared: OrderedDict[tuple[tuple[int, ...], ...], _Prepared] = OrderedDict()
         self._is_capturable = all(step.capturable for step in steps)
         self.outputs: tuple[str, ...] = tuple(outputs)
@@ -101,7 +99,7 @@ class Segment:
             KernelError: CUDA failed.
             BundleError: A step refuses its inputs.
         """
-        with self._lock:
+        with self._device.lock:
             self._device.enter()
             sizes = {} if sizes is None else sizes
             key = (*(host[name].shape for name in self.inputs), *sizes.values())
