@@ -83,8 +83,8 @@ def compose(
 
     Networks in front of a patch transfer stay float32 in either precision, and so does the transfer
     itself: they decide which patch is taken, and a rounding that decides otherwise moves patches.
-    Without a patch transfer nothing is decided, and every network may be half. Maps are resized in
-    float32: positions of pixels are.
+    Without a patch transfer nothing is decided, and every network may be half. Between networks
+    maps are float32, also where they are resized.
 
     Args:
         bundle: Steps, networks and constants.
