@@ -13,7 +13,7 @@ from _harness import Image
 import petsgan_sdk
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, ExportError, PetsganError
-from petsgan_sdk.manifest import BundleManifest, NoiseStep
+from petsgan_sdk.manifest import BundleManifest, NoiseStep, PatchTransferStep, level_size
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.host import peak_rss_mb
 from petsgan_sdk.runtime.providers import ORT_NAMES, import_onnxruntime
@@ -108,23 +108,19 @@ class _OneGraph(Started):
         manifest = self._manifest
         sides = (max(side, manifest.min_canvas_px) for side in (height, width))
         rows, columns = (-(-side // manifest.factor) for side in sides)
-        feeds = {
-            step.output: kernels.normal_noise(
-                (
-                    self._batch,
-                    step.channels,
-                    rows + 2 * step.margin,
-                    columns + 2 * step.margin,
-                ),
-                seed=seed,
-                stage=step.stage,
-                first_image=index,
-                top=-step.margin,
-                left=-step.margin,
-            )
-            for step in manifest.steps
-            if isinstance(step, NoiseStep)
-        }
+        feeds = {}
+        for step in manifest.steps:
+            if isinstance(step, NoiseStep):
+                grid = level_size(manifest, step.level, rows, columns)
+                high, wide = (side + 2 * step.margin for side in grid)
+                feeds[step.output] = kernels.normal_noise(
+                    (self._batch, step.channels, high, wide),
+                    seed=seed,
+                    stage=step.stage,
+                    first_image=index,
+                    top=-step.margin,
+                    left=-step.margin,
+                )
         (signed,) = self._session.run([manifest.output], feeds)
         images: Image = np.stack(
             [
@@ -182,7 +178,12 @@ def start(
 
 def export_forms(bundle: Path) -> None:
     """Write the single graphs beside a bundle, or why they cannot be: `onnx.onnx` or `onnx.txt`."""
-    for name in (STANDARD, CUSTOM):
+    names = [STANDARD, CUSTOM]
+    if not any(isinstance(s, PatchTransferStep) for s in open_bundle(bundle).manifest.steps):
+        names.remove(CUSTOM)
+        reason = f"the model has no patch transfer: it would be the graph of {STANDARD}"
+        bundle.with_name(f"{CUSTOM}.txt").write_text(reason)
+    for name in names:
         try:
             from petsgan_sdk.export.onnx_file.compose import (  # noqa: PLC0415 - needs onnx
                 Form,

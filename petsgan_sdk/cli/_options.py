@@ -44,7 +44,7 @@ class Provider(StrEnum):
 
 
 class Precision(StrEnum):
-    """What the networks behind the last patch transfer compute in."""
+    """What the networks behind the last patch transfer, or all without one, compute in."""
 
     fp32 = "fp32"
     fp16 = "fp16"

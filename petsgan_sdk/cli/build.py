@@ -42,7 +42,7 @@ def build_command(
         str | None, typer.Option("--max", metavar="SIZE", help="up to this size.")
     ] = None,
     precision: Annotated[
-        Precision, typer.Option(help="Of the networks behind patch transfer.")
+        Precision, typer.Option(help="Of the networks behind patch transfer, else of all.")
     ] = Precision.fp32,
     cache_limit_mb: Annotated[
         int | None, typer.Option(min=1, help="Remove the least used engines beyond this.")

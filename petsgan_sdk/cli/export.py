@@ -48,7 +48,9 @@ def export_command(
     ] = ExportFormat.bundle,
     precision: Annotated[
         Precision,
-        typer.Option(help="Of the networks behind patch transfer, in an ONNX file or folder."),
+        typer.Option(
+            help="Of the networks behind patch transfer, else of all; in an ONNX file or folder."
+        ),
     ] = Precision.fp32,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with PyTorch and other forms.")
@@ -125,7 +127,7 @@ def _to_onnx(
     report = {
         "onnx": str(result.path),
         "bytes": result.size_bytes,
-        "format": form.value,
+        "format": result.form.value,
         "precision": precision.value,
         "metadata": result.properties,
         "checks": checks,

@@ -44,7 +44,7 @@ class TensorrtExport:
     graphs: tuple[str, ...]
     """The graphs, relative to the folder."""
     precision: str
-    """Of the networks behind patch transfer."""
+    """Of the networks behind patch transfer; without one, of all."""
     psnr_db: float | None
     """Of half networks to float32 ones; None for fp32 or if it was not verified."""
     parser: str | None
@@ -65,7 +65,8 @@ def export_tensorrt(
     Args:
         checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
         folder: Made; its parent must be there.
-        half: Write the networks behind patch transfer in half precision.
+        half: Write the networks behind patch transfer, or all where there is none, in half
+            precision.
         verify: Compare the bundle with torch and halves with float32, and give every graph to
             TensorRT's builder where it is installed.
         overwrite: Replace the folder of an earlier export.
@@ -119,7 +120,7 @@ def _compare_halves(bundle: Bundle, draft: Draft, note: Callable[[str], None]) -
     pipelines = [build_pipeline(form, provider="cpu", threads=1) for form in forms]
     factor, worst = bundle.manifest.factor, float("inf")
     for height, width in draft.other_sizes_px():
-        canvas = Canvas(height // factor, width // factor, _noise)
+        canvas = Canvas.of(bundle.manifest, height // factor, width // factor, _noise)
         full, half = (pipeline.run(canvas) for pipeline in pipelines)
         decibels = psnr_db(half, full)
         note(f"half precision at {width}x{height}: {decibels:.1f} dB from float32")

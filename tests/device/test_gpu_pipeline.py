@@ -7,6 +7,7 @@ import importlib.util
 import numpy as np
 import pytest
 from bundle_factory import write_bundle
+from pyramid_factory import write_pyramid
 
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.options import ProviderOptions
@@ -14,9 +15,9 @@ from petsgan_sdk.runtime.options import ProviderOptions
 pytestmark = pytest.mark.gpu
 
 
-@pytest.fixture(scope="module")
-def path(tmp_path_factory):
-    return write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan")
+@pytest.fixture(scope="module", params=[write_bundle, write_pyramid], ids=["one grid", "pyramid"])
+def path(request, tmp_path_factory):
+    return request.param(tmp_path_factory.mktemp("bundle") / "tiny.petsgan")
 
 
 @pytest.mark.parametrize("provider", ["cuda", "tensorrt"])

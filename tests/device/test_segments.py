@@ -3,113 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
+from threading import Thread
 
 import numpy as np
 import pytest
 from bundle_factory import write_bundle
+from fake_device import FakeDevice, draw_with, pipelines
 from helpers import assert_close
 
-from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
-from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.bundle import open_bundle, step_reads, step_writes
-from petsgan_sdk.runtime.canvas import Canvas, Window
+from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.device.pipeline import _build_command, device_pipeline
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.render import Rendering
-from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import build_pipeline
 from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
-
-
-class FakeDevice:
-    """Arrays are numpy arrays full of NaN; what is enqueued while recording runs at a launch."""
-
-    stream = 7
-
-    def __init__(self):
-        self.uploads = []
-        self.downloads = 0
-        self.recordings = 0
-        self.launches = 0
-        self.recorded = None
-
-    def enter(self):
-        pass
-
-    def empty(self, shape, dtype):
-        return np.full(shape, np.nan if dtype == "float32" else -1, dtype)
-
-    def upload(self, host, array):
-        assert self.recorded is None
-        array[...] = host
-        self.uploads.append(array.shape)
-
-    def download(self, array):
-        assert self.recorded is None
-        self.downloads += 1
-        return array.copy()
-
-    def synchronize(self):
-        pass
-
-    def enqueue(self, work):
-        if self.recorded is None:
-            work()
-        else:
-            self.recorded.append(work)
-
-    def capture(self, work):
-        self.recordings += 1
-        self.recorded = recorded = []
-        work()
-        self.recorded = None
-
-        def launch():
-            self.launches += 1
-            for each in recorded:
-                each()
-
-        return launch
-
-
-class FakeStep:
-    """A step by ONNX Runtime or our kernel on the CPU, on the arrays that it was prepared with."""
-
-    def __init__(self, step, bundle, device, *, capturable=True):
-        self.reads, self.writes = step_reads(step), step_writes(step)
-        self.capturable = capturable
-        self._step, self._device = step, device
-        self.prepared = 0
-        if isinstance(step, GraphStep):
-            graph = bundle.graphs[step.member]
-            self._session = GraphSession(graph, step.member, provider="cpu", threads=1)
-        else:
-            arrays = bundle.arrays
-            self._reference = kernels.PatchReference(
-                arrays[step.reference], arrays[step.values], window=step.window
-            )
-
-    def _compute(self, tensors):
-        step = self._step
-        if isinstance(step, GraphStep):
-            made = self._session.run({key: tensors[name] for key, name in step.inputs.items()})
-            return {name: made[key] for key, name in step.outputs.items()}
-        found = kernels.patch_transfer(
-            tensors[step.query], self._reference, temperature=step.temperature
-        )
-        return {step.output: found.values, step.index_output: found.index}
-
-    def prepare(self, tensors):
-        self.prepared += 1
-        first = self._compute({name: np.zeros_like(array) for name, array in tensors.items()})
-        results = {name: self._device.empty(a.shape, str(a.dtype)) for name, a in first.items()}
-
-        def work():
-            for name, array in self._compute(tensors).items():
-                results[name][...] = array
-
-        return results, lambda: self._device.enqueue(work)
 
 
 @pytest.fixture(scope="module")
@@ -123,21 +31,7 @@ def device():
 
 
 def canvas(height, width, seed):
-    def draw(shape, stage, top, left):
-        return kernels.normal_noise(shape, seed=seed, stage=stage, top=top, left=left)
-
-    return Canvas(height, width, draw)
-
-
-def pipelines(bundle, device, *, capturable=True):
-    made = []
-
-    def make(step):
-        made.append(FakeStep(step, bundle, device, capturable=capturable))
-        return made[-1]
-
-    on_device = device_pipeline(bundle, device, make, threads=1)
-    return build_pipeline(bundle, provider="cpu", threads=1), on_device, made
+    return Canvas(height, width, draw_with(seed))
 
 
 def test_only_the_ends_are_copied(bundle, device):
@@ -169,6 +63,35 @@ def test_a_size_is_recorded_in_its_second_run_and_launched_after(bundle, device)
     assert [step.prepared for step in steps] == [1, 1, 1, 1]
 
 
+def test_nothing_else_is_enqueued_while_a_stream_records(bundle, device, monkeypatch):
+    plain, on_device, _ = pipelines(bundle, device)
+    beside = pipelines(bundle, device)[1]
+    drawn = canvas(6, 8, 1)
+    on_device.run(drawn)
+    results, others = [], []
+    capture = device.capture
+
+    def capture_beside_another_thread(work):
+        def work_beside():
+            other = Thread(target=lambda: results.append(beside.run(drawn)))
+            other.start()
+            other.join(timeout=0.2)
+            assert other.is_alive()  # it waits for the device
+            others.append(other)
+            work()
+
+        monkeypatch.setattr(device, "capture", capture)  # of the first segment alone
+        return capture(work_beside)
+
+    monkeypatch.setattr(device, "capture", capture_beside_another_thread)
+    results.append(on_device.run(drawn))
+    for other in others:
+        other.join()
+    assert len(results) == 2
+    for result in results:
+        assert_close(result, plain.run(drawn), tolerance="exact")
+
+
 def test_steps_that_cannot_be_recorded_are_enqueued_each_time(bundle, device):
     plain, on_device, _ = pipelines(bundle, device, capturable=False)
     for seed in range(3):
@@ -192,7 +115,7 @@ def test_a_missing_engine_names_the_command(bundle, device):
     class Missing:
         reads, writes, capturable = (), (), True
 
-        def prepare(self, _):
+        def prepare(self, *_):
             msg = "no engine is built"
             raise MissingEngineError(msg)
 
@@ -202,7 +125,11 @@ def test_a_missing_engine_names_the_command(bundle, device):
         return missing
 
     pipeline = device_pipeline(
-        bundle, device, make, threads=1, command=lambda _, w: f"build {w.width}x{w.height}"
+        bundle,
+        device,
+        make,
+        threads=1,
+        command=lambda c, whole: f"build {c.width}x{c.height} {whole}",
     )
     with pytest.raises(BackendUnavailableError, match="no engine is built; hint: build 8x6"):
         pipeline.run(canvas(6, 8, 0))
@@ -223,7 +150,7 @@ def test_a_canvas_in_blocks_runs_step_by_step(bundle, device):
 def test_commands_for_whole_canvases_and_windows(bundle):
     whole = canvas(6, 140, 0)
     make = partial(_build_command, bundle.path, bundle.manifest)
-    command = make(ProviderOptions(precision="fp16"), whole, whole.whole)
+    command = make(ProviderOptions(precision="fp16"), whole, is_whole=True)
     assert command.endswith("--provider tensorrt --sizes 1120x48 --precision fp16")
-    command = make(ProviderOptions(), whole, Window(0, 0, 6, 80))
+    command = make(ProviderOptions(), whole, is_whole=False)
     assert command.endswith("--provider tensorrt --min 32 --opt 1024 --max 2048")

@@ -8,6 +8,7 @@ pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("onnx", reason="export needs onnx")
 
 import torch
+from tiny_pyramid import make_pyramid
 from tiny_training import FILTERS, tiny_train, write_picture
 
 from petsgan_sdk.export import export_bundle
@@ -107,3 +108,14 @@ def trained(tmp_path_factory):
 def exported(trained):
     """Its bundle."""
     return export_bundle(trained, trained.with_suffix(".petsgan")).bundle
+
+
+@pytest.fixture(scope="session", params=[(0, 1, 2), (0,)], ids="noise in {}".format)
+def pyramid(request):
+    """Three levels, with noise in all stages or in the first alone."""
+    return make_pyramid(request.param)
+
+
+@pytest.fixture(scope="session")
+def pyramid_bundle(pyramid, tmp_path_factory):
+    return open_bundle(pyramid.write(tmp_path_factory.mktemp("pyramid") / "tiny.petsgan"))

@@ -20,6 +20,7 @@ from petsgan_sdk.export.onnx_file import (
     Precision,
     compose,
     export_onnx,
+    metadata,
     patch_search,
     texture,
     write,
@@ -116,7 +117,7 @@ def test_what_a_file_holds(checkpoint, bundle, form, tmp_path):
 
 
 def test_the_recipe_in_the_file_makes_the_noise(fast_bundle):
-    says = write.describe(fast_bundle.manifest, Form.standard, Precision.fp32, checkpoint="")
+    says = metadata.describe(fast_bundle.manifest, Form.standard, Precision.fp32, checkpoint="")
     call = says["petsgan.input.noise"].split("on ")[1]
     made = eval(call, {"kernels": kernels}, {"N": 2, "h": 5, "w": 7, "s": 3, "k": 1})
     np.testing.assert_array_equal(made, noise_of(fast_bundle, (5, 7), batch=2, first=1))

@@ -14,6 +14,7 @@ import onnx
 import pytest
 
 from petsgan_sdk.export.onnx_file import Form, Precision, compose
+from petsgan_sdk.manifest import NoiseStep, level_size
 
 pytestmark = pytest.mark.skipif(
     importlib.util.find_spec("tensorrt_rtx") is None,
@@ -33,12 +34,9 @@ parser = trt.OnnxParser(network, logger)
 result = {"parsed": parser.parse_from_file(sys.argv[1])}
 result["errors"] = [str(parser.get_error(n)) for n in range(parser.num_errors)]
 if result["parsed"]:
-    noise, margin = network.get_input(0), int(sys.argv[2])
-    shapes = [(1, 4, 4), (1, 8, 8), (2, 16, 24)]
     profile = builder.create_optimization_profile()
-    profile.set_shape(
-        noise.name, *((n, noise.shape[1], h + margin, w + margin) for n, h, w in shapes)
-    )
+    for name, shapes in json.loads(sys.argv[2]).items():
+        profile.set_shape(name, *shapes)
     config = builder.create_builder_config()
     config.add_optimization_profile(profile)
     engine = builder.build_serialized_network(network, config)
@@ -47,12 +45,12 @@ print(json.dumps(result))
 """
 
 
-def build(model, tmp_path):
+def build(model, profile, tmp_path):
+    """Let TensorRT build it; `profile` has three shapes for each input."""
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
-    margin = model.graph.input[0].type.tensor_type.shape.dim[2].dim_param.split("+")[1]
     done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(path), margin],
+        [sys.executable, "-c", BUILD, str(path), json.dumps(profile)],
         capture_output=True,
         text=True,
         check=False,
@@ -61,9 +59,37 @@ def build(model, tmp_path):
     return json.loads(done.stdout.splitlines()[-1])  # TensorRT logs in front of it
 
 
+def profile_of(bundle, canvases):
+    """Shapes of the noise on `(batch, rows, columns)` of the base grid."""
+    profile = {}
+    for step in bundle.manifest.steps:
+        if isinstance(step, NoiseStep):
+            profile[step.output] = []
+            for batch, *canvas in canvases:
+                grid = level_size(bundle.manifest, step.level, *canvas)
+                sides = (side + 2 * step.margin for side in grid)
+                profile[step.output].append([batch, step.channels, *sides])
+    return profile
+
+
+SIZES = ((1, 4, 4), (1, 8, 8), (2, 16, 24))
+
+
 @pytest.mark.parametrize("precision", list(Precision))
 def test_an_engine_is_built(bundle, precision, tmp_path):
-    result = build(compose.compose(bundle, Form.standard, precision).model, tmp_path)
+    model = compose.compose(bundle, Form.standard, precision).model
+    result = build(model, profile_of(bundle, SIZES), tmp_path)
+    assert result["errors"] == []
+    assert result["parsed"]
+    assert result["engine_bytes"] > 0
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_an_engine_of_a_pyramid_is_built(pyramid_bundle, precision, tmp_path):
+    """Resizes to sizes that are arithmetic on the shapes of the noise."""
+    model = compose.compose(pyramid_bundle, Form.standard, precision).model
+    sizes = ((1, 16, 18), (1, 24, 31), (2, 60, 64))
+    result = build(model, profile_of(pyramid_bundle, sizes), tmp_path)
     assert result["errors"] == []
     assert result["parsed"]
     assert result["engine_bytes"] > 0
@@ -73,6 +99,6 @@ def test_the_check_can_fail(fast_bundle, tmp_path):
     model = compose.compose(fast_bundle, Form.standard).model
     (node,) = (n for n in model.graph.node if n.op_type == "Clip")
     node.op_type = "Col2Im"
-    result = build(model, tmp_path)
+    result = build(model, profile_of(fast_bundle, SIZES), tmp_path)
     assert not result["parsed"]
     assert result["errors"]

@@ -15,6 +15,7 @@ import numpy as np
 from petsgan_sdk import kernels, noise
 from petsgan_sdk.export.onnx_file.builder import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
+from petsgan_sdk.export.onnx_file.grids import canvas_of_noise
 from petsgan_sdk.export.onnx_file.matches import TIE, compare_matches
 from petsgan_sdk.export.onnx_file.patch_search import Match
 from petsgan_sdk.export.onnx_file.running import open_session, run_session, showing
@@ -25,8 +26,10 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     Step,
     TextureTransferStep,
+    level_size,
 )
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas
@@ -96,14 +99,17 @@ class Referee:
         Args:
             composed: The graph.
             form: Which it is.
-            size_px: `(height, width)`, multiples of the factor.
+            size_px: `(height, width)`, multiples of the factor; the canvas is the nearest to it
+                that noise can ask for.
             batch: Images in one run, at least 1.
 
         Raises:
             ParityError: A step differs by more than its tolerance, or is not finite.
         """
-        manifest, tally = self._bundle.manifest, Tally(size_px)
-        height, width = (side // manifest.factor for side in size_px)
+        manifest = self._bundle.manifest
+        height, width = canvas_of_noise(manifest, *(side // manifest.factor for side in size_px))
+        size_px = height * manifest.factor, width * manifest.factor
+        tally = Tally(size_px)
         feeds = self._noises(height, width, batch)
         plain = run_session(open_session(composed.model.SerializeToString(), form), feeds)
         shown = showing(composed, manifest, form)
@@ -125,7 +131,7 @@ class Referee:
             if composed.half_steps:
                 tally.note_half(label, psnr_db(image, other))
             else:
-                tally.note(label, apart(image, other))
+                tally.note_whole(label, apart(image, other))
         return Agreement(
             size_px,
             batch,
@@ -137,16 +143,14 @@ class Referee:
         )
 
     def _noises(self, height: int, width: int, batch: int) -> dict[str, Array]:
-        return {
-            step.output: _noise(
-                (batch, step.channels, height + 2 * step.margin, width + 2 * step.margin),
-                step.stage,
-                -step.margin,
-                -step.margin,
-            )
-            for step in self._bundle.manifest.steps
-            if isinstance(step, NoiseStep)
-        }
+        manifest, noises = self._bundle.manifest, {}
+        for step in manifest.steps:
+            if isinstance(step, NoiseStep):
+                grid = level_size(manifest, step.level, height, width)
+                rows, columns = (side + 2 * step.margin for side in grid)
+                shape = batch, step.channels, rows, columns
+                noises[step.output] = _noise(shape, step.stage, -step.margin, -step.margin)
+        return noises
 
     def _whole(
         self,
@@ -171,7 +175,7 @@ class Referee:
             ) -> Array:
                 return _noise(shape, stage, top, left, first_image=image)
 
-            trace = self._pipeline.trace(Canvas(height, width, draw))
+            trace = self._pipeline.trace(Canvas.of(manifest, height, width, draw))
             images.append(np.clip(trace[manifest.output], -1, 1))
             for step in manifest.steps:
                 if isinstance(step, PatchTransferStep):
@@ -198,6 +202,8 @@ class Referee:
         match step:
             case PositionStep():
                 self._compare_position(step, tensors, tally)
+            case ResizeStep():
+                self._compare_resize(step, tensors, tally)
             case GraphStep():
                 self._compare_network(step, tensors, tally, half=half)
             case PatchTransferStep():
@@ -218,6 +224,14 @@ class Referee:
         height, width = (side - 2 * step.margin for side in found.shape[2:])
         expected = noise.positional_encoding(
             height, width, frequencies=step.frequencies, extent=step.extent, margin=step.margin
+        )
+        tally.note(step.output, apart(found, expected))
+
+    def _compare_resize(self, step: ResizeStep, tensors: Mapping[str, Array], tally: Tally) -> None:
+        found = tensors[step.output]
+        source = tensors[raw_name(self._bundle.manifest, step.input)]
+        expected = kernels.resize_window(
+            source, source_size=source.shape[2:], target_size=found.shape[2:]
         )
         tally.note(step.output, apart(found, expected))
 

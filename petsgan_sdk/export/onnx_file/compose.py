@@ -12,6 +12,7 @@ from onnx import ModelProto, TensorProto, helper, numpy_helper
 from petsgan_sdk.errors import ExportError
 from petsgan_sdk.export.graphs import OPSET
 from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk.export.onnx_file.grids import Grids, side_names
 from petsgan_sdk.export.onnx_file.half import to_half
 from petsgan_sdk.export.onnx_file.networks import inline, require_plain
 from petsgan_sdk.export.onnx_file.patch_average import average
@@ -24,6 +25,7 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
@@ -45,7 +47,7 @@ class Form(StrEnum):
 
 
 class Precision(StrEnum):
-    """What the networks behind the last patch transfer compute in."""
+    """What the networks behind the last patch transfer compute in; without one, all networks."""
 
     fp32 = "fp32"
     fp16 = "fp16"
@@ -81,21 +83,23 @@ def compose(
 
     Networks in front of a patch transfer stay float32 in either precision, and so does the transfer
     itself: they decide which patch is taken, and a rounding that decides otherwise moves patches.
+    Without a patch transfer nothing is decided, and every network may be half. Between networks
+    maps are float32, also where they are resized.
 
     Args:
         bundle: Steps, networks and constants.
         form: Of patch transfer.
-        precision: Of the networks behind the last patch transfer.
+        precision: Of the networks behind the last patch transfer; without one, of all.
         properties: What the file should say of itself.
 
     Raises:
-        ExportError: A network cannot be copied or halved.
+        ExportError: A network cannot be copied or halved, or no noise tells the canvas its size.
     """
     return _Composer(bundle, form, precision).run(properties or {})
 
 
 class _Composer:
-    """The graph so far, and the tensors that stand for the size of the canvas."""
+    """The graph so far, and what of it later steps ask for."""
 
     def __init__(self, bundle: Bundle, form: Form, precision: Precision) -> None:
         self._bundle = bundle
@@ -105,7 +109,7 @@ class _Composer:
         self._matches: dict[str, Match] = {}
         self._halves: list[str] = []
         self._half_steps: set[int] = set()
-        self._size: tuple[str, str] | None = None
+        self._grids = Grids(self._graph, bundle.manifest)
         self._networks: dict[tuple[str, bool], tuple[ModelProto, tuple[str, ...]]] = {}
 
     def run(self, properties: Mapping[str, str]) -> Composed:
@@ -116,10 +120,13 @@ class _Composer:
         for number, step in enumerate(steps):
             match step:
                 case NoiseStep():
-                    self._take_noise(step)
+                    pass  # an input
                 case PositionStep():
+                    size = self._grids.size(step.level)
                     with graph.scope(step.output):
-                        encode_position(graph, step, *self._canvas(step))
+                        encode_position(graph, step, *size)
+                case ResizeStep():
+                    self._resize(step)
                 case GraphStep():
                     is_half = self._precision is Precision.fp16 and number > last
                     if is_half:
@@ -143,21 +150,22 @@ class _Composer:
         halves, half_steps = tuple(self._halves), frozenset(self._half_steps)
         return Composed(model, self._matches, halves, half_steps)
 
-    def _take_noise(self, step: NoiseStep) -> None:
-        if self._size is None:
-            with self._graph.scope("canvas"):
-                margin = self._graph.ints(2 * step.margin)
-                height, width = (
-                    self._graph.op("Sub", self._graph.size(step.output, axis), margin)
-                    for axis in (2, 3)
-                )
-            self._size = height, width
-
-    def _canvas(self, step: PositionStep) -> tuple[str, str]:
-        if self._size is None:
-            msg = f"export: {step.output!r} must come after noise, which tells the canvas its size"
-            raise ExportError(msg)
-        return self._size
+    def _resize(self, step: ResizeStep) -> None:
+        size = self._grids.size(step.level)
+        with self._graph.scope(step.output):
+            sides = self._graph.join(*size)
+        region = scales = ""  # left out: the sizes say it
+        self._graph.op(
+            "Resize",
+            raw_name(self._bundle.manifest, step.input),
+            region,
+            scales,
+            sides,
+            result=step.output,
+            mode="linear",
+            coordinate_transformation_mode="half_pixel",
+            axes=[2, 3],
+        )
 
     def _inline(self, step: GraphStep, place: str, *, half: bool) -> None:
         key = (step.member, half)
@@ -236,12 +244,13 @@ def _model(
     noises = [step for step in manifest.steps if isinstance(step, NoiseStep)]
     inputs = []
     for step in noises:
-        height, width = (f"{s} + {2 * step.margin}" if step.margin else s for s in "hw")
+        margin = f" + {2 * step.margin}" if step.margin else ""
+        height, width = (f"{side}{margin}" for side in side_names(step.level))
         shape = ("N", step.channels, height, width)
         inputs.append(helper.make_tensor_value_info(step.output, TensorProto.FLOAT, shape))
-    factor = manifest.factor
+    scale = f"{manifest.factor}*" if manifest.factor > 1 else ""
     image = helper.make_tensor_value_info(
-        manifest.output, TensorProto.FLOAT, ["N", 3, f"{factor}*h", f"{factor}*w"]
+        manifest.output, TensorProto.FLOAT, ["N", 3, f"{scale}h", f"{scale}w"]
     )
     opsets = [helper.make_opsetid("", OPSET)]
     if form is Form.custom:

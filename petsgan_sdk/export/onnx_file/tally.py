@@ -7,10 +7,14 @@ import numpy as np
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.onnx_file.builder import Array
 
-__all__ = ["HALF_PSNR_DB", "TOLERANCE", "Tally"]
+__all__ = ["HALF_PSNR_DB", "TOLERANCE", "WHOLE_TOLERANCE", "Tally"]
 
 TOLERANCE = 1e-4
 """Largest difference of a float32 step, relative to the larger of 1 and its largest value."""
+
+WHOLE_TOLERANCE = 1e-3
+"""The same of the whole image: what a step is off passes through all steps behind it, and those of
+a pyramid may enlarge it. An eighth of one step of a byte."""
 
 HALF_PSNR_DB = 60.0
 """Least PSNR of a half-precision network against float32 on the same inputs: less error than that
@@ -43,6 +47,15 @@ class Tally:
         if not difference <= limit:
             self._refuse(what, f"within {limit:g} of the runtime", f"{difference:.3g}")
         self.worst = max(self.worst, difference)
+
+    def note_whole(self, what: str, difference: float) -> None:
+        """Take the difference of a whole image in float32.
+
+        Raises:
+            ParityError: It is over the limit, or not a number.
+        """
+        if not difference <= WHOLE_TOLERANCE:
+            self._refuse(what, f"within {WHOLE_TOLERANCE:g} of the runtime", f"{difference:.3g}")
 
     def note_half(self, what: str, decibels: float) -> None:
         """Take the PSNR of what is in half precision.

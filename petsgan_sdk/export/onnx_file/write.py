@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import petsgan_sdk
 from petsgan_sdk.errors import BackendUnavailableError, ExportError
 from petsgan_sdk.export.bundle import draft_bundle
-from petsgan_sdk.export.graphs import OPSET
 from petsgan_sdk.export.onnx_file.agreement import Agreement, Referee
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, Precision, compose
+from petsgan_sdk.export.onnx_file.metadata import describe
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.manifest import BundleManifest, NoiseStep
+from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 
-__all__ = ["OnnxExport", "describe", "export_onnx"]
+__all__ = ["OnnxExport", "export_onnx"]
 
 _MAX_BYTES = (1 << 31) - 1
 """Of one protobuf message."""
@@ -36,9 +34,9 @@ class OnnxExport:
     size_bytes: int
     """Its size."""
     form: Form
-    """What patch transfer is in it."""
+    """What patch transfer is in it; the standard form where there is none."""
     precision: Precision
-    """Of the networks behind patch transfer."""
+    """Of the networks behind patch transfer; without one, of all."""
     properties: dict[str, str]
     """What the file says of itself."""
     agreements: tuple[Agreement, ...]
@@ -59,13 +57,14 @@ def export_onnx(
 
     The bundle is compared with torch, and this form, the other form and, for half precision, the
     float32 form are compared with the bundle, step by step, in batches of two and at two sizes
-    other than that of the training image.
+    other than that of the training image. A model without patch transfer has one form.
 
     Args:
         checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
         onnx_path: The file to write.
         form: Standard operators alone, or with the custom op.
-        precision: fp16 halves the networks behind patch transfer; inputs and outputs stay float32.
+        precision: fp16 halves the networks behind patch transfer, or all where there is none;
+            inputs and outputs stay float32.
         verify: Compare before writing.
         overwrite: Replace an existing file.
         note: Told what a person should know.
@@ -86,6 +85,9 @@ def export_onnx(
         bundle = open_bundle(trial)
         if verify:
             draft.verify(trial, note)
+    if form is Form.custom and not _has_transfer(bundle.manifest):
+        note("the model has no patch transfer: its file holds standard operators alone")
+        form = Form.standard
     properties = describe(bundle.manifest, form, precision, checkpoint=_digest(checkpoint_path))
     composed = compose(bundle, form, precision, properties=properties)
     data = _serialize(composed)
@@ -97,53 +99,13 @@ def export_onnx(
     return OnnxExport(onnx_path, len(data), form, precision, properties, agreements)
 
 
-def describe(
-    manifest: BundleManifest, form: Form, precision: Precision, *, checkpoint: str
-) -> dict[str, str]:
-    """What a file says of itself in its metadata, all that a program needs to use it.
-
-    Args:
-        manifest: Of the bundle.
-        form: Of the file.
-        precision: Of the file.
-        checkpoint: sha256 of the checkpoint, hex.
-    """
-    factor = manifest.factor
-    texts = {
-        "producer": "petsgan-sdk",
-        "version": petsgan_sdk.__version__,
-        "checkpoint_sha256": checkpoint,
-        "form": form.value,
-        "precision": precision.value,
-        "opset": str(OPSET),
-        "factor": str(factor),
-        "image_size_px": json.dumps(manifest.image_size_px),
-        "min_canvas_px": str(manifest.min_canvas_px),
-        "output": f"{manifest.output}: [N, 3, H, W] float32 RGB in [-1, 1]; "
-        f"bytes are floor(127.5 x + 128), at most 255. H and W are {factor} h and {factor} w, each "
-        f"at least {manifest.min_canvas_px}; crop what is too much",
-    }
-    for step in manifest.steps:
-        if isinstance(step, NoiseStep):
-            texts[f"input.{step.output}"] = _noise_recipe(step)
-    if form is Form.custom:
-        texts["custom_op"] = "pets::PatchTransfer 1, petsgan_sdk.kernels.custom_ops_library()"
-    return {f"petsgan.{key}": text for key, text in texts.items()}
-
-
-def _noise_recipe(step: NoiseStep) -> str:
-    margin = f" + {2 * step.margin}" if step.margin else ""
-    shape = f"(N, {step.channels}, h{margin}, w{margin})"
-    return (
-        f"{shape} float32, standard normal: any, or for the images of petsgan-sdk's seed s from "
-        f"number k on kernels.normal_noise({shape}, seed=s, first_image=k, stage={step.stage}, "
-        f"top={-step.margin}, left={-step.margin})"
-    )
-
-
 def _digest(path: Path) -> str:
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _has_transfer(manifest: BundleManifest) -> bool:
+    return any(isinstance(step, PatchTransferStep) for step in manifest.steps)
 
 
 def _serialize(composed: Composed) -> bytes:
@@ -172,6 +134,8 @@ def _verify(
         _report(form, Precision.fp32, _check(referee, plain, form, sizes), note)
     agreements = _check(referee, composed, form, sizes)
     _report(form, precision, agreements, note)
+    if not _has_transfer(bundle.manifest):
+        return agreements
     other = Form.standard if form is Form.custom else Form.custom
     try:
         _report(other, Precision.fp32, _check(referee, compose(bundle, other), other, sizes), note)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import Lock
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,6 +21,8 @@ class Device(Protocol):
 
     stream: int
     """Handle of the stream."""
+    lock: Lock
+    """Held by who enqueues: a stream that records takes in whatever is enqueued meanwhile."""
 
     def enter(self) -> None:
         """Prepare the calling thread."""
@@ -52,6 +55,7 @@ class CudaDevice:
         self._driver = open_driver()
         self._driver.enter()
         self.stream = self._driver.create_stream()
+        self.lock = Lock()
 
     def enter(self) -> None:
         """Make the device current in the calling thread."""

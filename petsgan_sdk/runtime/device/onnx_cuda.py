@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import GraphStep
+from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.options import ProviderOptions
@@ -57,7 +57,11 @@ class OnnxCudaGraph:
         # Everything is on one stream, whose end `download` waits for.
         self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")
 
-    def prepare(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    def prepare(
+        self,
+        tensors: Mapping[str, Any],
+        sizes: Mapping[str, Size],  # noqa: ARG002
+    ) -> tuple[dict[str, Any], Callable[[], None]]:
         """Run once to learn the sizes, then bind arrays of these sizes."""
         binding = self._session.native.io_binding()
         for key, name in self._step.inputs.items():

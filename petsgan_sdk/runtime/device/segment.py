@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any, Protocol
 
+from petsgan_sdk.manifest import Size
 from petsgan_sdk.runtime.device.arrays import Array, Device
 
 __all__ = ["DeviceStep", "Segment"]
@@ -32,10 +32,16 @@ class DeviceStep(Protocol):
     capturable: bool
     """Whether what it enqueues may be recorded in a CUDA graph."""
 
-    def prepare(self, tensors: Mapping[str, Any]) -> tuple[Tensors, Callable[[], None]]:
+    def prepare(
+        self, tensors: Mapping[str, Any], sizes: Mapping[str, Size]
+    ) -> tuple[Tensors, Callable[[], None]]:
         """Make the arrays of its results for these inputs, and the function that enqueues it.
 
         The function uses the very arrays that were there when it was prepared.
+
+        Args:
+            tensors: On the device, by name.
+            sizes: `(rows, columns)` of the results whose size hangs on the canvas, by name.
         """
 
 
@@ -54,7 +60,7 @@ class _Prepared:
 
 
 class Segment:
-    """A list of device steps. Threads take turns.
+    """A list of device steps. Threads take turns on the device.
 
     Args:
         device: Where everything happens.
@@ -68,7 +74,6 @@ class Segment:
         """Find what comes from outside."""
         self._device = device
         self._steps = tuple(steps)
-        self._lock = Lock()
         self._prepared: OrderedDict[tuple[tuple[int, ...], ...], _Prepared] = OrderedDict()
         self._is_capturable = all(step.capturable for step in steps)
         self.outputs: tuple[str, ...] = tuple(outputs)
@@ -81,22 +86,26 @@ class Segment:
         self.inputs: tuple[str, ...] = tuple(inputs)
         """Tensors that `run` needs."""
 
-    def run(self, host: Mapping[str, Array]) -> dict[str, Array]:
+    def run(
+        self, host: Mapping[str, Array], sizes: Mapping[str, Size] | None = None
+    ) -> dict[str, Array]:
         """Upload, run and download.
 
         Args:
             host: Float32 arrays for `inputs`.
+            sizes: As in `DeviceStep.prepare`, always of the same tensors; None if there are none.
 
         Raises:
             KernelError: CUDA failed.
             BundleError: A step refuses its inputs.
         """
-        with self._lock:
+        with self._device.lock:
             self._device.enter()
-            key = tuple(host[name].shape for name in self.inputs)
+            sizes = {} if sizes is None else sizes
+            key = (*(host[name].shape for name in self.inputs), *sizes.values())
             prepared = self._prepared.get(key)
             if prepared is None:
-                prepared = self._prepare(host)
+                prepared = self._prepare(host, sizes)
                 self._prepared[key] = prepared
                 while len(self._prepared) > _KEPT_SIZES:
                     self._prepared.popitem(last=False)
@@ -106,7 +115,7 @@ class Segment:
             self._run(prepared)
             return {name: self._device.download(prepared.tensors[name]) for name in self.outputs}
 
-    def _prepare(self, host: Mapping[str, Array]) -> _Prepared:
+    def _prepare(self, host: Mapping[str, Array], sizes: Mapping[str, Size]) -> _Prepared:
         tensors: Tensors = {}
         for name in self.inputs:
             tensors[name] = self._device.empty(host[name].shape, "float32")
@@ -114,7 +123,7 @@ class Segment:
             self._device.upload(host[name], tensors[name])
         work = []
         for step in self._steps:
-            results, enqueue = step.prepare({name: tensors[name] for name in step.reads})
+            results, enqueue = step.prepare({name: tensors[name] for name in step.reads}, sizes)
             tensors |= results
             work.append(enqueue)
         return _Prepared(tensors, work)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
-from petsgan_sdk.manifest import PatchTransferStep
+from petsgan_sdk.manifest import PatchTransferStep, Size
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Array, Device
 
@@ -31,7 +31,11 @@ class DevicePatchTransfer:
             features, values, window=step.window, stream=device.stream
         )
 
-    def prepare(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    def prepare(
+        self,
+        tensors: Mapping[str, Any],
+        sizes: Mapping[str, Size],  # noqa: ARG002
+    ) -> tuple[dict[str, Any], Callable[[], None]]:
         """Make values, index and weight."""
         query = tensors[self._step.query]
         batch, _, height, width = query.shape

@@ -134,8 +134,7 @@ def build_engines(
         for step in bundle.manifest.steps:
             if not isinstance(step, GraphStep):
                 for tensors, canvas in zip(points, sizes.points, strict=True):
-                    factor, arrays = bundle.manifest.factor, bundle.arrays
-                    made = made_by_kernel(step, tensors, canvas, factor=factor, arrays=arrays)
+                    made = made_by_kernel(step, tensors, canvas, bundle.manifest, bundle.arrays)
                     tensors.update(made)
                 continue
             profile = {key: tuple(t[name] for t in points) for key, name in step.inputs.items()}
@@ -180,9 +179,10 @@ def build_engine(
 
 
 def half_members(manifest: BundleManifest) -> frozenset[str]:
-    """The graphs that precision fp16 halves: those behind the last patch transfer.
+    """The graphs that precision fp16 halves: those behind the last patch transfer, else all.
 
-    The others decide which patch is taken, and a rounding that decides otherwise moves patches.
+    Graphs in front of one decide which patch is taken, and a rounding that decides otherwise moves
+    patches. Without one nothing is decided.
     """
     last = max(
         (n for n, step in enumerate(manifest.steps) if isinstance(step, PatchTransferStep)),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from petsgan_sdk.errors import BundleError, EngineError, KernelError
-from petsgan_sdk.manifest import GraphStep
+from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.tensorrt.cache import Entry
@@ -43,7 +43,11 @@ class TensorrtGraph:
         self._engines: dict[str, Any] = {}
         self.reads, self.writes = step_reads(step), step_writes(step)
 
-    def prepare(self, tensors: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[], None]]:
+    def prepare(
+        self,
+        tensors: Mapping[str, Any],
+        sizes: Mapping[str, Size],  # noqa: ARG002
+    ) -> tuple[dict[str, Any], Callable[[], None]]:
         """Make a context for these sizes; contexts are not shared, since a recording keeps one."""
         inputs = {key: tensors[name] for key, name in self._step.inputs.items()}
         engine = self._engine({key: array.shape for key, array in inputs.items()})

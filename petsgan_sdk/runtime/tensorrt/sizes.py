@@ -12,8 +12,10 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
+    ResizeStep,
     Step,
     TextureTransferStep,
+    level_size,
 )
 from petsgan_sdk.runtime.checks import check_size
 
@@ -25,7 +27,7 @@ Size = tuple[int, int]
 
 @dataclass(frozen=True, slots=True)
 class SizeRange:
-    """The canvases that one engine takes, `(rows, columns)` at low resolution."""
+    """The canvases that one engine takes, `(rows, columns)` of the base grid."""
 
     least: Size
     """Smallest."""
@@ -56,7 +58,7 @@ class SizeRange:
 
 
 def canvas_of(manifest: BundleManifest, height: int, width: int) -> Size:
-    """The low-resolution canvas `(rows, columns)` that an image of this size is cut from."""
+    """The canvas, as `(rows, columns)` of the base grid, that an image of this size is cut from."""
     factor, least = manifest.factor, manifest.min_canvas_px
     rows, columns = (-(-max(side, least) // factor) for side in (height, width))
     return rows, columns
@@ -95,8 +97,7 @@ def made_by_kernel(
     step: Step,
     tensors: Mapping[str, Shape],
     canvas: Size,
-    *,
-    factor: int,
+    manifest: BundleManifest,
     arrays: Mapping[str, Any],
 ) -> dict[str, Shape]:
     """The shapes of what a step other than a graph makes.
@@ -104,15 +105,15 @@ def made_by_kernel(
     Args:
         step: The step.
         tensors: Shapes of what was made before it.
-        canvas: `(rows, columns)` at low resolution.
-        factor: Pixels of the image for one of the canvas.
+        canvas: `(rows, columns)` of the base grid.
+        manifest: Of the bundle.
         arrays: The bundle's constants.
     """
     match step:
         case NoiseStep():
-            return {step.output: (1, step.channels, *_grown(canvas, step.margin))}
+            return {step.output: (1, step.channels, *_padded(step, canvas, manifest))}
         case PositionStep():
-            return {step.output: (1, 4 * len(step.frequencies), *_grown(canvas, step.margin))}
+            return {step.output: (1, 4 * len(step.frequencies), *_padded(step, canvas, manifest))}
         case PatchTransferStep():
             grid = tensors[step.query][2:]
             made: dict[str, Shape] = {step.output: (1, arrays[step.values].shape[0], *grid)}
@@ -120,11 +121,15 @@ def made_by_kernel(
                 made[step.index_output] = (1, *grid)
             return made
         case TextureTransferStep():
-            rows, columns = tensors[step.index][1:]
-            return {step.output: (1, 3, rows * factor, columns * factor)}
+            rows, columns = (side * manifest.factor for side in tensors[step.index][1:])
+            return {step.output: (1, 3, rows, columns)}
+        case ResizeStep():
+            size = level_size(manifest, step.level, *canvas)
+            return {step.output: (*tensors[step.input][:2], *size)}
     msg = f"a {step.kind} step is not a kernel"
     raise TypeError(msg)
 
 
-def _grown(canvas: Size, margin: int) -> Size:
-    return canvas[0] + 2 * margin, canvas[1] + 2 * margin
+def _padded(step: NoiseStep | PositionStep, canvas: Size, manifest: BundleManifest) -> Size:
+    rows, columns = level_size(manifest, step.level, *canvas)
+    return rows + 2 * step.margin, columns + 2 * step.margin

@@ -1,0 +1,194 @@
+"""Steps of a bundle in groups, so that tensors stay on the device between them.
+
+What reads nothing, noise and positions, is made first: what is left of a pyramid then follows each
+other on the device, and nothing but noise and positions goes to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TypeAlias
+
+from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.manifest import GraphStep, PatchTransferStep, ResizeStep, Step
+from petsgan_sdk.runtime.bundle import step_reads, step_writes
+from petsgan_sdk.runtime.canvas import Canvas, Window
+from petsgan_sdk.runtime.device.arrays import Array, Device
+from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
+from petsgan_sdk.runtime.steps import (
+    Observer,
+    Pipeline,
+    Runnable,
+    Runner,
+    Tensors,
+    last_uses,
+    run_in_order,
+    transfer_halo,
+)
+from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
+
+__all__ = ["Command", "DevicePipeline", "Part", "RunDeviceStep"]
+
+Command = Callable[[Canvas, bool], str]
+"""What builds the engines that a canvas needs, whole (True) or in windows of many sizes."""
+
+Uses: TypeAlias = tuple[set[str], set[str]]
+"""What is read and what is written."""
+
+
+class RunSegment:
+    """Steps on the device as one step of a pipeline.
+
+    Args:
+        label: Its name in timings.
+        segment: The steps.
+        command: Builds what is missing.
+        level: The grid of what it makes.
+        resized: The grids of tensors whose size does not follow from others.
+    """
+
+    def __init__(
+        self,
+        label: str,
+        segment: Segment,
+        command: Command,
+        *,
+        level: int | None,
+        resized: Mapping[str, int | None] | None = None,
+    ) -> None:
+        """Keep it."""
+        self.label = label
+        self.level = level
+        self._segment = segment
+        self._command = command
+        self._resized = {} if resized is None else resized
+
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Upload, run, download.
+
+        Raises:
+            BackendUnavailableError: An engine is missing; the message has the command.
+        """
+        host: dict[str, Array] = {name: tensors[name] for name in self._segment.inputs}
+        grids = {name: canvas.at(level) for name, level in self._resized.items()}
+        sizes = {name: (grid.height, grid.width) for name, grid in grids.items()}
+        try:
+            tensors.update(self._segment.run(host, sizes))
+        except MissingEngineError as exc:
+            is_whole = window == canvas.at(self.level).whole
+            raise BackendUnavailableError(str(exc), hint=self._command(canvas, is_whole)) from exc
+
+
+class RunDeviceStep(RunSegment):
+    """One device step alone, with its tensors on the host: for windows of a canvas."""
+
+    def __init__(
+        self,
+        step: GraphStep | PatchTransferStep,
+        segment: Segment,
+        command: Command,
+        *,
+        level: int | None,
+    ) -> None:
+        """Keep what the manifest says of it."""
+        label = PurePosixPath(step.member).stem if isinstance(step, GraphStep) else step.kind
+        super().__init__(label, segment, command, level=level)
+        self.step: Step = step
+        self.halo = step.halo if isinstance(step, GraphStep) else transfer_halo(step)
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One step of a bundle, in the two ways in which it can be run."""
+
+    alone: Runnable
+    """Host arrays in, host arrays out."""
+    grouped: DeviceStep | None
+    """On the device among others; None for what runs on the host."""
+
+
+class DevicePipeline(Pipeline):
+    """A pipeline whose steps also run in groups, for a whole canvas.
+
+    Args:
+        parts: The steps.
+        device: Where groups run.
+        command: Builds what is missing.
+        output: The tensor that is the result.
+    """
+
+    def __init__(
+        self, parts: Sequence[Part], device: Device, command: Command, *, output: str
+    ) -> None:
+        """Group the steps."""
+        steps = [part.alone for part in parts]
+        dead_after = last_uses([_uses(step.step) for step in steps], output)
+        super().__init__(steps, dead_after, output=output)
+        self._parts = tuple(parts)
+        self._device = device
+        self._command = command
+        self._continued: dict[str, DevicePipeline] = {}
+        self._groups = self._grouped()
+
+    def run(self, canvas: Canvas, *, observer: Observer | None = None) -> Array:
+        """Run every group for the whole canvas."""
+        return run_in_order(self._groups, canvas, output=self.output, observer=observer)
+
+    def given(self, tensor: str) -> DevicePipeline:
+        """As `Pipeline.given`; kept, with the buffers of its sizes."""
+        if tensor not in self._continued:
+            left = set(super().given(tensor).steps)
+            parts = [part for part in self._parts if part.alone in left]
+            made = DevicePipeline(parts, self._device, self._command, output=self.output)
+            self._continued.setdefault(tensor, made)
+        return self._continued[tensor]
+
+    def _grouped(self) -> list[tuple[Runner, frozenset[str]]]:
+        """The groups, each with the tensors that no later one reads."""
+        runners: list[Runner] = []
+        uses: list[Uses] = []
+        later = {self.output}
+        for group in reversed(_groups(self._parts)):
+            runner, used = self._join(group, later)
+            runners.insert(0, runner)
+            uses.insert(0, used)
+            later |= used[0]
+        return list(zip(runners, last_uses(uses, self.output), strict=True))
+
+    def _join(self, group: Sequence[Part], later: set[str]) -> tuple[Runner, Uses]:
+        """One runner for a group; `later` is what is read after it."""
+        alone = [part.alone for part in group]
+        steps = [part.grouped for part in group if part.grouped is not None]
+        if not steps:
+            (host,) = alone
+            return host, _uses(host.step)
+        made = {name for step in steps for name in step.writes}
+        segment = Segment(self._device, steps, outputs=sorted(made & later))
+        resized = {s.step.output: s.level for s in alone if isinstance(s.step, ResizeStep)}
+        runner = RunSegment(
+            "+".join(step.label for step in alone),
+            segment,
+            self._command,
+            level=alone[-1].level,
+            resized=resized,
+        )
+        return runner, (set(segment.inputs), set(segment.outputs))
+
+
+def _groups(parts: Sequence[Part]) -> list[list[Part]]:
+    """Consecutive device steps together, every other step alone."""
+    groups: list[list[Part]] = []
+    # Stable: what reads nothing comes first, all else stays in order.
+    ordered = sorted(parts, key=lambda part: bool(step_reads(part.alone.step)))
+    for part in ordered:
+        if part.grouped is not None and groups and groups[-1][0].grouped is not None:
+            groups[-1].append(part)
+        else:
+            groups.append([part])
+    return groups
+
+
+def _uses(step: Step) -> Uses:
+    return set(step_reads(step)), set(step_writes(step))
