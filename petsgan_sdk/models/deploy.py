@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from petsgan_sdk.models.norm import FreezableInstanceNorm
+from petsgan_sdk.models.norm import FreezableBatchNorm, FreezableNorm
 
 __all__ = ["deployed"]
 
@@ -16,7 +16,7 @@ ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def deployed(module: ModuleT) -> ModuleT:
-    """Copy a module with every `FreezableInstanceNorm` folded into the convolution before it.
+    """Copy a module with every `FreezableNorm` folded into the convolution before it.
 
     A norm that training has not frozen is frozen here, at its running statistics.
 
@@ -31,7 +31,7 @@ def deployed(module: ModuleT) -> ModuleT:
         if not isinstance(parent, nn.Sequential):
             continue
         for name, child in list(parent.named_children()):
-            if isinstance(child, FreezableInstanceNorm):
+            if isinstance(child, FreezableNorm):
                 conv = parent[int(name) - 1]
                 if not isinstance(conv, nn.Conv2d):
                     msg = f"layer {name} must follow a convolution, got {type(conv).__name__}"
@@ -41,9 +41,13 @@ def deployed(module: ModuleT) -> ModuleT:
     return copied
 
 
-def _fold(conv: nn.Conv2d, norm: FreezableInstanceNorm) -> None:
-    """Fold `(y - mean) / std` into the convolution that makes y."""
+def _fold(conv: nn.Conv2d, norm: FreezableNorm) -> None:
+    """Fold `(y - mean) / std`, scaled and shifted, into the convolution that makes y."""
     scale = (norm.running_var + norm.eps).rsqrt()
+    shift = torch.zeros_like(scale)
+    if isinstance(norm, FreezableBatchNorm):
+        scale, shift = scale * norm.weight, norm.bias
     old_bias = torch.zeros_like(scale) if conv.bias is None else conv.bias
     conv.weight = nn.Parameter(conv.weight * scale[:, None, None, None], requires_grad=False)
-    conv.bias = nn.Parameter((old_bias - norm.running_mean) * scale, requires_grad=False)
+    bias = (old_bias - norm.running_mean) * scale + shift
+    conv.bias = nn.Parameter(bias, requires_grad=False)

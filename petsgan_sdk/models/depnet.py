@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from petsgan_sdk.models.displacement import DisplacementField
 from petsgan_sdk.models.modes import ModeField
-from petsgan_sdk.models.norm import FreezableInstanceNorm
+from petsgan_sdk.models.norm import FreezableNorm
 
 __all__ = ["DepNet"]
 
@@ -34,7 +34,7 @@ class DepNet(nn.Module):
         width: Channels of the wide layers (the paper: 128; the first has half).
         frequencies: Radians per pixel of the positional encoding.
         displacement: Strength of the displacement field, 0 to 2.
-        norm: Instance-normalise the three middle layers, as the paper does.
+        norm: Of the three middle layers (PetsGAN: instance norm, ExSinGAN: batch norm).
         modes: Layouts to tell apart, 0 for a single one; only with `displacement` > 0.
     """
 
@@ -47,7 +47,7 @@ class DepNet(nn.Module):
         width: int,
         frequencies: tuple[float, ...],
         displacement: float,
-        norm: bool,
+        norm: type[FreezableNorm] | None,
         modes: int = 0,
     ) -> None:
         """Build the layers."""
@@ -72,11 +72,11 @@ class DepNet(nn.Module):
         for i in range(_NUM_CONVS):
             layers.append(nn.Conv2d(widths[i], widths[i + 1], 3))
             is_middle = 0 < i < _NUM_CONVS - 1
-            if norm and is_middle:
-                layers.append(FreezableInstanceNorm(widths[i + 1]))
+            if norm is not None and is_middle:
+                layers.append(norm(widths[i + 1]))
             # The paper's first layer is linear when nothing moves the positions before it.
             if is_middle or (displacement > 0 and i == 0):
-                layers.append(nn.ReLU() if norm else nn.LeakyReLU(0.2))
+                layers.append(nn.ReLU() if norm is not None else nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
     def displace(self, noise: Tensor, position: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Instance normalisation that can be frozen, so that a pixel does not depend on the canvas."""
+"""Norms that can be frozen, so that a pixel does not depend on the canvas."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-__all__ = ["FreezableInstanceNorm", "freeze_statistics"]
+__all__ = ["FreezableBatchNorm", "FreezableInstanceNorm", "FreezableNorm", "freeze_statistics"]
 
 
 class FreezableInstanceNorm(nn.Module):
@@ -71,8 +71,43 @@ class FreezableInstanceNorm(nn.Module):
         self.running_var.lerp_(var.mean(0), self.momentum)
 
 
+class FreezableBatchNorm(nn.BatchNorm2d):
+    """Batch norm, with a learned scale and shift per channel; constants once frozen.
+
+    Args:
+        num_features: C.
+        momentum: Weight of the newest statistics in the running averages.
+    """
+
+    frozen: Tensor
+    running_mean: Tensor
+    running_var: Tensor
+
+    def __init__(self, num_features: int, *, momentum: float = 0.02) -> None:
+        """Start live, with mean 0, variance 1, scale 1 and shift 0."""
+        super().__init__(num_features, momentum=momentum)
+        self.register_buffer("frozen", torch.tensor(False))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Normalise `[N, C, H, W]`: by its own statistics in training, until they are frozen."""
+        return functional.batch_norm(
+            x,
+            self.running_mean,
+            self.running_var,
+            # Statistics and their scale stay float32 whatever the map is in.
+            self.weight.float(),
+            self.bias.float(),
+            training=self.training and not bool(self.frozen),
+            momentum=self.momentum or 0.0,
+            eps=self.eps,
+        )
+
+
+FreezableNorm = FreezableInstanceNorm | FreezableBatchNorm
+
+
 def freeze_statistics(module: nn.Module) -> None:
-    """Freeze every `FreezableInstanceNorm` inside `module`."""
+    """Freeze every norm inside `module`."""
     for layer in module.modules():
-        if isinstance(layer, FreezableInstanceNorm):
+        if isinstance(layer, FreezableNorm):
             layer.frozen.fill_(True)

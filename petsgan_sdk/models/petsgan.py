@@ -15,6 +15,7 @@ from petsgan_sdk.errors import CheckpointError, ConfigError
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
 from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.norm import FreezableInstanceNorm
 from petsgan_sdk.models.patch_transfer import patch_transfer
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
 from petsgan_sdk.models.state import AVERAGED, load_state
@@ -67,7 +68,7 @@ class PetsganGenerator(nn.Module):
             width=config.depnet.width,
             frequencies=self.frequencies,
             displacement=config.depnet.displacement,
-            norm=config.depnet.norm,
+            norm=FreezableInstanceNorm if config.depnet.norm else None,
             modes=config.depnet.modes,
         )
         self.features = _features(config)

@@ -8,7 +8,7 @@ import torch
 from helpers import assert_close
 
 from petsgan_sdk.config import load_preset
-from petsgan_sdk.models import DepNet, freeze_statistics
+from petsgan_sdk.models import DepNet, FreezableInstanceNorm, freeze_statistics
 from petsgan_sdk.noise import positional_encoding
 
 SIZE = (12, 17)
@@ -26,7 +26,7 @@ def build(preset, *, size=SIZE, width=None):
         width=config.width if width is None else width,
         frequencies=frequencies,
         displacement=config.displacement,
-        norm=config.norm,
+        norm=FreezableInstanceNorm if config.norm else None,
     )
     return net, frequencies, size if is_relative else None
 

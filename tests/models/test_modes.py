@@ -49,7 +49,7 @@ def depnet(modes, size=SIZE):
     torch.manual_seed(0)
     frequencies = (0.2, 0.4)
     return DepNet(
-        size, width=6, frequencies=frequencies, displacement=0.5, norm=False, modes=modes
+        size, width=6, frequencies=frequencies, displacement=0.5, norm=None, modes=modes
     ).eval()
 
 

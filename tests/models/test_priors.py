@@ -80,7 +80,7 @@ def test_depnets_noise_has_a_target(low_res, draw):
     # What `sample` draws is `displaced` of the field that DEPNet makes of the same noise.
     prior = create("internal", low_res, displacement=0.7, flip=False)
     frequencies = (math.pi / 13, 1.0)
-    net = DepNet((9, 13), width=4, frequencies=frequencies, displacement=0.7, norm=False)
+    net = DepNet((9, 13), width=4, frequencies=frequencies, displacement=0.7, norm=None)
     margin = 2 * net.field.margin
     noise = torch.randn((3, 4, 9 + margin, 13 + margin), generator=draw)
     position = positional_encoding(9, 13, frequencies=frequencies)

@@ -7,7 +7,13 @@ from torch import nn
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError
-from petsgan_sdk.models import DepNet, MultiDilationCritic, RestorationNet, StridedPatchCritic
+from petsgan_sdk.models import (
+    DepNet,
+    FreezableInstanceNorm,
+    MultiDilationCritic,
+    RestorationNet,
+    StridedPatchCritic,
+)
 from petsgan_sdk.training import precision
 from petsgan_sdk.training.precision import choose_precision, compute
 
@@ -60,7 +66,11 @@ def test_what_was_chosen_is_kept_and_not_mixed(photo, tmp_path, monkeypatch):
 
 NETWORKS = {
     "depnet": (
-        lambda: DepNet((8, 8), width=8, frequencies=(1.0,), displacement=0, norm=True).layers,
+        lambda: (
+            DepNet(
+                (8, 8), width=8, frequencies=(1.0,), displacement=0, norm=FreezableInstanceNorm
+            ).layers
+        ),
         (5, 18, 18),
     ),
     "restoration": (lambda: RestorationNet(width=8, num_stages=1), (3, 12, 12)),
