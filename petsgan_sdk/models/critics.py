@@ -98,7 +98,7 @@ class StridedPatchCritic(nn.Module):
         kernels, strides = (4, 3, 4, 3), (2, 1, 2, 1)
         layers: list[nn.Module] = []
         for i in range(4):
-            conv = _SpectralConv2d(widths[i], widths[i + 1], kernels[i], strides[i])
+            conv = SpectralConv2d(widths[i], widths[i + 1], kernels[i], strides[i])
             layers += [conv, nn.LeakyReLU(0.2, inplace=True)]
         self.layers = nn.Sequential(*layers, nn.Conv2d(widths[-1], 1, 3))
 
@@ -107,7 +107,7 @@ class StridedPatchCritic(nn.Module):
         return self.layers(image)  # type: ignore[no-any-return]
 
 
-class _SpectralConv2d(nn.Conv2d):
+class SpectralConv2d(nn.Conv2d):
     """A convolution whose weight, as a matrix, is divided by its largest singular value.
 
     As `parametrizations.spectral_norm`, but the value is found in float32 whatever the convolution

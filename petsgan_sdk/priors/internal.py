@@ -87,19 +87,22 @@ class InternalPrior:
         return layouts
 
 
-def displace(image: Tensor, displacement: Tensor) -> Tensor:
+def displace(image: Tensor, displacement: Tensor, *, top: int = 0, left: int = 0) -> Tensor:
     """Sample `image` where a displacement field points.
 
     Args:
         image: `[1, C, h, w]` in [-1, 1].
-        displacement: `[N, 2, h, w]`, x then y, in pixels.
+        displacement: `[N, 2, h', w']`, x then y, in pixels: of all of the image or a crop of it.
+        top: First row of the crop.
+        left: First column of the crop.
 
     Returns:
-        `[N, C, h, w]` in [-1, 1]; bicubic, mirrored at the border: a repeated one smears.
+        `[N, C, h', w']` in [-1, 1]; bicubic, mirrored at the border: a repeated one smears.
     """
     height, width = image.shape[2:]
-    y = torch.arange(height, device=image.device).view(1, -1, 1) + displacement[:, 1]
-    x = torch.arange(width, device=image.device).view(1, 1, -1) + displacement[:, 0]
+    rows, columns = displacement.shape[2:]
+    y = torch.arange(top, top + rows, device=image.device).view(1, -1, 1) + displacement[:, 1]
+    x = torch.arange(left, left + columns, device=image.device).view(1, 1, -1) + displacement[:, 0]
     grid = torch.stack([(2 * x + 1) / width - 1, (2 * y + 1) / height - 1], dim=3)
     moved = functional.grid_sample(
         image.expand(len(displacement), -1, -1, -1),

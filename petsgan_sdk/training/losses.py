@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
+Critic = Callable[[Tensor], Tensor]
+
 __all__ = [
     "collapse_penalty",
+    "gradient_penalty",
     "hinge_critic",
     "hinge_generator",
     "nonsaturating_critic",
     "nonsaturating_generator",
+    "pixel_gradient_penalty",
     "r1_penalty",
     "sparsity_penalty",
+    "wasserstein_critic",
+    "wasserstein_generator",
 ]
 
 
@@ -52,3 +60,41 @@ def hinge_generator(fake: Tensor) -> Tensor:
 def sparsity_penalty(weight: Tensor) -> Tensor:
     """Eq. 8: 1 - ||A||_F^2 / rows, where A keeps one weight `[N, h, w]` in each row."""
     return 1 - weight.square().mean()
+
+
+def wasserstein_critic(real: Tensor, fake: Tensor) -> Tensor:
+    """Critic of WGAN, E[D(fake)] - E[D(real)], on logits of any shape."""
+    return fake.mean() - real.mean()
+
+
+def wasserstein_generator(fake: Tensor) -> Tensor:
+    """Generator of WGAN, -E[D(fake)], on logits of any shape."""
+    return -fake.mean()
+
+
+def gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """WGAN-GP: mean squared distance of the gradient's norm from 1, between real and fake.
+
+    Args:
+        critic: Gives logits of images.
+        real: `[N, C, h, w]`.
+        fake: `[N, C, h, w]`.
+        mix: `[N, 1, 1, 1]` in [0, 1], how much of each is real. The public code draws it from a
+            normal distribution, which leaves the line between the two.
+    """
+    gradient = _mixed_gradient(critic, real, fake, mix)
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=(1, 2, 3))
+    return (norms - 1).square().mean()
+
+
+def pixel_gradient_penalty(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    """As `gradient_penalty` with a norm for each pixel, over its channels, for patch critics."""
+    gradient = _mixed_gradient(critic, real, fake, mix)
+    norms: Tensor = torch.linalg.vector_norm(gradient, dim=1)
+    return (norms - 1).square().mean()
+
+
+def _mixed_gradient(critic: Critic, real: Tensor, fake: Tensor, mix: Tensor) -> Tensor:
+    mixed = torch.lerp(fake, real, mix).requires_grad_()
+    (gradient,) = torch.autograd.grad(critic(mixed).sum(), mixed, create_graph=True)
+    return gradient

@@ -61,6 +61,8 @@ class ScheduledAdam:
         learning_rate: The full rate.
         config: Betas, warm-up and final share.
         span: When it is used.
+        drop_at: Share of the span at which the rate falls to the final one at once; 0 has it follow
+            a cosine.
     """
 
     def __init__(
@@ -70,10 +72,12 @@ class ScheduledAdam:
         learning_rate: float,
         config: AdamSettings,
         span: Span,
+        drop_at: float = 0.0,
     ) -> None:
         """Build it."""
         self._parameters = list(parameters)
         self._config = config
+        self._drop_at = drop_at
         self._full_rate = learning_rate
         self.span = span
         self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, betas=config.betas)
@@ -92,6 +96,8 @@ class ScheduledAdam:
         config = self._config
         if share < config.warmup:
             return (share + 1e-3) / (config.warmup + 1e-3)
+        if self._drop_at > 0:
+            return config.final if share >= self._drop_at else 1.0
         done = (share - config.warmup) / (1 - config.warmup)
         return config.final + (1 - config.final) * (1 + math.cos(math.pi * done)) / 2
 

@@ -1,8 +1,9 @@
-"""Load the first two layers of VGG-19 from a weight file that the user has."""
+"""Load convolutions of VGG-19 from a weight file that the user has."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -12,7 +13,14 @@ from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.files import user_cache
 from petsgan_sdk.models.features import VggFeatures
 
-__all__ = ["cached_vgg", "choose_features", "load_vgg"]
+__all__ = [
+    "VggConvolutions",
+    "cached_vgg",
+    "choose_features",
+    "load_vgg",
+    "read_convolutions",
+    "vgg_cache",
+]
 
 _CACHE_NAME = "vgg19.safetensors"
 _LAYERS = {"conv1_1": "features.0", "conv1_2": "features.2"}
@@ -48,7 +56,7 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
     Raises:
         InputError: There are none, and they are needed.
     """
-    cached = user_cache() / _CACHE_NAME
+    cached = vgg_cache()
     if cached.is_file():
         return cached
     if is_needed:
@@ -60,36 +68,76 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
     return None
 
 
+def vgg_cache() -> Path:
+    """Where cached weights of VGG-19 are looked for."""
+    return user_cache() / _CACHE_NAME
+
+
 def load_vgg(features: VggFeatures, path: Path) -> None:
-    """Fill the two layers.
+    """Fill the two layers of patch features, see `read_convolutions`.
+
+    Raises:
+        InputError: As `read_convolutions`.
+        BackendUnavailableError: As `read_convolutions`.
+    """
+    found = read_convolutions(path, {key: _SHAPES[layer] for layer, key in _LAYERS.items()})
+    with torch.no_grad():
+        for layer, key in _LAYERS.items():
+            module = getattr(features, layer)
+            module.weight.copy_(found.weights[key])
+            module.bias.copy_(found.biases[key])
+        found.fill_input(features.input_mean, features.input_std)
+
+
+@dataclass(frozen=True, slots=True)
+class VggConvolutions:
+    """Convolutions of a weight file, for RGB input."""
+
+    weights: dict[str, Tensor]
+    """By key, `[out, in, 3, 3]` float32."""
+    biases: dict[str, Tensor]
+    """By key, `[out]` float32."""
+    is_caffe: bool
+    """Whether they want values in 0..255 less Caffe's mean, and not ImageNet's normalisation."""
+
+    def fill_input(self, mean: Tensor, std: Tensor) -> None:
+        """Set what an image in [0, 1] is normalised by, where it is Caffe's."""
+        if self.is_caffe:
+            mean.copy_(torch.tensor(_CAFFE_MEAN_RGB).view(1, 3, 1, 1) / 255)
+            std.fill_(1 / 255)
+
+
+def read_convolutions(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> VggConvolutions:
+    """Read some convolutions.
 
     Takes torchvision's key names (`features.0.weight`, ...) in a safetensors file or in a torch
     file that loads without running code; 8-bit weights (`weight_q`, `weight_scale`, `weight_min`)
     are expanded. A safetensors file whose metadata says that its input is BGR is of Caffe origin
     and is converted to RGB.
 
+    Args:
+        path: The file.
+        shapes: Of the weights wanted, by key without `.weight`.
+
     Raises:
         InputError: No file, not such a file, or a layer is missing or of another shape.
         BackendUnavailableError: A safetensors file, and the package to read it is missing.
     """
-    tensors, is_bgr = _read(_checked(path))
-    with torch.no_grad():
-        for layer, key in _LAYERS.items():
-            weight = _expanded(tensors, f"{key}.weight", path)
-            bias = _expanded(tensors, f"{key}.bias", path)
-            if tuple(weight.shape) != _SHAPES[layer] or tuple(bias.shape) != (64,):
-                found = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
-                msg = (
-                    f"features: {key} in {str(path)!r} must have shapes {_SHAPES[layer]} and "
-                    f"(64,), got {found}"
-                )
-                raise InputError(msg)
-            module = getattr(features, layer)
-            module.weight.copy_(weight.flip(1) if is_bgr and layer == "conv1_1" else weight)
-            module.bias.copy_(bias)
-        if is_bgr:
-            features.input_mean.copy_(torch.tensor(_CAFFE_MEAN_RGB).view(1, 3, 1, 1) / 255)
-            features.input_std.fill_(1 / 255)
+    tensors, is_bgr = _read(_checked(path), tuple(shapes))
+    weights, biases = {}, {}
+    for key, shape in shapes.items():
+        weight = _expanded(tensors, f"{key}.weight", path)
+        bias = _expanded(tensors, f"{key}.bias", path)
+        if tuple(weight.shape) != shape or tuple(bias.shape) != shape[:1]:
+            found = f"{tuple(weight.shape)} and {tuple(bias.shape)}"
+            msg = (
+                f"features: {key} in {str(path)!r} must have shapes {shape} and {shape[:1]}, "
+                f"got {found}"
+            )
+            raise InputError(msg)
+        weights[key] = weight.flip(1) if is_bgr and shape[1] == 3 else weight
+        biases[key] = bias
+    return VggConvolutions(weights, biases, is_bgr)
 
 
 def _checked(path: Path) -> Path:
@@ -100,7 +148,7 @@ def _checked(path: Path) -> Path:
     return path
 
 
-def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:
+def _read(path: Path, layers: tuple[str, ...]) -> tuple[Mapping[str, Tensor], bool]:
     if path.suffix != ".safetensors":
         try:
             tensors = torch.load(path, map_location="cpu", weights_only=True)
@@ -123,7 +171,8 @@ def _read(path: Path) -> tuple[Mapping[str, Tensor], bool]:
     try:
         with safe_open(path, framework="pt") as file:
             is_bgr = "BGR" in (file.metadata() or {}).get("input", "")
-            wanted = [k for k in file.keys() if k.startswith(tuple(_LAYERS.values()))]  # noqa: SIM118
+            prefixes = tuple(f"{layer}." for layer in layers)
+            wanted = [k for k in file.keys() if k.startswith(prefixes)]  # noqa: SIM118
             return {key: file.get_tensor(key) for key in wanted}, is_bgr
     except SafetensorError as exc:
         msg = f"features: {str(path)!r} must be a safetensors file, got {exc}"

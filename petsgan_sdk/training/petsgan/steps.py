@@ -26,11 +26,11 @@ from petsgan_sdk.models import (
 )
 from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
-from petsgan_sdk.priors.internal import displace
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span, frozen
+from petsgan_sdk.training.pairs import PairedLayouts
 from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
 from petsgan_sdk.training.precision import choose_precision, compute
 
@@ -80,7 +80,7 @@ class PetsganTraining:
         device = self._device
         given = PriorInput(generator.image, generator.low_res, config.prior, settings.seed)
         self._prior = prior or create_prior(parse_priors(config.prior.name), given)
-        self._modes = self._prior.modes(config.depnet.modes) if config.depnet.modes else None
+        self._pairs = PairedLayouts(generator.depnet, self._prior, config.depnet.modes)
         _check_critic(generator)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(device)
@@ -162,7 +162,7 @@ class PetsganTraining:
         layout = self._layouts(noise, field)
         loss = layout.new_zeros(())
         if weights.paired > 0 and field is not None:
-            target = self._target(noise, field)
+            target = self._pairs.target(noise, field)
             if target is not None:
                 reported["paired"] = functional.l1_loss(layout, target)
                 loss = loss + weights.paired * reported["paired"]
@@ -176,20 +176,6 @@ class PetsganTraining:
                 reported["collapse"] = losses.collapse_penalty(logits)
                 loss = loss + weights.collapse * reported["collapse"]
         return loss
-
-    @torch.no_grad()
-    def _target(self, noise: Tensor, field: Tensor) -> Tensor | None:
-        """Return the layouts that noise stands for, `[N, 3, h, w]`; None if that is unknown."""
-        depnet = self.generator.depnet
-        margin = depnet.position_margin
-        field = field[:, :, margin:-margin, margin:-margin]
-        weights = depnet.mode_weights(noise)
-        if weights is None or self._modes is None:
-            return self._prior.displaced(field)
-        # Every mode is moved by the same field, so that they can be moved as channels of one image.
-        moved = displace(self._modes.flatten(0, 1)[None], field)
-        moved = moved.view(len(noise), -1, *self._modes.shape[1:])
-        return torch.sum(weights[:, :, None, margin:-margin, margin:-margin] * moved, dim=1)
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         optimizer = self._optimizers["layout_critic"]
