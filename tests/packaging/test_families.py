@@ -30,7 +30,9 @@ def owner(parts):
 def shared_modules():
     """Paths below the package of the modules that serve all families."""
     paths = [path.relative_to(PACKAGE) for path in sorted(PACKAGE.rglob("*.py"))]
-    shared = [p for p in paths if p.parts != ("families.py",) and owner(p.parts) is None]
+    # Rules of rescaling are called after their papers, as families are.
+    named = (("families.py",), ("pyramid.py",))
+    shared = [p for p in paths if p.parts not in named and owner(p.parts) is None]
     return [path.as_posix() for path in shared]
 
 
