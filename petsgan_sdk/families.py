@@ -13,6 +13,7 @@ from typing import Any
 from petsgan_sdk._typed import nearest
 from petsgan_sdk.errors import ConfigError, PetsganError
 from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.exsingan import ExsinganConfig
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
 __all__ = ["FAMILIES", "Family", "family_named", "family_of_model", "import_named", "model_names"]
@@ -44,6 +45,14 @@ FAMILIES: tuple[Family, ...] = (
         settings=PetsganConfig,
         recipe="petsgan_sdk.training.petsgan.recipe:PetsganRecipe",
         export="petsgan_sdk.export.petsgan:take_apart",
+    ),
+    Family(
+        name="exsingan",
+        models=("exsingan", "singan"),
+        options=("stages", "rescale", "perceptual", "stage0"),
+        settings=ExsinganConfig,
+        recipe="petsgan_sdk.training.exsingan.recipe:ExsinganRecipe",
+        export="petsgan_sdk.export.exsingan:take_apart",
     ),
 )
 

@@ -22,7 +22,7 @@ def train_command(
         Path, typer.Option("-o", "--output", metavar="MODEL.pt", help="The checkpoint.")
     ],
     model: Annotated[
-        str, typer.Option(metavar="NAME", help="Model to train: petsgan.")
+        str, typer.Option(metavar="NAME", help="petsgan, exsingan or singan.")
     ] = "petsgan",
     preset: Annotated[
         str,
@@ -57,8 +57,9 @@ def train_command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Change the preset as the paper's ablations do: end-to-end, cascaded, "
-            "no-patch-gan, no-external-prior or no-internal-prior.",
+            help="Change the preset as the paper's ablations do. petsgan: end-to-end, cascaded, "
+            "no-patch-gan, no-external-prior, no-internal-prior. exsingan: singan, no-structural, "
+            "no-semantic, no-paired.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",

@@ -1,0 +1,146 @@
+"""Take an ExSinGAN checkpoint apart: a graph for each stage, and the pyramid between them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from petsgan_sdk import kernels
+from petsgan_sdk.checkpoint import Checkpoint
+from petsgan_sdk.export.deployment import Array, Deployment
+from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.imaging import to_u8
+from petsgan_sdk.manifest import Entry, GraphStep, NoiseStep, PositionStep, ResizeStep, Step
+from petsgan_sdk.models.deploy import deployed
+from petsgan_sdk.models.depnet import DepNet
+from petsgan_sdk.models.exsingan import ExsinganGenerator, stage_name
+from petsgan_sdk.models.exsingan.generator import generator_from
+from petsgan_sdk.pyramid import MIN_LEVEL_PX
+
+__all__ = ["take_apart"]
+
+_EXAMPLE_SIZE = (13, 19)
+"""Size of the level in the examples that are traced; no constant of a network equals a side."""
+
+
+def take_apart(checkpoint: Checkpoint) -> Deployment:
+    """Export the stages and list the steps between noise and image.
+
+    Raises:
+        CheckpointError: An array is missing or of another shape.
+        ExportError: A network could not be exported.
+    """
+    generator = deployed(generator_from(checkpoint))
+    count = len(generator.stages)
+    graphs: dict[str, bytes] = {}
+    expected: dict[str, Callable[..., Tensor]] = {}
+    for number in range(count):
+        module, inputs = _example(generator, number)
+        graphs[_member(number)] = to_onnx(module, inputs, _image(number))
+        expected[_member(number)] = _by_name(module, tuple(inputs))
+    return Deployment(
+        steps=_steps(generator),
+        output=_image(count - 1),
+        graphs=graphs,
+        arrays={},
+        expected=expected,
+        min_canvas_px=_min_canvas_px(generator),
+        preview=_preview(generator),
+        levels=generator.sizes[:-1],
+        entries=tuple(
+            Entry(stage_name(generator.config, number), _image(number - 1))
+            for number in range(1, count)
+        ),
+    )
+
+
+class _FirstStage(nn.Module):
+    """The first stage of a mix without structural stage: there is no image below."""
+
+    def __init__(self, stage: nn.Module) -> None:
+        super().__init__()
+        self.stage = stage
+
+    def forward(self, noise: Tensor) -> Tensor:
+        return self.stage(torch.zeros_like(noise), noise)  # type: ignore[no-any-return]
+
+
+def _example(generator: ExsinganGenerator, number: int) -> tuple[nn.Module, Mapping[str, Tensor]]:
+    """A stage as a module, and inputs to trace it with by name."""
+    stage = generator.stages[number]
+    noise = torch.zeros(generator.noise_shape(number, 2, *_EXAMPLE_SIZE))
+    if isinstance(stage, DepNet):
+        return stage, {"noise": noise, "position": generator.position(*_EXAMPLE_SIZE)}
+    if number == 0:
+        return _FirstStage(stage), {"noise": noise}
+    return stage, {"previous": torch.zeros_like(noise), "noise": noise}
+
+
+def _steps(generator: ExsinganGenerator) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    last = len(generator.stages) - 1
+    for number, stage in enumerate(generator.stages):
+        # The last level is the image, which is what a canvas is counted in.
+        level = None if number == last else number
+        noise = f"noise_{number}"
+        inputs = {"noise": noise}
+        if isinstance(stage, DepNet):
+            steps += [
+                NoiseStep(
+                    noise,
+                    stage.noise_channels,
+                    stage=number,
+                    margin=stage.noise_margin,
+                    level=level,
+                ),
+                PositionStep(
+                    "position",
+                    generator.frequencies,
+                    extent=generator.extent,
+                    margin=stage.position_margin,
+                    level=level,
+                ),
+            ]
+            inputs["position"] = "position"
+        else:
+            steps.append(NoiseStep(noise, 3, stage=number, level=level))
+        if number > 0:
+            previous = f"previous_{number}"
+            steps.append(ResizeStep(_image(number - 1), previous, level=level))
+            inputs = {"previous": previous, "noise": noise}
+        steps.append(GraphStep(_member(number), inputs, {_image(number): _image(number)}))
+    return tuple(steps)
+
+
+def _member(number: int) -> str:
+    return f"graphs/stage_{number}.onnx"
+
+
+def _image(number: int) -> str:
+    return f"image_{number}"
+
+
+def _min_canvas_px(generator: ExsinganGenerator) -> int:
+    """The least canvas whose coarsest level has enough pixels for a stage."""
+    coarsest, image = generator.sizes[0], generator.sizes[-1]
+    return max(-(-MIN_LEVEL_PX * full // low) for low, full in zip(coarsest, image, strict=True))
+
+
+def _preview(generator: ExsinganGenerator) -> Array:
+    noises = []
+    for number, size in enumerate(generator.sizes):
+        shape = generator.noise_shape(number, 1, *size)
+        margin = (shape[2] - size[0]) // 2
+        noise = kernels.normal_noise(shape, seed=0, stage=number, top=-margin, left=-margin)
+        noises.append(torch.from_numpy(noise))
+    image = generator.sample(noises)
+    return to_u8(image[0].numpy().transpose(1, 2, 0))
+
+
+def _by_name(module: nn.Module, names: tuple[str, ...]) -> Callable[..., Tensor]:
+    def call(**inputs: Tensor) -> Tensor:
+        return module(*(inputs[name] for name in names))  # type: ignore[no-any-return]
+
+    return call

@@ -1,0 +1,43 @@
+"""D_s: a patch critic with the receptive field of a stage's generator, used in training only."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from petsgan_sdk.models.critics import SpectralConv2d
+from petsgan_sdk.models.exsingan.stage import NUM_CONVS
+from petsgan_sdk.models.norm import FreezableBatchNorm
+
+__all__ = ["PixelCritic"]
+
+
+class PixelCritic(nn.Module):
+    """Five 3x3 convolutions of stride 1: a logit for every patch of 11 x 11 pixels.
+
+    The convolutions are valid, so that no logit is about a padded border; the public code pads
+    every layer with zeros.
+
+    Args:
+        width: Channels (the paper's code: 64).
+        spectral: Spectral norm in place of batch norm, whose statistics on crops would be noise.
+    """
+
+    RECEPTIVE_FIELD_PX = 1 + 2 * NUM_CONVS
+    """Least side of an image."""
+
+    def __init__(self, *, width: int, spectral: bool) -> None:
+        """Build the layers."""
+        super().__init__()
+        layers: list[nn.Module] = []
+        for i in range(NUM_CONVS - 1):
+            inputs = width if i else 3
+            if spectral:
+                layers.append(SpectralConv2d(inputs, width, 3, 1))
+            else:
+                layers += [nn.Conv2d(inputs, width, 3), FreezableBatchNorm(width)]
+            layers.append(nn.LeakyReLU(0.2))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 3))
+
+    def forward(self, image: Tensor) -> Tensor:
+        """`[N, 3, h, w]`, h, w >= 11, to a map of logits `[N, 1, h - 10, w - 10]`."""
+        return self.layers(image)  # type: ignore[no-any-return]

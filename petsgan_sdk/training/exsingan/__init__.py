@@ -1,0 +1,1 @@
+"""Training of ExSinGAN, one stage after another."""

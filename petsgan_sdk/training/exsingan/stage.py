@@ -1,0 +1,138 @@
+"""What the training of every stage shares: a live network, its average, its critic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+
+from petsgan_sdk.models import freeze_statistics
+from petsgan_sdk.models.exsingan import ExsinganGenerator
+from petsgan_sdk.models.state import load_state, named_arrays
+from petsgan_sdk.settings.exsingan import AdamConfig
+from petsgan_sdk.training.averaging import AveragedGenerator
+from petsgan_sdk.training.draws import draw_for
+from petsgan_sdk.training.exsingan.purpose import Purpose
+from petsgan_sdk.training.optimizers import ScheduledAdam, Span
+from petsgan_sdk.training.precision import choose_precision
+
+__all__ = ["StageTraining"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+
+class StageTraining:
+    """One stage while it is trained.
+
+    The generator holds the average, which is what later stages are trained on and what is
+    exported; the network that is updated lives here.
+
+    Args:
+        generator: Whose stage it is.
+        number: Of the stage.
+        span: Its steps.
+        critic: A new one.
+        adam: Of both.
+    """
+
+    def __init__(
+        self,
+        generator: ExsinganGenerator,
+        number: int,
+        span: Span,
+        critic: nn.Module,
+        adam: AdamConfig,
+    ) -> None:
+        """Put the average in the stage's place, and build the optimizers."""
+        config = generator.config
+        self._generator = generator
+        self._settings = config.training
+        self._weights = config.losses
+        self._device = generator.level(0).device
+        self._precision = choose_precision(config.training.precision, self._device)
+        self.number = number
+        self.span = span
+        self.live: nn.Module = generator.stages[number].train().requires_grad_(True)
+        self.critic = critic.to(self._device)
+        self._average = AveragedGenerator(self.live, decay=config.training.ema_decay)
+        generator.stages[number] = self._average.generator.eval()
+        self._optimizers = {
+            name: ScheduledAdam(
+                module.parameters(),
+                learning_rate=adam.rate,
+                config=adam,
+                span=span,
+                drop_at=adam.drop_at,
+            )
+            for name, module in (("live", self.live), ("critic", self.critic))
+        }
+        self._freeze_step = span.first + round(
+            config.training.freeze_norm_from * (span.last - span.first)
+        )
+
+    def step(self, step: int) -> dict[str, float]:
+        """Update critic and network once.
+
+        Args:
+            step: Number of the step in the run, within the stage's span.
+
+        Returns:
+            The loss terms, unweighted.
+        """
+        if step == self._freeze_step:
+            freeze_statistics(self.live)
+        reported: dict[str, Tensor] = {}
+        loss = self._losses(step, reported)
+        optimizer = self._optimizers["live"]
+        optimizer.zero_grad()
+        if loss.requires_grad:
+            loss.backward()  # type: ignore[no-untyped-call]
+            optimizer.step(step)
+            self._average.update(step - self.span.first)
+        return {name: float(value.detach()) for name, value in reported.items()}
+
+    def state(self) -> dict[str, Array]:
+        """Every array besides the generator's that the next step depends on, by name."""
+        arrays: dict[str, Array] = {}
+        for prefix, module in self._modules():
+            arrays |= named_arrays(module, prefix)
+        for name, optimizer in self._optimizers.items():
+            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
+        return arrays
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        for prefix, module in self._modules():
+            load_state(module, arrays, prefix)
+        for name, optimizer in self._optimizers.items():
+            start = f"optimizer.{name}/"
+            optimizer.load(
+                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
+            )
+
+    def _losses(self, step: int, reported: dict[str, Tensor]) -> Tensor:
+        """Update the critic and return the weighted loss of the network."""
+        raise NotImplementedError
+
+    def _step_critic(self, loss: Tensor, step: int) -> None:
+        optimizer = self._optimizers["critic"]
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step(step)
+
+    def _normal(self, shape: tuple[int, ...], draw: Generator) -> Tensor:
+        return torch.randn(shape, generator=draw).to(self._device)
+
+    def _random(self, step: int, purpose: Purpose) -> Generator:
+        return draw_for(self._settings.seed, step, purpose)
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "live", self.live
+        yield "critic", self.critic

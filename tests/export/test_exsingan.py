@@ -1,0 +1,124 @@
+"""ExSinGAN and SinGAN through export, all forms of it, and the sampler that knows no family."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from exsingan_runs import tiny_exsingan
+from tiny_training import write_picture
+
+from petsgan_sdk import kernels
+from petsgan_sdk.checkpoint import load_checkpoint
+from petsgan_sdk.export import export_bundle
+from petsgan_sdk.manifest import NoiseStep, PositionStep, ResizeStep
+from petsgan_sdk.models.exsingan.generator import generator_from
+from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.bundle import open_bundle
+
+MODELS = ("exsingan", "singan")
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory):
+    """A checkpoint and a verified bundle of each model, and what the export said."""
+    torch.set_num_threads(1)
+    folder = tmp_path_factory.mktemp("exsingan")
+    photo = write_picture(folder / "photo.png", 53, 40)
+    made = {}
+    for model in MODELS:
+        checkpoint, bundle, notes = folder / f"{model}.pt", folder / f"{model}.petsgan", []
+        tiny_exsingan(photo, checkpoint, model=model, steps=15)
+        export_bundle(checkpoint, bundle, note=notes.append)
+        made[model] = (checkpoint, bundle, notes)
+    return made
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_export_is_verified_whole_and_in_windows(model, exported):
+    notes = exported[model][2]
+    assert sum(note.startswith("verified at ") for note in notes) == 3
+    assert any(note.startswith("verified in windows") for note in notes)
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_manifest_is_a_pyramid(model, exported):
+    checkpoint, path, _ = exported[model]
+    bundle = open_bundle(path)
+    manifest = bundle.manifest
+    net = generator_from(load_checkpoint(checkpoint))
+    assert manifest.family == "exsingan"
+    assert manifest.levels == net.sizes[:-1]
+    noises = [step for step in manifest.steps if isinstance(step, NoiseStep)]
+    assert [step.level for step in noises] == [0, 1, 2, 3, None]
+    assert [step.stage for step in noises] == [0, 1, 2, 3, 4]
+    resized = [step.level for step in manifest.steps if isinstance(step, ResizeStep)]
+    assert resized == [1, 2, 3, None]
+    has_position = any(isinstance(step, PositionStep) for step in manifest.steps)
+    assert has_position == (model == "exsingan")
+    first = "semantic 1" if model == "exsingan" else "texture 2"
+    assert manifest.entries[0].name == first
+    assert [entry.tensor for entry in manifest.entries] == [f"image_{n}" for n in range(4)]
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_sampler_makes_what_torch_makes(model, exported):
+    checkpoint, bundle, _ = exported[model]
+    net = generator_from(load_checkpoint(checkpoint))
+    noises = []
+    for number, size in enumerate(net.sizes):
+        shape = net.noise_shape(number, 1, *size)
+        margin = (shape[2] - size[0]) // 2
+        noise = kernels.normal_noise(shape, seed=7, stage=number, top=-margin, left=-margin)
+        noises.append(torch.from_numpy(noise))
+    expected = net.sample(noises)[0].permute(1, 2, 0).numpy()
+    found = load(bundle, provider="cpu", threads=1).sample(seed=7)[0]
+    assert found.shape == (40, 53, 3)
+    assert np.abs(found - (expected + 1) * 127.5).max() <= 0.51
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_promises_of_the_sampler(model, exported):
+    sampler = load(exported[model][1], provider="cpu", threads=1)
+    small = sampler.sample(2, height=61, width=47, seed=3)
+    assert np.array_equal(small, sampler.sample(2, height=61, width=47, seed=3))
+    assert np.array_equal(small[1:], sampler.sample(1, height=61, width=47, seed=3, start=1))
+    assert not np.array_equal(small[0], small[1])
+    # Larger than a block: in one piece of memory, in bands and in parts the same bytes.
+    height, width = 700, 1100
+    whole = sampler.sample(height=height, width=width, seed=5)[0]
+    bands = np.concatenate(list(sampler.stream(height, width, 5, rows=90)))
+    assert np.array_equal(bands, whole)
+    part = sampler.region(height, width, 430, 801, 140, 250, 5)
+    assert np.array_equal(part, whole[430:570, 801:1051])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_seamless_canvas_continues(model, exported):
+    sampler = load(exported[model][1], provider="cpu", threads=1)
+    height, width = 80, 104
+    whole = sampler.sample(height=height, width=width, seed=2, seamless=True)[0]
+    over = sampler.region(height, width, 60, 90, 40, 30, 2, seamless=True)
+    twice = np.tile(whole, (2, 2, 1))
+    assert np.array_equal(over, twice[60:100, 90:120])
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("stage", [1, 4])
+def test_any_stage_starts_from_an_image(model, stage, exported):
+    sampler = load(exported[model][1], provider="cpu", threads=1)
+    rng = np.random.default_rng(0)
+    layout = rng.integers(0, 256, (15, 20, 3)).astype(np.uint8)
+    made = sampler.refine(layout, stage, seed=1, height=70, width=90)
+    assert made.shape == (70, 90, 3)
+    assert np.array_equal(made, sampler.refine(layout, stage, seed=1, height=70, width=90))
+    still = [sampler.refine(layout, stage, seed=s, height=70, width=90, noise=0) for s in (1, 2)]
+    assert np.array_equal(*still)
+
+
+def test_a_small_image_is_cut_from_a_canvas_with_enough_levels(exported):
+    sampler = load(exported["singan"][1], provider="cpu", threads=1)
+    least = sampler.manifest.min_canvas_px
+    coarsest = sampler.manifest.levels[0]
+    assert least == max(-(-8 * f // c) for f, c in zip((40, 53), coarsest, strict=True))
+    assert sampler.sample(height=16, width=24).shape == (1, 16, 24, 3)
