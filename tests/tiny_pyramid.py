@@ -103,10 +103,18 @@ class TinyPyramid:
 
     def draft(self):
         """What an export of it would write."""
-        expected = dict(zip(self.graphs, self.stages, strict=True))
-        preview = np.zeros((*IMAGE_SIZE_PX, 3), np.uint8)
         manifest = self.manifest
-        parts = Deployment(manifest.steps, manifest.output, self.graphs, {}, expected, preview)
+        parts = Deployment(
+            steps=manifest.steps,
+            output=manifest.output,
+            graphs=self.graphs,
+            arrays={},
+            expected=dict(zip(self.graphs, self.stages, strict=True)),
+            min_canvas_px=manifest.min_canvas_px,
+            preview=np.zeros((*IMAGE_SIZE_PX, 3), np.uint8),
+            levels=manifest.levels,
+            entries=manifest.entries,
+        )
         return Draft(manifest, parts)
 
     def write(self, path):
