@@ -48,6 +48,8 @@ class LoadedImage:
     """`[H, W, 3]` uint8, contiguous, upright."""
     notes: tuple[str, ...]
     """One clause for each conversion that was made, in order; empty for a plain RGB file."""
+    alpha: npt.NDArray[np.uint8] | None = None
+    """`[H, W]` uint8: how opaque a pixel was before white was laid behind; None where all are."""
 
 
 def load_image(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LoadedImage:
@@ -143,8 +145,8 @@ def _convert(path: Path, image: ImageFile) -> LoadedImage:
     if orientation in range(2, 9):
         upright = ImageOps.exif_transpose(image)
         notes.append(f"the image was turned upright (EXIF orientation {orientation})")
-    rgb = _to_rgb(path, upright, notes, is_deep=is_deep)
-    return LoadedImage(rgb=np.array(rgb, dtype=np.uint8, order="C"), notes=tuple(notes))
+    rgb, alpha = _to_rgb(path, upright, notes, is_deep=is_deep)
+    return LoadedImage(np.array(rgb, dtype=np.uint8, order="C"), tuple(notes), alpha)
 
 
 def _is_deep(image: ImageFile) -> bool:
@@ -155,19 +157,24 @@ def _is_deep(image: ImageFile) -> bool:
     return any(";16" in mode and ";16S" not in mode for mode in raw_modes)
 
 
-def _to_rgb(path: Path, image: Image.Image, notes: list[str], *, is_deep: bool) -> Any:
+def _to_rgb(
+    path: Path, image: Image.Image, notes: list[str], *, is_deep: bool
+) -> tuple[Any, npt.NDArray[np.uint8] | None]:
     if image.mode in _WIDE_GREYS:
-        return _wide_grey(path, image, notes, is_deep=is_deep)
+        return _wide_grey(path, image, notes, is_deep=is_deep), None
     if is_deep:
         notes.append("16 bits were scaled to 8")
+    alpha = None
     if image.mode not in _OPAQUE or "transparency" in image.info:
-        image = _over_white(path, image, notes)
+        image, alpha = _over_white(path, image, notes)
     elif image.mode != "RGB":
         notes.append(_SIMPLE_NOTES.get(image.mode, f"{image.mode} was converted to RGB"))
-    return _to_srgb(image, notes)
+    return _to_srgb(image, notes), alpha
 
 
-def _over_white(path: Path, image: Image.Image, notes: list[str]) -> Image.Image:
+def _over_white(
+    path: Path, image: Image.Image, notes: list[str]
+) -> tuple[Image.Image, npt.NDArray[np.uint8] | None]:
     try:
         rgba = image.convert("RGBA")
     except ValueError as exc:
@@ -177,7 +184,7 @@ def _over_white(path: Path, image: Image.Image, notes: list[str]) -> Image.Image
     notes.append(found if image.mode in ("RGB", "RGBA") else f"{found}, {image.mode} became RGB")
     flat = Image.alpha_composite(Image.new("RGBA", rgba.size, _WHITE), rgba).convert("RGB")
     flat.info.update(image.info if image.mode in ("RGB", "RGBA") else {})
-    return flat
+    return flat, None if is_opaque else np.array(rgba.getchannel("A"), dtype=np.uint8)
 
 
 def _wide_grey(

@@ -18,6 +18,12 @@ from petsgan_sdk.cli.evaluate import evaluate_command
 from petsgan_sdk.cli.export import export_command
 from petsgan_sdk.cli.generate import generate_command
 from petsgan_sdk.cli.info import info_command
+from petsgan_sdk.cli.tasks import (
+    edit_command,
+    harmonize_command,
+    paint_command,
+    stylize_command,
+)
 from petsgan_sdk.cli.train import train_command
 
 __all__ = ["app", "main"]
@@ -66,6 +72,10 @@ app.command("train")(train_command)
 app.command("export")(export_command)
 app.command("build")(build_command)
 app.command("generate")(generate_command)
+app.command("paint")(paint_command)
+app.command("edit")(edit_command)
+app.command("harmonize")(harmonize_command)
+app.command("stylize")(stylize_command)
 app.command("evaluate")(evaluate_command)
 app.command("bench")(bench_command)
 app.command("info")(info_command)

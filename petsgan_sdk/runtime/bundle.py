@@ -29,7 +29,7 @@ from petsgan_sdk.manifest import (
     parse,
 )
 
-__all__ = ["Bundle", "open_bundle", "step_reads", "step_writes", "tensor_levels"]
+__all__ = ["Bundle", "open_bundle", "photo_of", "step_reads", "step_writes", "tensor_levels"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -101,6 +101,14 @@ def open_bundle(path: Path) -> Bundle:
         arrays=arrays,
         member_sizes_bytes={name: len(raw) for name, raw in container.members.items()},
     )
+
+
+def photo_of(bundle: Bundle) -> Array | None:
+    """The training image `[3, H, W]` float32 in [-1, 1] that texture is carried from, if any."""
+    for step in bundle.manifest.steps:
+        if isinstance(step, TextureTransferStep):
+            return bundle.arrays[step.texture]
+    return None
 
 
 def step_reads(step: Step) -> tuple[str, ...]:

@@ -13,8 +13,9 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.bundle import Bundle, photo_of
 from petsgan_sdk.runtime.canvas import NoiseSource
 from petsgan_sdk.runtime.checks import (
     check_canvas,
@@ -52,6 +53,7 @@ class Sampler:
         """Keep what sampling needs."""
         self._drawing = Drawing(pipeline, bundle.manifest, threads=threads)
         self._description = describe_bundle(bundle)
+        self._photo = photo_of(bundle)
         self.manifest: BundleManifest = bundle.manifest
         """What the bundle says of itself."""
         self.provider: str = provider
@@ -60,6 +62,14 @@ class Sampler:
         """Why `auto` fell back, or None."""
         self.threads: int = threads
         """Threads for one image."""
+
+    @property
+    def photo(self) -> ImageArray | None:
+        """The photo that was learned, `[H, W, 3]` uint8, or None where the bundle keeps none.
+
+        Bundles that carry its texture do; it is at the size of training.
+        """
+        return None if self._photo is None else to_u8(self._photo.transpose(1, 2, 0))
 
     def sample(
         self,

@@ -11,7 +11,8 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
-TORCH_FREE += [".metrics", ".evaluation.samples", ".families", ".settings", ".checkpoint"]
+TORCH_FREE += [".tasks", ".metrics", ".evaluation.samples"]
+TORCH_FREE += [".families", ".settings", ".checkpoint"]
 HEAVY = ["torch", "onnx", "onnxscript", "onnxruntime", "tensorrt"]
 
 

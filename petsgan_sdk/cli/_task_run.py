@@ -1,0 +1,165 @@
+"""What the commands of the tasks share: files in, files out, and what they print."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from petsgan_sdk.cli._options import Provider, note, print_json, print_line
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files import check_distinct, check_writable
+
+if TYPE_CHECKING:
+    from petsgan_sdk.imaging import LoadedImage
+    from petsgan_sdk.runtime import Sampler
+    from petsgan_sdk.tasks import Edited
+    from petsgan_sdk.tasks.result import ByteArray
+
+__all__ = ["TaskJob", "read_mask", "read_photo", "run_task", "with_alpha"]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskJob:
+    """The options that all tasks share."""
+
+    task: str
+    bundle: Path
+    image: Path
+    strength: float
+    seed: int
+    output: Path | None
+    compare: Path | None
+    provider: Provider
+    threads: int | None
+    force: bool
+    as_json: bool
+
+    @property
+    def target(self) -> Path:
+        """The file of the result."""
+        return self.output or Path(f"{self.task}.png")
+
+    @property
+    def files(self) -> list[Path]:
+        """What is written."""
+        return [self.target] if self.compare is None else [self.target, self.compare]
+
+
+def run_task(
+    job: TaskJob, make: Callable[[Sampler, LoadedImage], Edited], *others: Path | None
+) -> None:
+    """Check the outputs, do the task, write, and say what was done.
+
+    Args:
+        job: The options.
+        make: The task.
+        others: Further files that it reads.
+
+    Raises:
+        ConfigError: An output has an ending that cannot be written.
+        OutputError: An output cannot be written, or is an input.
+    """
+    _check_outputs(job, [job.bundle, job.image, *(path for path in others if path is not None)])
+
+    from petsgan_sdk.imaging import load_image, save_image  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
+
+    loaded = load_image(job.image)
+    sampler = load(job.bundle, provider=job.provider.value, threads=job.threads)
+    started = time.perf_counter()
+    edited = make(sampler, loaded)
+    seconds = time.perf_counter() - started
+    save_image(job.target, edited.image, overwrite=job.force)
+    if job.compare is not None:
+        save_image(job.compare, _side_by_side(loaded.rgb, edited), overwrite=job.force)
+    _report(job, edited, (*loaded.notes, *edited.notes), sampler.provider, seconds)
+
+
+def read_mask(path: Path | None) -> ByteArray | None:
+    """A mask file as `[H, W, 3]`; what is transparent is black."""
+    if path is None:
+        return None
+    from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
+
+    loaded = load_image(path)
+    if loaded.alpha is not None:
+        loaded.rgb[loaded.alpha < 128] = 0
+    return loaded.rgb
+
+
+def read_photo(path: Path | None) -> ByteArray | None:
+    """A photo as `[H, W, 3]`."""
+    if path is None:
+        return None
+    from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
+
+    return load_image(path).rgb
+
+
+def with_alpha(loaded: LoadedImage) -> ByteArray:
+    """`[H, W, 4]` with colours as they were before white was laid behind, or `[H, W, 3]`."""
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    if loaded.alpha is None:
+        return loaded.rgb
+    alpha = loaded.alpha[:, :, None].astype(np.float32) / np.float32(255)
+    colour = (loaded.rgb - 255 * (1 - alpha)) / np.maximum(alpha, np.float32(1 / 255))
+    levels = np.clip(np.floor(colour + 0.5), 0, 255).astype(np.uint8)
+    return np.concatenate([levels, loaded.alpha[:, :, None]], axis=2)
+
+
+def _check_outputs(job: TaskJob, inputs: list[Path]) -> None:
+    from petsgan_sdk.imaging import FORMATS  # noqa: PLC0415 - heavy
+
+    for path in job.files:
+        if path.suffix.lower().removeprefix(".") not in FORMATS:
+            msg = f"output: must end in one of .{', .'.join(FORMATS)}, got {str(path)!r}"
+            raise ConfigError(msg)
+        check_distinct(path, *inputs)
+        check_writable(path, overwrite=job.force)
+    if job.compare is not None:
+        check_distinct(job.compare, job.target)
+
+
+def _side_by_side(image: ByteArray, edited: Edited) -> ByteArray:
+    import numpy as np  # noqa: PLC0415 - heavy
+
+    from petsgan_sdk.imaging import contact_sheet  # noqa: PLC0415 - heavy
+
+    panels = {"input": image}
+    if edited.mask is not None:
+        panels["mask"] = np.repeat(edited.mask[:, :, None], 3, axis=2)
+    panels["result"] = edited.image
+    return contact_sheet(list(panels.values()), columns=3, labels=list(panels))
+
+
+def _report(
+    job: TaskJob, edited: Edited, notes: tuple[str, ...], provider: str, seconds: float
+) -> None:
+    height, width = edited.image.shape[:2]
+    if job.as_json:
+        print_json(
+            {
+                "task": job.task,
+                "files": [str(path) for path in job.files],
+                "size": [width, height],
+                "strength": job.strength,
+                "seed": job.seed,
+                "changed": 1.0 if edited.mask is None else float((edited.mask > 0).mean()),
+                "notes": list(notes),
+                "provider": provider,
+                "seconds": seconds,
+            }
+        )
+        return
+    for line in notes:
+        note(f"note: {line}")
+    print_line(
+        f"{job.task}: {width}x{height} in {job.target} ({seconds:.2f} s, strength "
+        f"{job.strength:g}, seed {job.seed}, {provider})"
+    )
+    if job.compare is not None:
+        print_line(f"comparison {job.compare}")

@@ -1,0 +1,26 @@
+"""What every task returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+__all__ = ["ByteArray", "Edited", "FloatArray"]
+
+ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
+FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+
+
+@dataclass(frozen=True, slots=True)
+class Edited:
+    """The result of a task."""
+
+    image: ByteArray
+    """`[H, W, 3]` uint8, of the input's size."""
+    mask: ByteArray | None
+    """`[H, W]` uint8, how much of each pixel may be new: where it is 0, `image` is the input byte
+    by byte. None where the task makes the whole image."""
+    notes: tuple[str, ...]
+    """One clause for each thing that was decided or changed on the way, in order."""
