@@ -19,8 +19,8 @@ __all__ = ["blended", "solve_screened"]
 
 _REACH_PX = 12
 """Colours follow the anchor in anything larger than this: one and a half cells of PetsGAN."""
-_RIM_PX = 4
-"""Half the width of the rim of a pasted part that takes the model's gradients."""
+_RIM_PX = 2
+"""How far around the border of a pasted part gradients become the model's: twice this."""
 
 
 def blended(

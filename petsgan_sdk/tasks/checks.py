@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,6 @@ from petsgan_sdk.imaging import MIN_SIDE_PX
 from petsgan_sdk.tasks.result import ByteArray
 
 __all__ = ["check_image", "check_same_aspect", "size_text"]
-
-_ASPECT_TOLERANCE = 0.02
-"""Training rounds sides to multiples of 8: a photo of 451x300 is learned at 256x168."""
 
 
 def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
@@ -41,20 +39,28 @@ def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
     return np.ascontiguousarray(array)
 
 
-def check_same_aspect(one: tuple[int, ...], other: tuple[int, ...], names: tuple[str, str]) -> None:
+def check_same_aspect(
+    one: tuple[int, ...],
+    other: tuple[int, ...],
+    names: tuple[str, str],
+    *,
+    rounding_px: float = 1.0,
+) -> None:
     """Refuse two sizes `(height, width, ...)` of which one is not the other made larger.
 
     Args:
         one: The first.
         other: The second.
         names: What they are.
+        rounding_px: By how much each side of the smaller one may have been rounded: training
+            rounds a photo of 451x300 to 256x168.
 
     Raises:
         InputError: They differ by more; names both sizes.
     """
     (h0, w0), (h1, w1) = one[:2], other[:2]
-    rounding = max(1 / h0, 1 / w0, 1 / h1, 1 / w1)
-    if abs(w0 * h1 / (h0 * w1) - 1) > max(rounding, _ASPECT_TOLERANCE):
+    allowed = rounding_px * (1 / min(h0, h1) + 1 / min(w0, w1))
+    if abs(math.log(w0 * h1 / (h0 * w1))) > allowed:
         msg = (
             f"{names[0]} and {names[1]} must have the same aspect, got {size_text(one)} and "
             f"{size_text(other)}; crop one of them"

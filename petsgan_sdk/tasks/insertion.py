@@ -84,7 +84,9 @@ def _insert(
 ) -> Edited:
     may = freedom(sampler.manifest, strength, first="colours")
     photo = sampler.photo if source is None else check_image(source, "source")
-    image, pasted, notes = _prepare(check_image(composite, "composite", alpha=True), mask, photo)
+    given = check_image(composite, "composite", alpha=True)
+    rounding = max(1.0, sampler.manifest.factor / 2)
+    image, pasted, notes = _prepare(given, mask, photo, rounding_px=rounding)
     size = working_size(sampler.manifest, *image.shape[:2])
     scale = math.sqrt(math.prod(image.shape[:2]) / math.prod(size))
     share = spread(pasted, scale=scale)
@@ -107,13 +109,13 @@ def _insert(
 
 
 def _prepare(
-    composite: ByteArray, mask: Any, photo: ByteArray | None
+    composite: ByteArray, mask: Any, photo: ByteArray | None, *, rounding_px: float
 ) -> tuple[ByteArray, Any, list[str]]:
     """The composite without transparency, what was pasted, and notes."""
     image, alpha = composite[:, :, :3], composite[:, :, 3:]
     notes: list[str] = []
     if alpha.size and not (alpha == 255).all():
-        image = _laid_over(image, alpha, photo)
+        image = _laid_over(image, alpha, photo, rounding_px=rounding_px)
         notes.append("transparent pixels were filled from the photo")
     elif mask is None and photo is None:
         msg = (
@@ -129,20 +131,23 @@ def _prepare(
         notes.append("the mask is the alpha channel")
     else:
         assert photo is not None
-        pasted = find_pasted(image, photo)
+        pasted = find_pasted(image, photo, rounding_px=rounding_px)
     if pasted.note is not None:
         notes.append(pasted.note)
     return np.ascontiguousarray(image), pasted.mask, notes
 
 
-def _laid_over(image: ByteArray, alpha: ByteArray, photo: ByteArray | None) -> ByteArray:
+def _laid_over(
+    image: ByteArray, alpha: ByteArray, photo: ByteArray | None, *, rounding_px: float
+) -> ByteArray:
     if photo is None:
         msg = (
             "composite: must be opaque with a bundle that does not keep its photo, got "
             "transparency; give the photo that goes behind it (--source)"
         )
         raise InputError(msg)
-    check_same_aspect(image.shape, photo.shape, ("composite", "photo"))
+    names = ("composite", "photo")
+    check_same_aspect(image.shape, photo.shape, names, rounding_px=rounding_px)
     height, width = image.shape[:2]
     behind = photo if photo.shape == image.shape else resize(photo, (width, height))
     total = image.astype(np.uint32) * alpha + behind * (255 - alpha.astype(np.uint32))

@@ -21,9 +21,6 @@ _FEATHER_PX = 8.0
 """Over how far it then fades: one cell."""
 _LEAST_DIFFERENCE = 16
 """Levels by which a pixel must differ from the photo; JPEG and resizing differ by less."""
-_WHOLE = 0.9
-"""Part of the pixels beyond which a difference says that this is another photo."""
-
 BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
@@ -67,7 +64,7 @@ def given_mask(mask: Any, shape: tuple[int, ...]) -> Pasted:
     return Pasted(_checked(levels >= 128, "mask"), note)
 
 
-def find_pasted(composite: ByteArray, photo: ByteArray) -> Pasted:
+def find_pasted(composite: ByteArray, photo: ByteArray, *, rounding_px: float = 1.0) -> Pasted:
     """Find what differs from the photo.
 
     Both are compared at the smaller of the two sizes, as means of 3 x 3 pixels, against four times
@@ -76,25 +73,27 @@ def find_pasted(composite: ByteArray, photo: ByteArray) -> Pasted:
     Args:
         composite: `[H, W, 3]`.
         photo: `[h, w, 3]`: the photo before anything was pasted.
+        rounding_px: By how much the sides of the smaller one may have been rounded.
 
     Raises:
-        InputError: Another aspect, nothing differs, or nearly everything does.
+        InputError: Another aspect, nothing differs, or at least half of the pixels do.
     """
-    check_same_aspect(composite.shape, photo.shape, ("composite", "photo"))
+    names = ("composite", "photo")
+    check_same_aspect(composite.shape, photo.shape, names, rounding_px=rounding_px)
     shape = min(composite.shape[:2], photo.shape[:2])
     one, other = (_as_large_as(image, shape).astype(np.int64) for image in (composite, photo))
     difference = np.abs(np.stack([box_sum((one - other)[:, :, c], 1) for c in range(3)]))
     levels = difference.max(axis=0) / 9
-    limit = max(_LEAST_DIFFERENCE, 4 * float(np.median(levels)))
-    differs = box_sum(levels > limit, 1) >= 5  # of 9: single pixels are noise
-    share = float(differs.mean())
-    if share > _WHOLE:
+    usual = float(np.median(levels))
+    if usual > _LEAST_DIFFERENCE:
         msg = (
-            f"composite: must differ from the photo in what was pasted, got {share:.0%} of its "
-            "pixels; give the mask, or the photo that it was made from"
+            "composite: must be as the photo where nothing was pasted, got half of its pixels with "
+            f"differences over {usual:.0f} of 255; give the mask, or the photo it was made from"
         )
         raise InputError(msg)
-    note = f"the mask was found as what differs from the photo, {share:.1%} of the pixels"
+    limit = max(_LEAST_DIFFERENCE, 4 * usual)
+    differs = box_sum(levels > limit, 1) >= 5  # of 9: single pixels are noise
+    note = f"the mask was found as what differs from the photo, {differs.mean():.1%} of the pixels"
     mask = _resized(differs.astype(np.uint8) * np.uint8(255), composite.shape) >= 128
     return Pasted(_checked(mask, "difference from the photo"), note)
 

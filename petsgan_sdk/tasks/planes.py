@@ -9,7 +9,7 @@ import numpy as np
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.tasks.result import ByteArray, FloatArray
 
-__all__ = ["box_sum", "coarse", "dilated", "local_correlation", "softened", "to_bytes"]
+__all__ = ["agreement", "box_sum", "coarse", "dilated", "softened", "to_bytes"]
 
 _LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)  # ITU-R BT.601
 
@@ -51,17 +51,18 @@ def coarse(image: FloatArray, cell: int) -> FloatArray:
     return shown
 
 
-def local_correlation(a: FloatArray, b: FloatArray, *, radius: int) -> FloatArray:
-    """Correlation of the luma detail of two images `[H, W, 3]` around each pixel, cut to 0..1.
+def agreement(a: FloatArray, b: FloatArray, *, radius: int) -> FloatArray:
+    """How far two images `[H, W, 3]` show the same luma detail around each pixel, 0..1.
 
-    Detail is what differs from the mean of 5 x 5 pixels; where neither has any, they agree.
+    Detail is what differs from the mean of 5 x 5 pixels. The measure is twice its product over the
+    sum of its squares: 1 where it is the same, or where there is none in either.
     """
     first, second = (_detail(image) for image in (a, b))
-    product = box_sum(first * second, radius)
-    power = box_sum(first**2, radius) * box_sum(second**2, radius)
-    floor = float((2 * radius + 1) ** 2)  # one level of contrast, which nobody sees
-    agreement = (product + floor) / (np.sqrt(power.clip(min=0)) + floor)
-    return np.clip(agreement, 0, 1).astype(np.float32)
+    common = 2 * box_sum(first * second, radius)
+    total = box_sum(first**2, radius) + box_sum(second**2, radius)
+    floor = float((2 * radius + 1) ** 2)  # a deviation of one level, which nobody sees
+    share: FloatArray = np.clip((common + floor) / (total + floor), 0, 1).astype(np.float32)
+    return share
 
 
 def to_bytes(image: FloatArray) -> ByteArray:

@@ -13,7 +13,7 @@ import numpy as np
 
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.tasks.planes import coarse, local_correlation, to_bytes
+from petsgan_sdk.tasks.planes import agreement, coarse, to_bytes
 from petsgan_sdk.tasks.result import ByteArray, FloatArray
 
 __all__ = ["mixed", "returned", "seen_at", "working_size"]
@@ -92,7 +92,7 @@ def returned(
     height, width = size = image.shape[:2]
     is_finer = height * width > seen.shape[0] * seen.shape[1]
     if is_finer:
-        kept = _enlarged(local_correlation(seen, result, radius=_AGREEMENT_RADIUS), size)
+        kept = _enlarged(agreement(seen, result, radius=_AGREEMENT_RADIUS), size)
     out = np.empty_like(image)
     for channel in range(3):  # one at a time: an input may have a hundred megapixels
         given = image[:, :, channel].astype(np.float32)
