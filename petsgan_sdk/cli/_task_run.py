@@ -79,15 +79,13 @@ def run_task(
 
 
 def read_mask(path: Path | None) -> ByteArray | None:
-    """A mask file as `[H, W, 3]`; what is transparent is black."""
+    """A mask file as levels `[H, W, 3]`, or its alpha channel `[H, W]` if it has one."""
     if path is None:
         return None
     from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
 
     loaded = load_image(path)
-    if loaded.alpha is not None:
-        loaded.rgb[loaded.alpha < 128] = 0
-    return loaded.rgb
+    return loaded.rgb if loaded.alpha is None else loaded.alpha
 
 
 def read_photo(path: Path | None) -> ByteArray | None:
@@ -120,8 +118,9 @@ def _check_outputs(job: TaskJob, inputs: list[Path]) -> None:
             raise ConfigError(msg)
         check_distinct(path, *inputs)
         check_writable(path, overwrite=job.force)
-    if job.compare is not None:
-        check_distinct(job.compare, job.target)
+    if job.compare is not None and job.compare.resolve() == job.target.resolve():
+        msg = f"--compare must name another file than the result, got {str(job.compare)!r} for both"
+        raise ConfigError(msg)
 
 
 def _side_by_side(image: ByteArray, edited: Edited) -> ByteArray:

@@ -1,7 +1,8 @@
-"""Colour statistics: give an image those of another, and measure how far two are apart."""
+"""Colour statistics: give colours the mean and covariance of others."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -16,31 +17,37 @@ _FLOOR = 1.0
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
 
 
-def recoloured(image: FloatArray, reference: FloatArray) -> FloatArray:
-    """Give an image the mean and covariance of the colours of another.
+def recoloured(
+    pixels: FloatArray, reference: FloatArray, *, most_gain: float = math.inf
+) -> FloatArray:
+    """Give colours the mean and covariance of others.
 
     The linear map that moves colours least, of all that do (Pitie and Kokaram, 2007: the
     Monge-Kantorovich solution for two normal distributions).
 
     Args:
-        image: `[H, W, 3]` levels.
-        reference: `[h, w, 3]` levels.
+        pixels: `[..., 3]` levels.
+        reference: `[..., 3]` levels, of any other number.
+        most_gain: By how much contrast may grow along any direction of colour space.
 
     Returns:
-        `[H, W, 3]` levels, cut to 0..255.
+        Levels as `pixels`, not cut to 0..255.
     """
-    mean, covariance = _statistics(image)
+    mean, covariance = _statistics(pixels)
     wanted_mean, wanted = _statistics(reference)
     root, inverse = _root(covariance)
     middle, _ = _root(root @ wanted @ root)
-    linear = inverse @ middle @ inverse
-    moved = (image - mean) @ linear + wanted_mean
-    return np.clip(moved, 0, 255).astype(np.float32)
+    gains, axes = np.linalg.eigh(inverse @ middle @ inverse)
+    linear = axes * np.minimum(gains, most_gain) @ axes.T
+    moved: FloatArray = ((pixels - mean) @ linear + wanted_mean).astype(np.float32)
+    return moved
 
 
-def _statistics(image: FloatArray) -> tuple[Matrix, Matrix]:
-    colours = image.reshape(-1, 3).astype(np.float64)
-    return colours.mean(axis=0), np.cov(colours, rowvar=False) + _FLOOR * np.eye(3)
+def _statistics(pixels: FloatArray) -> tuple[Matrix, Matrix]:
+    colours = pixels.reshape(-1, 3).astype(np.float64)
+    mean = colours.mean(axis=0)
+    centred = colours - mean
+    return mean, centred.T @ centred / len(centred) + _FLOOR * np.eye(3)
 
 
 def _root(matrix: Matrix) -> tuple[Matrix, Matrix]:

@@ -17,12 +17,16 @@ from petsgan_sdk.imaging import resize
 from petsgan_sdk.runtime import Sampler
 from petsgan_sdk.tasks.blending import blended
 from petsgan_sdk.tasks.checks import check_image, check_same_aspect, size_text
-from petsgan_sdk.tasks.masks import Pasted, find_pasted, given_mask, spread
+from petsgan_sdk.tasks.colours import recoloured
+from petsgan_sdk.tasks.masks import BoolArray, Pasted, find_pasted, given_mask, spread
 from petsgan_sdk.tasks.result import ByteArray, Edited, FloatArray
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import returned, seen_at, working_size
 
 __all__ = ["edit", "harmonize"]
+
+_MOST_GAIN = 2.0
+"""Contrast of what was pasted at most doubles: more would make its noise visible."""
 
 
 def edit(
@@ -92,25 +96,45 @@ def _insert(
     share = spread(pasted, scale=scale)
     if strength == 0:
         return Edited(image.copy(), share, (*notes, "strength 0 changes nothing"))
-    seen = seen_at(image, size)
-    made = sampler.refine(seen, may.start_stage, seed=seed, height=size[0], width=size[1])
+    seen_bytes = seen_at(image, size)
+    made_bytes = sampler.refine(
+        seen_bytes, may.start_stage, seed=seed, height=size[0], width=size[1]
+    )
+    seen, made = seen_bytes.astype(np.float32), made_bytes.astype(np.float32)
+    inside = _plane_at(pasted.astype(np.float32), size)
     result = blended(
-        seen.astype(np.float32),
-        made.astype(np.float32),
-        _plane_at(pasted.astype(np.float32), size),
+        _in_the_colours_of(made, seen, inside >= 0.5, share=may.colours),
+        made,
+        inside,
         _plane_at(share.astype(np.float32) / np.float32(255), size),
         colours=may.colours,
         detail=may.detail,
     )
-    final = returned(image, seen.astype(np.float32), result, share)
+    final = returned(image, seen, result, share)
     if image.shape[:2] != size:
         notes.append(f"worked at {size_text(size)}, the scale that the model learned")
     return Edited(final, share, (*notes, may.note))
 
 
+def _in_the_colours_of(
+    made: FloatArray, seen: FloatArray, inside: BoolArray, *, share: float
+) -> FloatArray:
+    """Move the colours of what was pasted to those that the model put there.
+
+    The blending moves coarse colours only: of something red on a grey wall, red dots would stay.
+    """
+    if not inside.any():  # smaller than half a pixel of the canvas
+        return seen
+    moved = seen.copy()
+    given = seen[inside]
+    wanted = recoloured(given, made[inside], most_gain=_MOST_GAIN)
+    moved[inside] += np.float32(share) * (wanted - given)
+    return moved
+
+
 def _prepare(
     composite: ByteArray, mask: Any, photo: ByteArray | None, *, rounding_px: float
-) -> tuple[ByteArray, Any, list[str]]:
+) -> tuple[ByteArray, BoolArray, list[str]]:
     """The composite without transparency, what was pasted, and notes."""
     image, alpha = composite[:, :, :3], composite[:, :, 3:]
     notes: list[str] = []

@@ -13,7 +13,7 @@ from petsgan_sdk.tasks.checks import check_same_aspect, size_text
 from petsgan_sdk.tasks.planes import box_sum, dilated, softened
 from petsgan_sdk.tasks.result import ByteArray
 
-__all__ = ["Pasted", "find_pasted", "given_mask", "spread"]
+__all__ = ["BoolArray", "Pasted", "find_pasted", "given_mask", "spread"]
 
 _DILATE_PX = 4.0
 """How far a mask is dilated: half a cell of PetsGAN, in pixels of the canvas."""

@@ -105,7 +105,7 @@ def _make(
     seen = seen_at(image, size).astype(np.float32)
     hint = seen
     if style is not None:
-        hint = recoloured(seen, _layout_of(style, sampler.manifest.factor))
+        hint = recoloured(seen, _layout_of(style, sampler.manifest.factor)).clip(0, 255)
     made = sampler.refine(
         to_bytes(hint), may.start_stage, seed=seed, height=size[0], width=size[1]
     ).astype(np.float32)

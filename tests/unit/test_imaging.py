@@ -88,6 +88,7 @@ def test_modes(tmp_path, photo, mode, note):
     loaded = load_image(_saved(tmp_path, "a.png", image))
     np.testing.assert_array_equal(loaded.rgb, np.asarray(image.convert("RGB")))
     assert loaded.notes == (note,)
+    assert loaded.alpha is None
 
 
 @pytest.mark.parametrize(
@@ -102,6 +103,8 @@ def test_transparency_becomes_white(tmp_path, mode, colour, expected, note):
     loaded = load_image(_saved(tmp_path, "a.png", Image.new(mode, (20, 20), colour)))
     assert tuple(loaded.rgb[3, 3]) == expected
     assert loaded.notes == (note,)
+    assert loaded.alpha is not None
+    assert (loaded.alpha == colour[-1]).all()
 
 
 @pytest.mark.parametrize("mode", ["P", "L", "RGB"])
@@ -111,6 +114,8 @@ def test_a_transparent_colour_becomes_white(tmp_path, mode):
     key = (0, 0, 0) if mode == "RGB" else 0
     loaded = load_image(_saved(tmp_path, "a.png", image, transparency=key))
     assert tuple(loaded.rgb[5, 15]) == (255, 255, 255)
+    assert (loaded.alpha[:, 10:] == 0).all()
+    assert (loaded.alpha[:, :10] == (0 if mode == "RGB" else 255)).all()  # black all over
     assert len(loaded.notes) == 1
     assert loaded.notes[0].startswith("transparency became white")
 
