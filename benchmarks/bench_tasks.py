@@ -20,6 +20,7 @@ from _task_cases import composites, painting
 from _task_measures import colour_distance, layout_correlation, seam_ratio
 
 import petsgan_sdk
+from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.tasks import edit, harmonize, paint, stylize
 
@@ -37,7 +38,7 @@ def insertion_rows(model: Any, photo: Image, other: Image, *, count: int) -> lis
         assert result.mask is not None
         if not np.array_equal(result.image[result.mask == 0], case.image[result.mask == 0]):
             msg = f"{task.__name__}: pixels outside the mask must be the composite's, some are not"
-            raise BenchmarkError(msg)
+            raise BenchmarkError(msg, exit_code=4)
         reach = result.mask >= 128
         rows.append(
             {
@@ -95,7 +96,7 @@ def photo_of(model: Any, given: Path | None) -> Image:
         return resize(load_image(given).rgb, (width, height))
     if model.photo is None:
         msg = "--photos must name the photo of a bundle that keeps none, got none"
-        raise BenchmarkError(msg)
+        raise ConfigError(msg)
     return model.photo
 
 
@@ -141,7 +142,7 @@ def run(models: list[Path], photos: list[Path], *, quick: bool) -> dict[str, Any
     """Measure every model."""
     if photos and len(photos) != len(models):
         msg = f"--photos must be one for each model, got {len(photos)} for {len(models)}"
-        raise BenchmarkError(msg)
+        raise ConfigError(msg)
     with tempfile.TemporaryDirectory() as folder:
         given: list[Path | None] = list(models) or [None]
         loaded, facts = [], []

@@ -5,18 +5,16 @@ Here detail changes first: what people bring is right about where things are, an
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
 import numpy as np
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.imaging import resize
 from petsgan_sdk.runtime import Sampler
 from petsgan_sdk.tasks.checks import check_image, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.planes import to_bytes
-from petsgan_sdk.tasks.result import ByteArray, Edited, FloatArray
+from petsgan_sdk.tasks.result import ByteArray, Edited
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import mixed, returned, seen_at, working_size
 
@@ -105,7 +103,7 @@ def _make(
     seen = seen_at(image, size).astype(np.float32)
     hint = seen
     if style is not None:
-        hint = recoloured(seen, _layout_of(style, sampler.manifest.factor)).clip(0, 255)
+        hint = recoloured(seen, style.astype(np.float32)).clip(0, 255)
     made = sampler.refine(
         to_bytes(hint), may.start_stage, seed=seed, height=size[0], width=size[1]
     ).astype(np.float32)
@@ -117,10 +115,3 @@ def _make(
     note += "the scale that the model learned" if scale == 1 else f"{scale:g} x the learned scale"
     notes = (may.note,) if image.shape[:2] == size else (note, may.note)
     return Edited(final, None, notes)
-
-
-def _layout_of(style: ByteArray, factor: int) -> FloatArray:
-    """The photo as the layout sees it: its cells have less contrast than its pixels."""
-    height, width = style.shape[:2]
-    cells = (max(1, math.ceil(width / factor)), max(1, math.ceil(height / factor)))
-    return resize(style, cells, method="area").astype(np.float32)
