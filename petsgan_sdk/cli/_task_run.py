@@ -75,7 +75,8 @@ def run_task(
     save_image(job.target, edited.image, overwrite=job.force)
     if job.compare is not None:
         save_image(job.compare, _side_by_side(loaded.rgb, edited), overwrite=job.force)
-    _report(job, edited, (*loaded.notes, *edited.notes), sampler.provider, seconds)
+    notes = (*_notes_on(loaded, has_mask=edited.mask is not None), *edited.notes)
+    _report(job, edited, notes, sampler.provider, seconds)
 
 
 def read_mask(path: Path | None) -> ByteArray | None:
@@ -121,6 +122,13 @@ def _check_outputs(job: TaskJob, inputs: list[Path]) -> None:
     if job.compare is not None and job.compare.resolve() == job.target.resolve():
         msg = f"--compare must name another file than the result, got {str(job.compare)!r} for both"
         raise ConfigError(msg)
+
+
+def _notes_on(loaded: LoadedImage, *, has_mask: bool) -> list[str]:
+    """What reading changed. What a mask goes with had its transparency given back."""
+    return [
+        line for line in loaded.notes if not (has_mask and line.startswith("transparency became"))
+    ]
 
 
 def _side_by_side(image: ByteArray, edited: Edited) -> ByteArray:

@@ -110,9 +110,19 @@ def spread(mask: BoolArray, *, scale: float) -> ByteArray:
     """
     fade = max(1, round(_FEATHER_PX * scale / 4))  # softened twice, on both sides of the contour
     reach = max(1, round(_DILATE_PX * scale)) + 2 * fade
-    soft = softened(dilated(mask, reach), fade)
-    levels: ByteArray = np.floor(soft * 255 + 0.5).astype(np.uint8)
+    levels = np.zeros(mask.shape, dtype=np.uint8)
+    near = _around(mask, reach + 2 * fade)  # the rest of a large image costs nothing
+    levels[near] = np.floor(softened(dilated(mask[near], reach), fade) * 255 + 0.5)
     return levels
+
+
+def _around(mask: BoolArray, margin: int) -> tuple[slice, slice]:
+    """The rows and columns with something of a mask that is not empty, and a margin."""
+    spans = []
+    for axis in (0, 1):
+        (places,) = np.nonzero(mask.any(axis=1 - axis))
+        spans.append(slice(max(0, int(places[0]) - margin), int(places[-1]) + margin + 1))
+    return spans[0], spans[1]
 
 
 def _checked(mask: BoolArray, name: str) -> BoolArray:

@@ -108,6 +108,7 @@ def test_a_layer_alone_is_laid_over_the_photo(
     for result in calls:
         assert result.exit_code == 0, result.output
     assert "note: the mask is the alpha channel" in calls[0].stderr
+    assert "became white" not in calls[0].stderr
     images = [load_image(path).rgb for path in outputs]
     np.testing.assert_array_equal(images[0], images[1])
     np.testing.assert_array_equal(images[0], images[2])
