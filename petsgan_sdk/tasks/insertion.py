@@ -18,13 +18,16 @@ from petsgan_sdk.runtime import Sampler
 from petsgan_sdk.tasks.blending import blended
 from petsgan_sdk.tasks.checks import check_image, check_same_aspect, size_text
 from petsgan_sdk.tasks.colours import recoloured
-from petsgan_sdk.tasks.masks import BoolArray, Pasted, find_pasted, given_mask, spread
-from petsgan_sdk.tasks.result import ByteArray, Edited, FloatArray
+from petsgan_sdk.tasks.masks import Pasted, find_pasted, given_mask, spread
+from petsgan_sdk.tasks.planes import dilated
+from petsgan_sdk.tasks.result import BoolArray, ByteArray, Edited, FloatArray
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import returned, seen_at, working_size
 
 __all__ = ["edit", "harmonize"]
 
+_RIM_PX = 2
+"""How far around the edge of what was pasted detail finer than the canvas is dropped."""
 _MOST_GAIN = 2.0
 """Contrast of what was pasted at most doubles: more would make its noise visible."""
 
@@ -110,7 +113,8 @@ def _insert(
         colours=may.colours,
         detail=may.detail,
     )
-    final = returned(image, seen, result, share)
+    rim = dilated(inside > 0, _RIM_PX) & dilated(inside < 1, _RIM_PX)
+    final = returned(image, seen, result, share, rim=rim)
     if image.shape[:2] != size:
         notes.append(f"worked at {size_text(size)}, the scale that the model learned")
     return Edited(final, share, (*notes, may.note))

@@ -11,9 +11,9 @@ from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.tasks.checks import check_same_aspect, size_text
 from petsgan_sdk.tasks.planes import box_sum, dilated, softened
-from petsgan_sdk.tasks.result import ByteArray
+from petsgan_sdk.tasks.result import BoolArray, ByteArray
 
-__all__ = ["BoolArray", "Pasted", "find_pasted", "given_mask", "spread"]
+__all__ = ["Pasted", "find_pasted", "given_mask", "spread"]
 
 _DILATE_PX = 4.0
 """How far a mask is dilated: half a cell of PetsGAN, in pixels of the canvas."""
@@ -21,7 +21,6 @@ _FEATHER_PX = 8.0
 """Over how far it then fades: one cell."""
 _LEAST_DIFFERENCE = 16
 """Levels by which a pixel must differ from the photo; JPEG and resizing differ by less."""
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk.imaging import resize
-from petsgan_sdk.tasks.result import ByteArray, FloatArray
+from petsgan_sdk.tasks.result import BoolArray, ByteArray, FloatArray
 
 __all__ = ["agreement", "box_sum", "coarse", "dilated", "softened", "to_bytes"]
 
@@ -28,9 +28,9 @@ def box_sum(plane: np.ndarray[Any, Any], radius: int) -> np.ndarray[Any, Any]:
     return total
 
 
-def dilated(mask: np.ndarray[Any, np.dtype[np.bool_]], radius: int) -> np.ndarray[Any, Any]:
+def dilated(mask: BoolArray, radius: int) -> BoolArray:
     """Pixels with one of the mask in the square of `2 radius + 1` around them."""
-    grown: np.ndarray[Any, Any] = box_sum(mask, radius) > 0
+    grown: BoolArray = box_sum(mask, radius) > 0
     return grown
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["ByteArray", "Edited", "FloatArray"]
+__all__ = ["BoolArray", "ByteArray", "Edited", "FloatArray"]
 
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
 FloatArray = np.ndarray[Any, np.dtype[np.float32]]
 

@@ -14,7 +14,7 @@ import numpy as np
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.tasks.planes import agreement, coarse, to_bytes
-from petsgan_sdk.tasks.result import ByteArray, FloatArray
+from petsgan_sdk.tasks.result import BoolArray, ByteArray, FloatArray
 
 __all__ = ["mixed", "returned", "seen_at", "working_size"]
 
@@ -73,7 +73,12 @@ def mixed(
 
 
 def returned(
-    image: ByteArray, seen: FloatArray, result: FloatArray, mask: ByteArray | None = None
+    image: ByteArray,
+    seen: FloatArray,
+    result: FloatArray,
+    mask: ByteArray | None = None,
+    *,
+    rim: BoolArray | None = None,
 ) -> ByteArray:
     """Bring a result to the input's own pixels.
 
@@ -85,6 +90,7 @@ def returned(
         seen: The input on the canvas `[h, w, 3]`, levels.
         result: What became of it there.
         mask: `[H, W]`, 255 for the result, 0 for the input; None for the result everywhere.
+        rim: `[h, w]`, where no detail of the input is kept: the edge of what was pasted is one.
 
     Returns:
         `[H, W, 3]` uint8; where the mask is 0, the input's bytes.
@@ -92,7 +98,8 @@ def returned(
     height, width = size = image.shape[:2]
     is_finer = height * width > seen.shape[0] * seen.shape[1]
     if is_finer:
-        kept = _enlarged(agreement(seen, result, radius=_AGREEMENT_RADIUS), size)
+        alike = agreement(seen, result, radius=_AGREEMENT_RADIUS)
+        kept = _enlarged(alike if rim is None else np.where(rim, np.float32(0), alike), size)
     out = np.empty_like(image)
     for channel in range(3):  # one at a time: an input may have a hundred megapixels
         given = image[:, :, channel].astype(np.float32)
