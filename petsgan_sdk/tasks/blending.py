@@ -15,7 +15,7 @@ import numpy as np
 from petsgan_sdk.tasks.planes import softened
 from petsgan_sdk.tasks.result import FloatArray
 
-__all__ = ["blended", "solve_screened"]
+__all__ = ["blended", "healed", "solve_screened"]
 
 _REACH_PX = 12
 """Colours follow the anchor in anything larger than this: one and a half cells of PetsGAN."""
@@ -53,6 +53,24 @@ def blended(
     down = (weight[1:] + weight[:-1]) / 2 * np.diff(change, axis=1)
     # For u - seen: the gradients that are added, and the anchor's distance from the input.
     moved = solve_screened(right, down, np.float32(colours) * share * change, reach=_REACH_PX)
+    return seen + moved.transpose(1, 2, 0)
+
+
+def healed(seen: FloatArray, pasted: FloatArray) -> FloatArray:
+    """Take most of the outline of what was pasted away; all of it would leave a smooth ring.
+
+    Args:
+        seen: The composite `[h, w, 3]`, levels.
+        pasted: `[h, w]`, 1 on what was pasted, 0 elsewhere.
+
+    Returns:
+        `[h, w, 3]` levels; far from the outline, as `seen`.
+    """
+    rim = (1 - np.abs(2 * softened(pasted, 1) - 1)).astype(np.float32)
+    planes = np.ascontiguousarray(seen.transpose(2, 0, 1))
+    right = -np.maximum(rim[:, 1:], rim[:, :-1]) * np.diff(planes, axis=2)
+    down = -np.maximum(rim[1:], rim[:-1]) * np.diff(planes, axis=1)
+    moved = solve_screened(right, down, np.zeros_like(planes), reach=_REACH_PX)
     return seen + moved.transpose(1, 2, 0)
 
 

@@ -15,11 +15,11 @@ import numpy as np
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.runtime import Sampler
-from petsgan_sdk.tasks.blending import blended
+from petsgan_sdk.tasks.blending import blended, healed
 from petsgan_sdk.tasks.checks import check_image, check_same_aspect, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.masks import Pasted, find_pasted, given_mask, spread
-from petsgan_sdk.tasks.planes import dilated
+from petsgan_sdk.tasks.planes import dilated, to_bytes
 from petsgan_sdk.tasks.result import BoolArray, ByteArray, Edited, FloatArray
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import returned, seen_at, working_size
@@ -66,7 +66,9 @@ def edit(
         ConfigError: A strength or seed out of range.
         BundleError: No stage of the bundle can start from an image.
     """
-    return _insert(sampler, composite, mask, source=source, strength=strength, seed=seed)
+    return _insert(
+        sampler, composite, mask, source=source, strength=strength, seed=seed, recolours=False
+    )
 
 
 def harmonize(
@@ -80,14 +82,24 @@ def harmonize(
 ) -> Edited:
     """Give something foreign that was pasted into a photo the photo's colours.
 
-    Arguments, result and errors are those of `edit`; at the default strength PetsGAN keeps what the
-    part shows and changes its colours and its outline.
+    Arguments, result and errors are those of `edit`. At the default strength PetsGAN keeps what the
+    part shows and changes its colours and its outline. A pyramid is shown the part in the colours
+    around it, all of the way from a strength of 0.5 on.
     """
-    return _insert(sampler, composite, mask, source=source, strength=strength, seed=seed)
+    return _insert(
+        sampler, composite, mask, source=source, strength=strength, seed=seed, recolours=True
+    )
 
 
 def _insert(
-    sampler: Sampler, composite: Any, mask: Any, *, source: Any, strength: float, seed: int
+    sampler: Sampler,
+    composite: Any,
+    mask: Any,
+    *,
+    source: Any,
+    strength: float,
+    seed: int,
+    recolours: bool,
 ) -> Edited:
     may = freedom(sampler.manifest, strength, first="colours")
     photo = sampler.photo if source is None else check_image(source, "source")
@@ -99,14 +111,16 @@ def _insert(
     share = spread(pasted, scale=scale)
     if strength == 0:
         return Edited(image.copy(), share, (*notes, "strength 0 changes nothing"))
-    seen_bytes = seen_at(image, size)
-    made_bytes = sampler.refine(
-        seen_bytes, may.start_stage, seed=seed, height=size[0], width=size[1]
-    )
-    seen, made = seen_bytes.astype(np.float32), made_bytes.astype(np.float32)
+    seen = seen_at(image, size).astype(np.float32)
     inside = _plane_at(pasted.astype(np.float32), size)
+    hint = seen
+    if len(sampler.manifest.entries) > 1:  # a layout, which is what PetsGAN sees, shows no edges
+        hint = _eased(seen, inside, recolour=min(1.0, 2 * strength) if recolours else 0.0)
+    made = sampler.refine(
+        to_bytes(hint), may.start_stage, seed=seed, height=size[0], width=size[1]
+    ).astype(np.float32)
     result = blended(
-        _in_the_colours_of(made, seen, inside >= 0.5, share=may.colours),
+        _in_the_colours_of(made, seen, inside, share=may.colours),
         made,
         inside,
         _plane_at(share.astype(np.float32) / np.float32(255), size),
@@ -120,19 +134,42 @@ def _insert(
     return Edited(final, share, (*notes, may.note))
 
 
+def _eased(seen: FloatArray, inside: FloatArray, *, recolour: float) -> FloatArray:
+    """Take the outline away, and move the colours to those around it.
+
+    The stages of a pyramid keep edges and colours that they are shown.
+
+    Args:
+        seen: The composite on the canvas.
+        inside: What was pasted, 0..1.
+        recolour: 0..1, how far colours go.
+    """
+    pasted = inside >= 0.5
+    return healed(_moved(seen, pasted, seen[~pasted], share=recolour), inside)
+
+
 def _in_the_colours_of(
-    made: FloatArray, seen: FloatArray, inside: BoolArray, *, share: float
+    made: FloatArray, seen: FloatArray, inside: FloatArray, *, share: float
 ) -> FloatArray:
     """Move the colours of what was pasted to those that the model put there.
 
     The blending moves coarse colours only: of something red on a grey wall, red dots would stay.
     """
-    if not inside.any():  # smaller than half a pixel of the canvas
+    pasted = inside >= 0.5
+    return _moved(seen, pasted, made[pasted], share=share)
+
+
+def _moved(
+    seen: FloatArray, pasted: BoolArray, reference: FloatArray, *, share: float
+) -> FloatArray:
+    """Give what was pasted the mean and covariance of other colours `[N, 3]`, to a share."""
+    if not (pasted.any() and len(reference)):  # smaller than half a pixel of the canvas
         return seen
     moved = seen.copy()
-    given = seen[inside]
-    wanted = recoloured(given, made[inside], most_gain=_MOST_GAIN)
-    moved[inside] += np.float32(share) * (wanted - given)
+    given = seen[pasted]
+    moved[pasted] += np.float32(share) * (
+        recoloured(given, reference, most_gain=_MOST_GAIN) - given
+    )
     return moved
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from petsgan_sdk.tasks.blending import blended, solve_screened
+from petsgan_sdk.tasks.blending import blended, healed, solve_screened
 from petsgan_sdk.tasks.planes import box_sum, dilated, softened
 
 
@@ -91,6 +91,20 @@ def test_the_outline_goes(pair):
     result = blended(seen, made, pasted, share, colours=1.0, detail=0.0)
     assert np.abs(np.diff(seen, axis=1)).max() == 80
     assert np.abs(np.diff(result, axis=1)).max() < 8
+
+
+def test_healing_takes_the_outline_and_leaves_the_rest(pair):
+    seen, _, pasted, _ = pair
+    flat = np.full_like(seen, 100)
+    flat[pasted > 0] = 180
+    assert np.abs(np.diff(healed(flat, pasted), axis=1)).max() < 30  # of 80
+    textured = healed(seen, pasted)
+    inside = np.s_[26:34, 36:44]
+    kept = np.corrcoef(
+        np.diff(textured[inside], axis=0).ravel(), np.diff(seen[inside], axis=0).ravel()
+    )
+    assert kept[0, 1] > 0.99
+    np.testing.assert_allclose(textured[:, 75:], seen[:, 75:], atol=8)
 
 
 def test_box_sums_repeat_the_border_and_are_exact(rng):

@@ -203,6 +203,21 @@ def test_a_pyramid_starts_at_the_stage_of_the_strength(
     assert f"started at stage {stage} of 2" in result.notes[-1]
 
 
+@INSERTIONS
+def test_a_pyramid_is_shown_no_outline(task, pyramid, photo, pasted, measures):
+    composite, mask = pasted
+
+    def refine(image, _, *, height, width, **__):
+        return resize(image, (width, height))
+
+    spy = SimpleNamespace(manifest=pyramid.manifest, photo=photo, refine=refine)
+    result = task(spy, composite, mask).image
+    assert measures.seam_ratio(composite, mask) > 1.5
+    assert measures.seam_ratio(result, mask) < 1.2
+    colours = [measures.colour_distance(image[mask], photo) for image in (composite, result)]
+    assert colours[1] < (0.3 if task is harmonize else 1) * colours[0]
+
+
 @EVERY
 def test_seeds_of_a_pyramid(task, pyramid, photo, pasted):
     composite, mask = pasted

@@ -58,6 +58,18 @@ def test_detail_of_what_is_gone_does_not_come_back(picture):
     assert trace[0, 1] < 0.6
 
 
+def test_no_fine_detail_of_a_rim_comes_back(picture):
+    image = np.clip(picture + np.random.default_rng(1).normal(0, 30, picture.shape), 0, 255)
+    image = image.astype(np.uint8)
+    seen = seen_at(image, (60, 80)).astype(np.float32)
+    rim = np.zeros((60, 80), bool)
+    rim[20:40] = True
+    back = returned(image, seen, seen, rim=rim)
+    plain = resize(seen_at(image, (60, 80)), (160, 120), method="bicubic")
+    assert np.abs(back[44:76].astype(int) - plain[44:76]).mean() < 1
+    assert np.abs(back[:36].astype(int) - image[:36]).max() <= 1
+
+
 def test_the_input_where_the_mask_is_zero(picture):
     mask = np.zeros(picture.shape[:2], np.uint8)
     mask[40:60, 50:90] = 255
