@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
 import numpy as np
 
-__all__ = ["train_briefly"]
+from petsgan_sdk.families import model_names
+
+__all__ = ["add_train_option", "train_briefly"]
 
 _PHOTO = Path(__file__).parents[1] / "examples" / "chelsea.png"
 _SHORT_TRAINING_STEPS = 150
 
 
-def train_briefly(model: Path, *, quick: bool) -> str:
+def add_train_option(asked: argparse.ArgumentParser) -> None:
+    """Let the caller say what is trained where no file is given, as `options.train`."""
+    asked.add_argument(
+        "--train",
+        choices=model_names(),
+        default="petsgan",
+        help="model to train where no file is given; default petsgan",
+    )
+
+
+def train_briefly(model: Path, *, name: str, quick: bool) -> str:
     """Train for a moment: time depends on the structure, and not on how good the weights are.
 
     Args:
         model: The checkpoint to write.
+        name: What to train, as `train --model` has it.
         quick: A tiny run, only to have one.
 
     Returns:
@@ -25,14 +39,15 @@ def train_briefly(model: Path, *, quick: bool) -> str:
     """
     from petsgan_sdk.training.run import train  # noqa: PLC0415 - torch
 
-    image, name = _PHOTO, f"examples/{_PHOTO.name}"
+    image, title = _PHOTO, f"examples/{_PHOTO.name}"
     if quick or not image.is_file():
-        image, name = model.with_name("made.png"), "an image made of waves and noise"
+        image, title = model.with_name("made.png"), "an image made of waves and noise"
         _make_image(image)
     steps = 2 if quick else _SHORT_TRAINING_STEPS
-    print(f"note: no model given: training {steps} steps on {name}", file=sys.stderr, flush=True)
-    train(image, model, preset="fast", max_size_px=64 if quick else 256, steps=steps)
-    return f"trained here for {steps} steps on {name}"
+    what = f"{name} for {steps} steps on {title}"
+    print(f"note: no model given: training {what}", file=sys.stderr, flush=True)
+    train(image, model, model=name, preset="fast", max_size_px=64 if quick else 256, steps=steps)
+    return f"trained here: {what}"
 
 
 def _make_image(path: Path) -> None:

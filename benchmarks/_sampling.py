@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _baselines import PUBLIC_FORM, RUNTIME, SAME_WEIGHTS
 from _harness import BenchmarkError, Turn, Worker, summarize, take_turns
 
 __all__ = [
-    "PUBLIC_FORM",
-    "RUNTIME",
-    "SAME_WEIGHTS",
     "agreement",
     "check_agreement",
     "measure",
@@ -25,9 +23,6 @@ __all__ = [
     "ratios_of",
     "refuse_disagreement",
 ]
-
-RUNTIME, SAME_WEIGHTS, PUBLIC_FORM = "runtime", "torch_same_weights", "torch_public_form"
-"""Names of the forms: the runtime, its weights in PyTorch, the paper's structure as published."""
 
 _NUM_CHECKED = 4
 """Images that the runtime and torch must agree on, per size."""
@@ -38,7 +33,7 @@ _LEAST_EQUAL = 0.95
 """Share of pixels that must be the same; weights that are wrong by 2 % leave 0.8 and would pass
 the other test."""
 _PLAIN_TOLERANCE = 1e-4
-"""Of the public form's patch transfer against float64."""
+"""Of what the public form computes by other means than torch's layers, against float64."""
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 """Of pools that are sized when a library is loaded; torch and the runtime are told as well."""
 
@@ -121,8 +116,8 @@ def check_agreement(
     """Compare what will be timed.
 
     Raises:
-        BenchmarkError: The runtime and torch make different images, or the public form's patch
-            transfer is not what it should be.
+        BenchmarkError: The runtime and torch make different images, or the public form does not
+            compute what it should.
     """
     error = workers[PUBLIC_FORM].facts["largest_error"]
     if not error <= _PLAIN_TOLERANCE:

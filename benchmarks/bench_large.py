@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 from _command import parse_size, parser, run_command
 from _harness import BenchmarkError, Form, Image, Turn, Worker, host_facts, print_table, serve
-from _model import train_briefly
+from _model import add_train_option, train_briefly
 
 import petsgan_sdk
 from petsgan_sdk.runtime.checks import check_canvas, check_int
@@ -84,6 +84,7 @@ def _result(options: argparse.Namespace) -> dict[str, Any] | None:
 def _parse() -> argparse.Namespace:
     asked = parser(__doc__, quick="512 and 1024 squared only")
     asked.add_argument("bundle", nargs="?", type=Path, metavar="MODEL.petsgan")
+    add_train_option(asked)
     asked.add_argument(
         "--size", nargs="+", type=parse_size, metavar="WxH", help="1024 to 8192 squared"
     )
@@ -126,7 +127,7 @@ def _bundle(options: argparse.Namespace, folder: Path) -> tuple[Path, str]:
     from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - torch
 
     model = folder / "model.pt"
-    source = train_briefly(model, quick=options.quick)
+    source = train_briefly(model, name=options.train, quick=options.quick)
     return export_bundle(model, folder / "model.petsgan").bundle, source
 
 

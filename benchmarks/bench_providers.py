@@ -30,6 +30,7 @@ from _harness import (
     summarize,
     take_turns,
 )
+from _model import add_train_option
 from _providers import CUSTOM, PIPELINE, ROWS, STANDARD, export_forms, start
 from _sampling import agreement, note, refuse_disagreement
 
@@ -90,6 +91,7 @@ def _result(options: argparse.Namespace) -> dict[str, Any] | None:
 def _parse() -> argparse.Namespace:
     asked = parser(__doc__, quick="256x256 and batch 1 only")
     asked.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
+    add_train_option(asked)
     asked.add_argument(
         "--size", nargs="+", type=parse_size, metavar="WxH", help="default 256x256 on"
     )
@@ -112,7 +114,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
         folder = Path(name)
-        bundle, source = bundle_of(options.model, folder, quick=options.quick)
+        bundle, source = bundle_of(options.model, folder, train=options.train, quick=options.quick)
         export_forms(bundle)
         rows: list[dict[str, Any]] = []
         checks: list[dict[str, Any]] = []

@@ -1,6 +1,6 @@
 """Samples against their photo: sharpness, difference from photo and each other, seams, borders.
 
-Usage: python benchmarks/bench_quality.py PHOTO... [--samples 12] [--model MODEL.pt] [--json]
+Usage: python benchmarks/bench_quality.py PHOTO... [--samples 12] [--train exsingan] [--json]
 
 Trains `fast` on each photo (or takes the given model of the one photo), exports it, samples it at
 the photo's size with seed 0, and prints one row. Pixel statistics only: no network judges.
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from _model import add_train_option
 
 import petsgan_sdk
 from petsgan_sdk.checkpoint import load_checkpoint
@@ -48,8 +49,11 @@ def difference(a: Image, b: Image) -> float:
     return float(np.abs(a.astype(np.float64) - b).mean()) / 255
 
 
-def measure(photo: Image, samples: Image, factor: int) -> dict[str, float]:
-    """One row: the samples `[N, H, W, 3]` against the photo `[H, W, 3]` at training size."""
+def measure(photo: Image, samples: Image, factor: int) -> dict[str, float | None]:
+    """One row: the samples `[N, H, W, 3]` against the photo `[H, W, 3]` at training size.
+
+    A model whose factor is 1 has no blocks: its `seams` are None.
+    """
     sharp = sharpness(samples, photo)
     pairs = [difference(a, b) for number, a in enumerate(samples) for b in samples[number + 1 :]]
     return {
@@ -59,18 +63,20 @@ def measure(photo: Image, samples: Image, factor: int) -> dict[str, float]:
         "pairwise": float(np.mean(pairs)),
         "to_photo": min(difference(sample, photo) for sample in samples),
         "to_mirror": min(difference(sample, photo[:, ::-1]) for sample in samples),
-        "seams": seam_ratio(samples, factor) - seam_ratio(photo[None], factor),
+        "seams": None
+        if factor == 1
+        else seam_ratio(samples, factor) - seam_ratio(photo[None], factor),
         "border": border_level(samples) - border_level(photo[None]),
     }
 
 
-def measure_photo(photo: Path, model: Path | None, *, count: int) -> dict[str, Any]:
-    """Train if needed, export, sample, measure."""
+def measure_photo(photo: Path, model: Path | None, *, name: str, count: int) -> dict[str, Any]:
+    """Train the model of this name if needed, export, sample, measure."""
     with tempfile.TemporaryDirectory() as folder:
         if model is None:
             model = Path(folder) / "model.pt"
             print(f"training on {photo}", file=sys.stderr)
-            train(photo, model)
+            train(photo, model, model=name)
         bundle = Path(folder) / "model.petsgan"
         export_bundle(model, bundle, verify=False)
         samples = petsgan_sdk.load(bundle).sample(count, seed=0)
@@ -85,20 +91,25 @@ def main() -> None:
     parser.add_argument("photos", type=Path, nargs="+")
     parser.add_argument("--samples", type=int, default=12)
     parser.add_argument("--model", type=Path, help="a checkpoint of the one photo")
+    add_train_option(parser)
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
     if given.model is not None and len(given.photos) != 1:
         parser.error("--model goes with one photo")
-    rows = [measure_photo(photo, given.model, count=given.samples) for photo in given.photos]
+    rows = [
+        measure_photo(photo, given.model, name=given.train, count=given.samples)
+        for photo in given.photos
+    ]
     if given.json:
         print(json.dumps({"rows": rows}))
         return
     print("| photo | sharpness, mean (range) | pairwise | to photo | mirror | seams | border |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
+        row["seams"] = "-" if row["seams"] is None else format(row["seams"], "+.3f")
         print(
             "| {photo} | {sharpness:.2f} ({sharpness_min:.2f} to {sharpness_max:.2f}) "
-            "| {pairwise:.3f} | {to_photo:.3f} | {to_mirror:.3f} | {seams:+.3f} "
+            "| {pairwise:.3f} | {to_photo:.3f} | {to_mirror:.3f} | {seams} "
             "| {border:+.3f} |".format(**row)
         )
 

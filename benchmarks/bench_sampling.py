@@ -4,8 +4,8 @@
 
 `runtime` is `petsgan_sdk.load(...).sample(...)` in a process without torch. `torch_same_weights` is
 the same model in PyTorch eager; the two must make the same images before anything is timed.
-`torch_public_form` is the paper's structure as the public code samples it. README.md beside this
-file says what the numbers mean.
+`torch_public_form` is the structure of its family's paper as the public code samples it. README.md
+beside this file says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ import time
 from pathlib import Path
 from typing import Any
 
+from _baselines import RUNTIME, baseline
 from _command import parse_size, parser, run_command
 from _harness import Form, Image, host_facts, print_table, serve
-from _model import train_briefly
-from _sampling import RUNTIME, SAME_WEIGHTS, measure, note, ratios_of
+from _model import add_train_option, train_briefly
+from _sampling import measure, note, ratios_of
 
 import petsgan_sdk
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.checks import check_int, check_size
 from petsgan_sdk.runtime.host import load_average
 
@@ -74,18 +76,10 @@ class _Runtime:
 class _Torch:
     """One of the two torch forms, and how long it took to import torch and load the model."""
 
-    def __init__(self, name: str, checkpoint: Path, least_canvas_px: int, threads: int) -> None:
+    def __init__(self, name: str, checkpoint: Path, bundle: Path, threads: int) -> None:
+        manifest = open_bundle(bundle).manifest
         started = time.perf_counter()
-        if name == SAME_WEIGHTS:
-            from same_weights import SameWeights  # noqa: PLC0415 - torch
-
-            self._form: Form = SameWeights(
-                checkpoint, least_canvas_px=least_canvas_px, threads=threads
-            )
-        else:
-            from public_form import PublicForm  # noqa: PLC0415 - torch
-
-            self._form = PublicForm(checkpoint, threads=threads)
+        self._form = baseline(name, manifest)(checkpoint, manifest=manifest, threads=threads)
         self._load_s = time.perf_counter() - started
         self.sample = self._form.sample
 
@@ -110,12 +104,12 @@ def _result(options: argparse.Namespace) -> dict[str, Any] | None:
 def _parse() -> argparse.Namespace:
     asked = parser(__doc__, quick="tiny: to see that it runs")
     asked.add_argument("model", nargs="?", type=Path, metavar="MODEL.pt", help="a checkpoint")
+    add_train_option(asked)
     asked.add_argument("--size", nargs="+", type=parse_size, metavar="WxH", help="default 256x256")
     asked.add_argument("--threads", nargs="+", type=int, help="default 1")
     asked.add_argument("--iterations", type=int, help="rounds of turns; default 20")
     asked.add_argument("--serve", help=argparse.SUPPRESS)
     asked.add_argument("--bundle", type=Path, help=argparse.SUPPRESS)
-    asked.add_argument("--least-canvas", type=int, help=argparse.SUPPRESS)
     options = asked.parse_args()
     options.size = options.size or [(64, 64) if options.quick else (256, 256)]
     options.threads = options.threads or [1]
@@ -136,7 +130,7 @@ def _create(options: argparse.Namespace) -> Form:
     threads = options.threads[0]
     if options.serve == RUNTIME:
         return _Runtime(options.bundle, threads)
-    return _Torch(options.serve, options.model, options.least_canvas, threads)
+    return _Torch(options.serve, options.model, options.bundle, threads)
 
 
 def _run(options: argparse.Namespace) -> dict[str, Any]:
@@ -177,11 +171,12 @@ def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, A
     source = "given"
     if model is None:
         model = folder / "model.pt"
-        source = train_briefly(model, quick=options.quick)
+        source = train_briefly(model, name=options.train, quick=options.quick)
     checkpoint = load_checkpoint(model)
     return model, {
         "file": model.name,
         "source": source,
+        "family": checkpoint.config.family,
         "preset": checkpoint.config.preset,
         "steps": checkpoint.steps_done,
         "image": checkpoint.provenance.get("image"),
@@ -199,11 +194,7 @@ def _measure(
     folder: Path,
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """The three rows of one size and thread count, and what was checked before."""
-    from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - workers do without
-
-    least = open_bundle(bundle).manifest.min_canvas_px
-    command = [__file__, str(model), "--bundle", str(bundle), "--least-canvas", str(least)]
-    command += ["--threads", str(threads)]
+    command = [__file__, str(model), "--bundle", str(bundle), "--threads", str(threads)]
     rows, checked = measure(
         command,
         size=size,

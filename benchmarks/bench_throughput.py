@@ -23,6 +23,7 @@ import numpy as np
 from _bundle import bundle_of
 from _command import parse_size, parser, run_command
 from _harness import BenchmarkError, busy_s, contention, host_facts, print_table
+from _model import add_train_option
 from _sampling import note
 from PIL import Image
 
@@ -80,6 +81,7 @@ def _print(result: dict[str, Any]) -> None:
 def _parse() -> argparse.Namespace:
     asked = parser(__doc__, quick="tiny: to see that it runs")
     asked.add_argument("model", nargs="?", type=Path, metavar="MODEL", help="bundle or checkpoint")
+    add_train_option(asked)
     asked.add_argument("-n", dest="count", type=int, help="images of a row; default 1000")
     asked.add_argument("--size", type=parse_size, metavar="WxH", help="default 256x256")
     asked.add_argument("--threads", type=int, help="cores to keep busy; default all")
@@ -96,7 +98,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     cores = default_threads(options.threads, most=256)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-", dir=options.output) as name:
         folder = Path(name)
-        bundle, source = bundle_of(options.model, folder, quick=options.quick)
+        bundle, source = bundle_of(options.model, folder, train=options.train, quick=options.quick)
         rows, images = [], []
         for number, row in enumerate(_rows(cores, options.count, options.size)):
             output = folder / f"{number}{'.tar' if row['target'] == 'tar' else ''}"

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-import importlib.util
+import importlib
 from pathlib import Path
 
 import numpy as np
@@ -14,12 +14,10 @@ SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_quality.py"
 pytestmark = pytest.mark.bench
 
 
-@pytest.fixture(scope="module")
-def bench():
-    spec = importlib.util.spec_from_file_location("bench_quality", SCRIPT)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+@pytest.fixture
+def bench(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    return importlib.import_module("bench_quality")
 
 
 @pytest.fixture
@@ -47,3 +45,7 @@ def test_faults_are_seen(bench, photo):
     assert bench.measure(photo, np.stack([seamed, seamed]), 8)["seams"] > 0.1
     assert bench.measure(photo, np.stack([dark, dark]), 8)["border"] < -0.05
     assert bench.measure(photo, np.stack([flat, photo]), 8)["sharpness_min"] == 0
+
+
+def test_a_model_without_blocks_has_no_seams(bench, photo):
+    assert bench.measure(photo, np.stack([photo] * 2), 1)["seams"] is None

@@ -10,6 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.families import FAMILIES
+
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_sampling.py"
 NAMES = ["runtime", "torch_same_weights", "torch_public_form"]
 
@@ -22,10 +25,12 @@ def run(*options: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_quick_run_prints_one_object():
+@pytest.mark.parametrize("family", ["petsgan", "exsingan"])
+def test_quick_run_prints_one_object(family):
     for package in ("torch", "onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="the benchmark compares the runtime with torch")
-    result = run("--quick", "--json", "--threads", "1", "--iterations", "1")
+    options = ("--quick", "--json", "--threads", "1", "--iterations", "1")
+    result = run("--train", family, *options)
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert [row["name"] for row in report["rows"]] == NAMES
@@ -43,6 +48,32 @@ def test_quick_run_prints_one_object():
     assert {"cpu", "cores", "load_average", "versions", "command", "commit"} <= set(report["host"])
     (check,) = report["checks"]
     assert check["least_share_within_1_level"] >= 0.99
+    assert report["model"]["family"] == family
+
+
+def test_every_family_has_both_baselines(monkeypatch):
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    baselines = importlib.import_module("_baselines")
+    assert list(baselines.BASELINES) == [family.name for family in FAMILIES]
+    for forms in baselines.BASELINES.values():
+        assert list(forms) == NAMES[1:]
+    with pytest.raises(ConfigError, match="must be one of petsgan, exsingan to be compared"):
+        baselines.baseline("torch_same_weights", SimpleNamespace(family="other"))
+
+
+def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_path):
+    torch = pytest.importorskip("torch", reason="the public form runs in torch")
+    monkeypatch.syspath_prepend(str(SCRIPT.parent))
+    module = importlib.import_module("exsingan_public_form")
+    photo = SimpleNamespace(source=np.zeros((168, 256, 3), np.uint8))
+    monkeypatch.setattr(module, "load_checkpoint", lambda _: photo)
+    form = module.PublicForm(tmp_path, manifest=None, threads=torch.get_num_threads())
+    facts = form.facts()
+    assert facts["parameters"] == 377_731 + 6 * 114_307
+    assert facts["largest_error"] < 1e-5
+    assert form._sizes_on(168, 512)[0] == (32, 98)
+    image = form.sample(width=40, height=36, seed=0, index=0)
+    assert (image.shape, image.dtype) == ((36, 40, 3), np.uint8)
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.petsgan import Transferred, generator_from
 
@@ -31,17 +32,17 @@ class SameWeights:
 
     Args:
         checkpoint: A model from `petsgan-sdk train`.
-        least_canvas_px: Smallest canvas of the bundle, per axis.
+        manifest: Of its bundle.
         threads: For torch.
     """
 
     @torch.no_grad()
-    def __init__(self, checkpoint: Path, *, least_canvas_px: int, threads: int) -> None:
+    def __init__(self, checkpoint: Path, *, manifest: BundleManifest, threads: int) -> None:
         """Load the weights and unfold what is constant."""
         torch.set_num_threads(threads)
         self._generator = generator = generator_from(load_checkpoint(checkpoint))
         freeze_statistics(generator)  # as export does
-        self._least_canvas_px = least_canvas_px
+        self._least_canvas_px = manifest.min_canvas_px
         self._window = generator.config.transfer.window
         self._reference = self._patches(generator.features(generator.low_res))[0]
         # One more channel of ones becomes the votes: 0 where a patch leaves the image.

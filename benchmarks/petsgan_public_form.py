@@ -18,9 +18,10 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.image import image_tensor
 
-__all__ = ["PublicForm", "largest_error"]
+__all__ = ["PublicForm", "largest_error", "layout_net", "positions"]
 
 _FACTOR = 8
 _WINDOW = 7
@@ -35,11 +36,12 @@ class PublicForm:
 
     Args:
         checkpoint: Only its photo is used: the reference is as large as for the other forms.
+        manifest: Not used.
         threads: For torch.
     """
 
     @torch.no_grad()
-    def __init__(self, checkpoint: Path, *, threads: int) -> None:
+    def __init__(self, checkpoint: Path, *, manifest: BundleManifest, threads: int) -> None:  # noqa: ARG002
         """Draw the weights."""
         torch.set_num_threads(threads)
         torch.manual_seed(0)
@@ -47,7 +49,7 @@ class PublicForm:
         size = (image.shape[2] // _FACTOR, image.shape[3] // _FACTOR)
         low_res = functional.interpolate(image, size, mode="bicubic", align_corners=True)
         self._reference = torch.cat([low_res, low_res.flip(3)], dim=3)
-        self._layout_net = _layout_net()
+        self.layout_net = layout_net()
         self._features = _feature_net()
         self._restoration = _restoration_net()
 
@@ -66,7 +68,7 @@ class PublicForm:
         rows, columns = -(-height // _FACTOR), -(-width // _FACTOR)
         generator = torch.Generator().manual_seed(seed + index)
         noise = torch.randn(1, 1, rows, columns, generator=generator)
-        layout = self._layout_net(torch.cat([noise, _positions(rows, columns)], dim=1))
+        layout = self.layout_net(torch.cat([noise, positions(rows, columns)], dim=1))
         code = _transfer(layout, self._reference, self._features)
         image = self._restoration(code)[0, :, :height, :width]
         levels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
@@ -103,7 +105,7 @@ def _transfer(
     return code * 2 - 1
 
 
-def _positions(rows: int, columns: int) -> Tensor:
+def positions(rows: int, columns: int) -> Tensor:
     """Sine and cosine of absolute pixel coordinates, 1 and 0.01 radians per pixel."""
     x = torch.arange(columns, dtype=torch.float32).expand(rows, columns)
     y = torch.arange(rows, dtype=torch.float32)[:, None].expand(rows, columns)
@@ -111,7 +113,8 @@ def _positions(rows: int, columns: int) -> Tensor:
     return torch.stack([wave(a) for a in angles for wave in (torch.sin, torch.cos)])[None]
 
 
-def _layout_net() -> nn.Module:
+def layout_net() -> nn.Module:
+    """DEPNet, which ExSinGAN's public code has as its structural stage too."""
     layers: list[nn.Module] = [nn.ZeroPad2d(5), nn.Conv2d(9, 64, 3)]
     for inputs in (64, 128, 128):
         layers += [nn.Conv2d(inputs, 128, 3), nn.InstanceNorm2d(128), nn.ReLU()]
