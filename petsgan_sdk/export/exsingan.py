@@ -15,7 +15,8 @@ from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import Entry, GraphStep, NoiseStep, PositionStep, ResizeStep, Step
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.depnet import DepNet
-from petsgan_sdk.models.exsingan import ExsinganGenerator, stage_name
+from petsgan_sdk.models.exsingan import ExsinganGenerator, RefinementStage, stage_name
+from petsgan_sdk.models.exsingan.blocks import StageInBlocks
 from petsgan_sdk.models.exsingan.generator import generator_from
 from petsgan_sdk.pyramid import MIN_LEVEL_PX
 
@@ -73,9 +74,11 @@ def _example(generator: ExsinganGenerator, number: int) -> tuple[nn.Module, Mapp
     noise = torch.zeros(generator.noise_shape(number, 2, *_EXAMPLE_SIZE))
     if isinstance(stage, DepNet):
         return stage, {"noise": noise, "position": generator.position(*_EXAMPLE_SIZE)}
+    assert isinstance(stage, RefinementStage)
+    blocks = StageInBlocks(stage)
     if number == 0:
-        return _FirstStage(stage), {"noise": noise}
-    return stage, {"previous": torch.zeros_like(noise), "noise": noise}
+        return _FirstStage(blocks), {"noise": noise}
+    return blocks, {"previous": torch.zeros_like(noise), "noise": noise}
 
 
 def _steps(generator: ExsinganGenerator) -> tuple[Step, ...]:

@@ -15,6 +15,7 @@ from fractions import Fraction
 from typing import Any
 
 from petsgan_sdk.errors import ExportError
+from petsgan_sdk.export.blocks import without_blocks
 from petsgan_sdk.export.memory import live_values
 from petsgan_sdk.export.operators import (
     Range,
@@ -67,7 +68,7 @@ def derive_reach(model: bytes, inputs: Mapping[str, GraphInput]) -> Reach:
     """
     import onnx  # noqa: PLC0415 - optional
 
-    return _Analysis(onnx.load_model_from_string(model), inputs).reach()
+    return _Analysis(without_blocks(onnx.load_model_from_string(model)), inputs).reach()
 
 
 class _Analysis:

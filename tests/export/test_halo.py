@@ -51,6 +51,31 @@ def i64(*values: int) -> np.ndarray:
     return np.array(values, np.int64)
 
 
+def blocks(filters: np.ndarray) -> bytes:
+    """3x3 filters `[4, 1, 4, 4]` of a block of 2x2 pixels, as a graph that keeps the size."""
+    return model(
+        node("Pad", "amounts"),
+        node("Conv", "w", "b", strides=[2, 2]),
+        node("Tanh"),
+        node("DepthToSpace", blocksize=2, mode="CRD"),
+        node("Slice", "zero", "size", "axes"),
+        amounts=i64(0, 0, 1, 1, 0, 0, 2, 2),
+        w=filters,
+        b=f32(1, 1, 1, 1),
+        zero=i64(0, 0),
+        size=i64(*SIZE),
+        axes=i64(2, 3),
+    )
+
+
+def moved(at: tuple[tuple[int, int], ...] = ((0, 0), (0, 1), (1, 0), (1, 1))) -> np.ndarray:
+    """One 3x3 filter at four places of a 4x4 window."""
+    filters = np.zeros((4, 1, 4, 4), np.float32)
+    for number, (y, x) in enumerate(at):
+        filters[number, 0, y : y + 3, x : x + 3] = np.arange(1, 10).reshape(3, 3) / 50
+    return filters
+
+
 UP2 = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}
 CHAINS: dict[str, tuple[bytes, int, int, int]] = {
     # model, channels, scale of the input, halo
@@ -108,6 +133,7 @@ CHAINS: dict[str, tuple[bytes, int, int, int]] = {
         1,
         3,
     ),
+    "in blocks of 2x2 pixels": (blocks(moved()), 1, 1, 1),
     "transposed": (
         model(node("ConvTranspose", "w", strides=[2, 2], pads=[1] * 4), w=weights(1, 1, 4)),
         1,
@@ -188,6 +214,10 @@ REFUSED = {
     "softmax": (model(node("Softmax", axis=3)), "operator Softmax sums over the canvas"),
     "half a pixel": (
         model(node("Conv", "w", strides=[2, 2]), w=weights(1, 1, 2)),
+        "operator Conv makes 1/2 pixels of one low-resolution pixel",
+    ),
+    "blocks whose pixels differ": (
+        blocks(moved(((0, 0), (0, 1), (0, 1), (1, 1)))),
         "operator Conv makes 1/2 pixels of one low-resolution pixel",
     ),
     "a map of constants": (

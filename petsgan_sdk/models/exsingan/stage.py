@@ -61,10 +61,10 @@ class RefinementStage(nn.Module):
         self.layers = nn.Sequential(*layers, last, nn.Tanh())
         self.register_buffer("amplitude", torch.tensor(1.0))
 
-    def padded(self, previous: Tensor, noise: Tensor) -> Tensor:
-        """What the convolutions see: `[N, 3, h + 10, w + 10]`."""
+    def padded(self, previous: Tensor, noise: Tensor, *, more: int = 0) -> Tensor:
+        """What the convolutions see: `[N, 3, h + 10, w + 10]`, `more` below and to the right."""
         x = previous + self.amplitude * noise
-        return functional.pad(x, (NUM_CONVS,) * 4, mode=self._padding)
+        return functional.pad(x, (NUM_CONVS, NUM_CONVS + more) * 2, mode=self._padding)
 
     def finish(self, made: Tensor, previous: Tensor) -> Tensor:
         """Add the residual to what the convolutions made, if there is one."""
