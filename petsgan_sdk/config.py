@@ -1,9 +1,9 @@
 """Presets in TOML and strict overrides; the settings themselves are in `settings`.
 
 Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, its
-table `many_layouts` where the prior has more than one layout to move, its table of the ablation
-asked for, the overrides. To add a setting, add a field in `settings`; presets and
-overrides know it at once. This module imports the standard library, the settings, the registry of
+table `many_layouts` where the prior has more than one layout to move, its table of the task and
+that of the ablation asked for, the overrides. To add a setting, add a field in `settings`; presets
+and overrides know it at once. This module imports the standard library, the settings, the registry of
 families and the errors only.
 """
 
@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, NamedTuple, TypeVar, overload
 
 from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
 from petsgan_sdk.errors import ConfigError
@@ -35,7 +35,7 @@ __all__ = [
 
 ConfigT = TypeVar("ConfigT")
 
-_ABLATIONS, _MANY_LAYOUTS = "ablations", "many_layouts"
+_ABLATIONS, _MANY_LAYOUTS, _TASKS = "ablations", "many_layouts", "tasks"
 """Tables of a preset that are no settings but changes of settings."""
 
 
@@ -95,11 +95,14 @@ def load_preset(
     """
     family = family_of_model(model)
     settings = _read_toml(name_or_path, model)
-    ablations, many = _changes(settings)
-    asked = {**_ablation(ablations, ablation), **(overrides or {})}
-    if many:
+    changes = _changes(settings)
+    asked = {**_ablation(changes.ablations, ablation), **(overrides or {})}
+    task = asked.get("task", settings.get("task"))
+    if isinstance(task, str):
+        asked = {**changes.tasks.get(task, {}), **asked}
+    if changes.many_layouts:
         prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
-        asked = asked if prior.is_one_layout else {**many, **asked}
+        asked = asked if prior.is_one_layout else {**changes.many_layouts, **asked}
     resolved = _apply(settings, asked)
     if cls is None:
         _check_family(resolved, family, model)
@@ -122,7 +125,7 @@ def preset_ablations(
         ConfigError: As `load_preset`.
     """
     family_of_model(model)
-    return _changes(_read_toml(name_or_path, model))[0]
+    return _changes(_read_toml(name_or_path, model)).ablations
 
 
 def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
@@ -186,17 +189,27 @@ def _read_toml(name_or_path: str | Path, model: str) -> dict[str, Any]:
         raise ConfigError(msg) from exc
 
 
-def _changes(
-    settings: dict[str, Any],
-) -> tuple[dict[str, dict[str, object]], dict[str, object]]:
-    """Take the tables of changes out of a preset: ablations by name, and `many_layouts`."""
-    tables = settings.pop(_ABLATIONS, {})
+class _Changes(NamedTuple):
+    """The tables of a preset that are no settings, by dotted path."""
+
+    ablations: dict[str, dict[str, object]]
+    tasks: dict[str, dict[str, object]]
+    many_layouts: dict[str, object]
+
+
+def _changes(settings: dict[str, Any]) -> _Changes:
+    """Take the tables of changes out of a preset."""
     many = settings.pop(_MANY_LAYOUTS, {})
-    _require_table(_ABLATIONS, tables)
-    for name, changes in tables.items():
-        _require_table(f"{_ABLATIONS}.{name}", changes)
     _require_table(_MANY_LAYOUTS, many)
-    return {name: _flat(changes) for name, changes in tables.items()}, _flat(many)
+    return _Changes(_named(settings, _ABLATIONS), _named(settings, _TASKS), _flat(many))
+
+
+def _named(settings: dict[str, Any], kind: str) -> dict[str, dict[str, object]]:
+    tables = settings.pop(kind, {})
+    _require_table(kind, tables)
+    for name, changes in tables.items():
+        _require_table(f"{kind}.{name}", changes)
+    return {name: _flat(changes) for name, changes in tables.items()}
 
 
 def _require_table(path: str, value: object) -> None:

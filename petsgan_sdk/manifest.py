@@ -207,7 +207,9 @@ class Entry:
     name: str
     """Name of the stage that continues from it, for people."""
     tensor: str
-    """Tensor `[N, 3, h, w]` in [-1, 1] that the image replaces, one pixel for one of its grid."""
+    """Tensor `[N, 3, h, w]` in [-1, 1] that the image replaces, one pixel for one of its grid. The
+    first entry's may be made by no step; then it lies on the base grid, and images only come from
+    images."""
 
     def __post_init__(self) -> None:
         """Check the names."""

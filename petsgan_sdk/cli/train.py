@@ -71,6 +71,22 @@ def train_command(
             help="petsgan: features of patches.  [default: the preset's]",
         ),
     ] = None,
+    task: Annotated[
+        str | None,
+        typer.Option(
+            metavar="generate|manipulate",
+            help="petsgan: manipulate trains only what paint, edit, harmonize and stylize need.  "
+            "[default: generate]",
+        ),
+    ] = None,
+    factor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="2|4|8|16",
+            help="petsgan: how far layouts are reduced; less keeps more of what a task is given.  "
+            "[default: the preset's]",
+        ),
+    ] = None,
     stages: Annotated[
         str | None,
         typer.Option(
@@ -116,6 +132,8 @@ def train_command(
 
     options = {
         "features": features,
+        "task": task,
+        "factor": factor,
         "stages": stages,
         "rescale": rescale,
         "perceptual": perceptual,

@@ -9,7 +9,7 @@ transfer, which moves real pixels, is not mistaken for an error of everything be
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
 
@@ -21,17 +21,26 @@ from torch.nn import functional
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.manifest import (
+    BundleManifest,
     GraphStep,
     PatchTransferStep,
     ResizeStep,
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.bundle import Bundle, required_image
 from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.steps import build_pipeline
 
-__all__ = ["TOLERANCE", "Difference", "apart", "average_matches", "check_parity", "compare"]
+__all__ = [
+    "TOLERANCE",
+    "Difference",
+    "apart",
+    "average_matches",
+    "check_parity",
+    "compare",
+    "with_image",
+]
 
 TOLERANCE = 1e-3
 """Largest difference accepted, relative to the larger of 1 and the step's largest value."""
@@ -87,13 +96,22 @@ def compare(
     differences = []
     for height, width in sizes_px:
         canvas = Canvas.of(bundle.manifest, height // factor, width // factor, _noise)
-        tensors = pipeline.trace(canvas)
+        tensors = pipeline.trace(with_image(canvas, bundle.manifest))
         for step in bundle.manifest.steps:
             found = _compare_step(step, tensors, bundle, expected)
             if found is not None:
                 name, value = found
                 differences.append(Difference(name, (height, width), value))
     return differences
+
+
+def with_image(canvas: Canvas, manifest: BundleManifest) -> Canvas:
+    """A canvas with noise for an image, where the steps of a bundle start from one."""
+    name = required_image(manifest)
+    if name is None:
+        return canvas
+    noise = canvas.noise((1, 3, canvas.height, canvas.width), 0, 0, 0)
+    return replace(canvas, given={name: np.tanh(noise)})
 
 
 def _noise(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> Array:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -22,7 +23,9 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.models.deploy import deployed
-from petsgan_sdk.models.petsgan import PetsganGenerator, generator_from
+from petsgan_sdk.models.dipnet import DipNet
+from petsgan_sdk.models.petsgan import PetsganGenerator, dipnet_from, generator_from
+from petsgan_sdk.settings.petsgan import PetsganConfig
 
 __all__ = ["take_apart"]
 
@@ -34,59 +37,71 @@ _TEXTURE = "arrays/texture.npy"
 _MIN_LAYOUT_PX = 4
 """Side of the least layout that is sampled."""
 
+_Example: TypeAlias = tuple[nn.Module, Mapping[str, Tensor], str]
+"""A network, inputs to trace it with, and the name of its output."""
+
 _EXAMPLE_SIZE = (13, 19)
 """Layout size of the examples that are traced; no constant of a network is equal to a side."""
 
 
 def take_apart(checkpoint: Checkpoint) -> Deployment:
-    """Export the networks and list the steps between noise and image.
+    """Export the networks and list the steps between noise, or an image, and the result.
 
     Raises:
         CheckpointError: An array is missing or of another shape.
         ExportError: A network could not be exported.
     """
+    settings = checkpoint.config
+    if isinstance(settings, PetsganConfig) and settings.task == "manipulate":
+        network = deployed(dipnet_from(checkpoint))
+        return _deployment(network, (), {}, _plain_u8(_reconstructed(network)))
     generator = deployed(generator_from(checkpoint))
     height, width = _EXAMPLE_SIZE
-    factor = generator.factor
+    inputs = {
+        "noise": torch.zeros(generator.noise_shape(2, height, width)),
+        "position": generator.position(height, width),
+    }
+    example: _Example = (generator.depnet, inputs, "layout")
+    return _deployment(generator, _layout_steps(generator), {_DEPNET: example}, _preview(generator))
+
+
+def _deployment(
+    network: DipNet, before: Sequence[Step], examples: Mapping[str, _Example], preview: Array
+) -> Deployment:
+    """What DIPNet is deployed as, behind the steps and graphs that make a layout, if any do."""
+    height, width = _EXAMPLE_SIZE
+    factor, carries = network.factor, network.config.transfer.carry_texture
     code = torch.zeros(2, 3, height, width)
     restoration = {"transferred": code}
-    if generator.config.transfer.carry_texture:
-        restoration["texture"] = torch.zeros(2, 3, factor * height, factor * width)
-    examples: dict[str, tuple[nn.Module, Mapping[str, Tensor], str]] = {
-        _DEPNET: (
-            generator.depnet,
-            {
-                "noise": torch.zeros(generator.noise_shape(2, height, width)),
-                "position": generator.position(height, width),
-            },
-            "layout",
-        ),
-        _FEATURES: (generator.features, {"image": code}, "features"),
-        _RESTORATION: (generator.restoration, restoration, "image"),
+    arrays = {
+        _REFERENCE: _plain(network.features(network.low_res)),
+        _VALUES: _plain(network.low_res),
     }
-    reference = generator.features(generator.low_res)
-    arrays = {_REFERENCE: _plain(reference), _VALUES: _plain(generator.low_res)}
-    if generator.config.transfer.carry_texture:
-        arrays[_TEXTURE] = _plain(generator.image)
+    if carries:
+        restoration["texture"] = torch.zeros(2, 3, factor * height, factor * width)
+        arrays[_TEXTURE] = _plain(network.image)
+    every: dict[str, _Example] = {
+        **examples,
+        _FEATURES: (network.features, {"image": code}, "features"),
+        _RESTORATION: (network.restoration, restoration, "image"),
+    }
     return Deployment(
-        steps=_steps(generator),
+        steps=(*before, *_dipnet_steps(network)),
         output="image",
-        graphs={member: to_onnx(*example) for member, example in examples.items()},
+        graphs={member: to_onnx(*example) for member, example in every.items()},
         arrays=arrays,
         expected={
-            member: _by_name(module, tuple(inputs))
-            for member, (module, inputs, _) in examples.items()
+            member: _by_name(module, tuple(inputs)) for member, (module, inputs, _) in every.items()
         },
         min_canvas_px=_MIN_LAYOUT_PX * factor,
-        preview=_preview(generator),
+        preview=preview,
         entries=(Entry("patch transfer", "layout"),),
     )
 
 
-def _steps(generator: PetsganGenerator) -> tuple[Step, ...]:
-    transfer = generator.config.transfer
+def _layout_steps(generator: PetsganGenerator) -> tuple[Step, ...]:
     depnet = generator.depnet
-    steps: list[Step] = [
+    return (
         NoiseStep("noise", depnet.noise_channels, margin=depnet.noise_margin),
         PositionStep(
             "position",
@@ -95,7 +110,12 @@ def _steps(generator: PetsganGenerator) -> tuple[Step, ...]:
             margin=depnet.position_margin,
         ),
         GraphStep(_DEPNET, {"noise": "noise", "position": "position"}, {"layout": "layout"}),
-    ]
+    )
+
+
+def _dipnet_steps(network: DipNet) -> tuple[Step, ...]:
+    transfer = network.config.transfer
+    steps: list[Step] = []
     code = "layout"
     for number in range(1, transfer.passes + 1):
         query, result = f"features_{number}", f"transferred_{number}"
@@ -124,7 +144,16 @@ def _preview(generator: PetsganGenerator) -> Array:
     shape = generator.noise_shape(1, *generator.size)
     margin = generator.depnet.noise_margin
     noise = kernels.normal_noise(shape, seed=0, top=-margin, left=-margin)
-    image = generator.sample(torch.from_numpy(noise))
+    return _plain_u8(generator.sample(torch.from_numpy(noise)))
+
+
+@torch.no_grad()
+def _reconstructed(network: DipNet) -> Tensor:
+    """The photo as the network gives it back, for want of a sample."""
+    return network.restore(network.transfer(network.low_res)).clamp(-1, 1)
+
+
+def _plain_u8(image: Tensor) -> Array:
     return to_u8(_plain(image).transpose(1, 2, 0))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ExportError, ParityError
 from petsgan_sdk.export.halo import GraphInput, derive_reach
-from petsgan_sdk.export.parity import TOLERANCE
+from petsgan_sdk.export.parity import TOLERANCE, with_image
 from petsgan_sdk.manifest import (
     BundleManifest,
     GraphStep,
@@ -19,7 +19,7 @@ from petsgan_sdk.manifest import (
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_writes
+from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
 from petsgan_sdk.runtime.steps import Array, Runnable, build_pipeline
 
@@ -44,7 +44,9 @@ def with_halos(
         factor: Pixels of the result for one low-resolution pixel.
         note: Told why a graph cannot be tiled; it and those behind it keep `halo=None`.
     """
-    made: dict[str, GraphInput] = {}
+    written = {name for step in steps for name in step_writes(step)}
+    # What no step makes is an image on the base grid.
+    made = {n: GraphInput() for step in steps for n in step_reads(step) if n not in written}
     filled: list[Step] = []
     for step in steps:
         current = step
@@ -109,7 +111,7 @@ def _canvas(manifest: BundleManifest, halo: int) -> Canvas:
     """
     height, width = 2 * halo + 3 * _HEIGHT, 2 * halo + 3 * _WIDTH
     levels = tuple((height + n, width + n) for n in range(1, len(manifest.levels) + 1))
-    return Canvas(height, width, _noise, levels=levels)
+    return with_image(Canvas(height, width, _noise, levels=levels), manifest)
 
 
 def _check_outside(

@@ -14,6 +14,7 @@ from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import check_distinct, remove_abandoned
 from petsgan_sdk.imaging import FORMATS
 from petsgan_sdk.runtime.checks import check_int, check_seed, check_size
+from petsgan_sdk.runtime.entries import check_makes_images
 from petsgan_sdk.runtime.making import ImageMaker, made_folders, write_all
 from petsgan_sdk.runtime.names import DEFAULT_TEMPLATE, TAR_TEMPLATE, plan_names
 from petsgan_sdk.runtime.plan import BatchPlan, OutputFile
@@ -138,7 +139,9 @@ def generate_images(
 
     Raises:
         OutputError: A file cannot be written, or one that is there is another image.
+        BundleError: The bundle makes no images from seeds.
     """
+    check_makes_images(sampler.manifest)
     started = time.perf_counter()
     at_once = check_int(at_once, "at_once", low=1, high=256) if sampler.provider == "cpu" else 1
     maker = ImageMaker(sampler, plan, at_once=at_once)

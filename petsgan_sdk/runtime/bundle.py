@@ -29,7 +29,15 @@ from petsgan_sdk.manifest import (
     parse,
 )
 
-__all__ = ["Bundle", "open_bundle", "photo_of", "step_reads", "step_writes", "tensor_levels"]
+__all__ = [
+    "Bundle",
+    "open_bundle",
+    "photo_of",
+    "required_image",
+    "step_reads",
+    "step_writes",
+    "tensor_levels",
+]
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -137,6 +145,16 @@ def step_writes(step: Step) -> tuple[str, ...]:
             return (step.output,) if step.index_output is None else (step.output, step.index_output)
 
 
+def required_image(manifest: BundleManifest) -> str | None:
+    """The tensor that no step makes, so that an image must be given for it; None if all are made.
+
+    Such a bundle was trained without what makes layouts from noise.
+    """
+    made = {name for step in manifest.steps for name in step_writes(step)}
+    first = manifest.entries[0].tensor if manifest.entries else None
+    return None if first is None or first in made else first
+
+
 def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
     """The grid of every tensor: a level, or None for the base grid.
 
@@ -146,6 +164,9 @@ def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
         BundleError: A step joins tensors of two grids, or the result is not on the base grid.
     """
     levels: dict[str, int | None] = {}
+    given = required_image(manifest)
+    if given is not None:
+        levels[given] = None
     for number, step in enumerate(manifest.steps):
         match step:
             case NoiseStep() | PositionStep() | ResizeStep():
@@ -182,7 +203,8 @@ def _array_members(step: Step) -> tuple[str, ...]:
 
 
 def _check_tensors(manifest: BundleManifest) -> None:
-    made: set[str] = set()
+    given = required_image(manifest)
+    made: set[str] = set() if given is None else {given}
     for number, step in enumerate(manifest.steps):
         where = f"manifest: steps[{number}] ({step.kind})"
         for name in step_reads(step):
@@ -219,23 +241,29 @@ def _check_entries(manifest: BundleManifest) -> None:
         if isinstance(step, GraphStep | PatchTransferStep | ResizeStep)
         and len(step_writes(step)) == 1
     }
+    given = required_image(manifest)
+    read = {name for step in manifest.steps for name in step_reads(step)}
+    if given is not None and given not in read:
+        msg = f"manifest: entries[0].tensor must be one that a step makes or reads, got {given!r}"
+        raise BundleError(msg)
     names, last = set(), -1
     for number, entry in enumerate(manifest.entries):
         where = f"manifest: entries[{number}]"
         if entry.name in names:
             msg = f"{where}.name must be a new name, got {entry.name!r} again"
             raise BundleError(msg)
-        if entry.tensor not in makers or entry.tensor == manifest.output:
+        is_given = entry.tensor == given
+        if not (is_given or entry.tensor in makers) or entry.tensor == manifest.output:
             msg = (
                 f"{where}.tensor must be a map before the result that a step makes alone, got "
                 f"{entry.tensor!r}"
             )
             raise BundleError(msg)
-        if makers[entry.tensor] <= last:
+        if not is_given and makers[entry.tensor] <= last:
             msg = f"{where} must come later in the steps than the one before, got {entry.tensor!r}"
             raise BundleError(msg)
         names.add(entry.name)
-        last = makers[entry.tensor]
+        last = makers.get(entry.tensor, last)
 
 
 def _member(members: dict[str, bytes], name: str, step: Step) -> bytes:

@@ -11,7 +11,7 @@ from petsgan_sdk import checkpoint
 from petsgan_sdk.container import MANIFEST, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
-from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle, required_image
 from petsgan_sdk.runtime.entries import describe_entries
 
 __all__ = ["describe_bundle", "describe_file"]
@@ -71,6 +71,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "factor": manifest.factor,
         "min_canvas_px": manifest.min_canvas_px,
         "levels": [[columns, rows] for rows, columns in manifest.levels],
+        "makes_images": "from seeds" if required_image(manifest) is None else "from images only",
         "entries": describe_entries(manifest),
         "steps": to_header(manifest)["steps"],
         "members": dict(bundle.member_sizes_bytes),

@@ -9,7 +9,7 @@ import numpy as np
 
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.canvas import Canvas, NoiseSource
-from petsgan_sdk.runtime.entries import Start
+from petsgan_sdk.runtime.entries import Start, check_makes_images
 from petsgan_sdk.runtime.render import ImageArray, Rendering
 from petsgan_sdk.runtime.steps import Observer, Pipeline
 from petsgan_sdk.runtime.tiles import can_tile
@@ -81,8 +81,11 @@ class Drawing:
         """Prepare the next larger canvas.
 
         Raises:
-            BundleError: It takes several blocks, and the bundle cannot be run in tiles.
+            BundleError: It takes several blocks, and the bundle cannot be run in tiles; or it only
+                starts from images, and there is none.
         """
+        if start is None:
+            check_makes_images(self._manifest)
         factor, least = self._manifest.factor, self._manifest.min_canvas_px
         rows, columns = (-(-max(side, least) // factor) for side in (height, width))
         release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS

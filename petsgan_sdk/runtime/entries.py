@@ -15,11 +15,11 @@ import numpy as np
 from petsgan_sdk import imaging
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
 from petsgan_sdk.manifest import BundleManifest, Entry, level_size
-from petsgan_sdk.runtime.bundle import tensor_levels
+from petsgan_sdk.runtime.bundle import required_image, tensor_levels
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray
 from petsgan_sdk.runtime.checks import MAX_PIXELS, MAX_SIDE_PX
 
-__all__ = ["Start", "check_noise", "check_start", "describe_entries"]
+__all__ = ["Start", "check_makes_images", "check_noise", "check_start", "describe_entries"]
 
 _MIN_SIDE_PX = 8
 """Smallest side of an image that a stage starts from."""
@@ -89,6 +89,20 @@ def check_start(manifest: BundleManifest, start_stage: object, image: object) ->
         msg = f"start_stage must be one of {known}, got {start_stage!r}"
         raise ConfigError(msg)
     return Start(entries[int(start_stage) - 1], _checked_image(image))  # type: ignore[call-overload]
+
+
+def check_makes_images(manifest: BundleManifest) -> None:
+    """Check that a bundle makes images from seeds.
+
+    Raises:
+        BundleError: It only starts from images.
+    """
+    if required_image(manifest) is not None:
+        msg = (
+            "the bundle must make images from seeds, but it was trained with --task manipulate: it "
+            "starts from an image, as paint, edit, harmonize and stylize do; train without --task"
+        )
+        raise BundleError(msg)
 
 
 def check_noise(noise: object) -> float:

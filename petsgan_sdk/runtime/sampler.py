@@ -28,7 +28,7 @@ from petsgan_sdk.runtime.checks import (
 )
 from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.drawing import Drawing, in_bands_of
-from petsgan_sdk.runtime.entries import check_noise, check_start
+from petsgan_sdk.runtime.entries import check_makes_images, check_noise, check_start
 from petsgan_sdk.runtime.randomness import between, scaled, stream_noise
 from petsgan_sdk.runtime.render import ImageArray
 from petsgan_sdk.runtime.steps import Observer, Pipeline
@@ -97,7 +97,8 @@ class Sampler:
 
         Raises:
             ConfigError: A size, count or seed is out of range.
-            BundleError: `seamless` with a bundle that cannot be run in tiles.
+            BundleError: `seamless` with a bundle that cannot be run in tiles, or the bundle was
+                trained for manipulation and only starts from images.
 
         Note:
             The same bundle, seed, index and size give the same bytes on the same provider, for
@@ -140,6 +141,7 @@ class Sampler:
             ConfigError: A size, count or seed is out of range; raised at the call.
             BundleError: As in `sample`.
         """
+        check_makes_images(self.manifest)
         height, width = self._size(height, width)
         n, start = check_range(n, start, image_bytes=1)
         seed = check_seed(seed)

@@ -16,7 +16,7 @@ class ImageConfig:
 
     max_size_px: int = 256
     """Longest side at which the image is learned."""
-    factor: Literal[1, 2, 4, 8, 16] = 8
+    factor: Literal[1, 2, 4, 8, 16, 32, 64, 128] = 8
     """Ratio of the image to the grid that canvases are counted in; both sides become multiples."""
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from petsgan_sdk._typed import FieldError, require
@@ -10,6 +10,7 @@ from petsgan_sdk.settings.base import ModelSettings, RunConfig
 
 __all__ = [
     "DepnetConfig",
+    "EnlargementConfig",
     "LossConfig",
     "OptimizerConfig",
     "PetsganConfig",
@@ -94,6 +95,33 @@ class RestorationConfig:
         """Check the ranges."""
         require(self, "width", 2 <= self.width <= 1024, expected="from 2 to 1024")
         require(self, "num_blocks", 0 <= self.num_blocks <= 64, expected="from 0 to 64")
+
+
+@dataclass(frozen=True, slots=True)
+class EnlargementConfig:
+    """The new DIPNet on top of a trained generator, up to a larger image."""
+
+    factor: Literal[1, 2, 4, 8] = 1
+    """Pixels of the large image for one of the generator's, per axis; 1 has no such network."""
+    width: int = 24
+    """Channels."""
+    num_blocks: int = 1
+    """Residual blocks of the network for carried texture."""
+    steps: int = 300
+    """Optimizer steps, after those of the generator."""
+    learning_rate: float = 1e-3
+    """Of its Adam."""
+    noise: float = 0.03
+    """Standard deviation of the noise on the photo at the generator's size."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "width", 2 <= self.width <= 1024, expected="from 2 to 1024")
+        require(self, "num_blocks", 0 <= self.num_blocks <= 64, expected="from 0 to 64")
+        require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
+        is_rate = 0 <= self.learning_rate <= 10
+        require(self, "learning_rate", is_rate, expected="from 0 to 10")
+        require(self, "noise", self.noise >= 0, expected="0 or more")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,18 +246,45 @@ class PetsganConfig(ModelSettings):
     """Learning rates."""
     training: TrainingConfig
     """Schedule of training."""
+    task: Literal["generate", "manipulate"] = "generate"
+    """What is trained: the whole model, or DIPNet alone, which starts from an image."""
+    enlargement: EnlargementConfig = field(default_factory=EnlargementConfig)
+    """Larger images than the generator's."""
+
+    @property
+    def layout_factor(self) -> int:
+        """Pixels of the generator's image for one of the layout, per axis."""
+        return self.image.factor // self.enlargement.factor
+
+    @property
+    def generator_steps(self) -> int:
+        """Steps of the generator; those of the enlargement follow."""
+        extra = self.enlargement.steps if self.enlargement.factor > 1 else 0
+        return self.training.steps - extra
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
         ModelSettings.__post_init__(self)
-        if self.image.factor == 1:  # a layout is a reduced image
-            raise FieldError(self, "image.factor", "must be 2, 4, 8 or 16, got 1")
+        if self.layout_factor not in (2, 4, 8, 16):  # a layout is a reduced image
+            *most, last = (str(self.enlargement.factor * factor) for factor in (2, 4, 8, 16))
+            problem = f"must be {', '.join(most)} or {last}, got {self.image.factor}"
+            raise FieldError(self, "image.factor", problem)
         is_mending = self.restoration.network == "mending"
         is_fed = is_mending == self.transfer.carry_texture
         require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")
         # Four pixels of the layout, as many as the smallest image has: reflected padding needs 3.
-        is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.image.factor
+        is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.layout_factor
         require(self, "training", is_wide, expected="crop_px 0 or at least 4 image.factor")
+        if self.task == "manipulate":
+            is_plain = self.enlargement.factor == 1
+            require(self, "enlargement", is_plain, expected="factor 1 where task is 'manipulate'")
+        else:
+            self._check_generator()
+
+    def _check_generator(self) -> None:
+        """Check that DEPNet has something to learn from, and time."""
+        is_long = self.generator_steps >= 1
+        require(self, "training", is_long, expected="more steps than enlargement.steps")
         losses, depnet = self.losses, self.depnet
         is_told = depnet.displacement > 0 and (self.prior.is_one_layout or depnet.modes > 0)
         has_signal = (

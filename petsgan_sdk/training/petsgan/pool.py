@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from petsgan_sdk.models import PetsganGenerator, Transferred
+from petsgan_sdk.models import DipNet, Transferred
 
 __all__ = ["Crop", "TransferPool"]
 
@@ -42,24 +43,25 @@ class TransferPool:
     """Patch transfer of a fixed set of layouts, done once instead of in every step.
 
     Args:
-        generator: Its DEPNet has been trained.
-        fresh: Noise for DEPNet, `[K, ...]`.
+        network: What transfers.
+        make_layouts: Makes the fresh ones, `[K, 3, h, w]`.
         noisy: `[R, 3, h, w]`, copies of c_I with noise.
     """
 
-    def __init__(self, generator: PetsganGenerator, *, fresh: Tensor, noisy: Tensor) -> None:
+    def __init__(
+        self, network: DipNet, make_layouts: Callable[[], Tensor], *, noisy: Tensor
+    ) -> None:
         """Transfer everything."""
-        was_training = generator.training
+        was_training = network.training
         # A resumed run makes the pool once more, which must leave no trace in running averages.
-        generator.eval()
+        network.eval()
         with torch.no_grad():
-            layouts = generator.depnet(fresh, generator.position(*generator.size))
-            self._fresh = generator.transfer(layouts)
-            self._noisy = generator.transfer(noisy)
-        generator.train(was_training)
+            self._fresh = network.transfer(make_layouts())
+            self._noisy = network.transfer(noisy)
+        network.train(was_training)
 
     def fresh(self, numbers: list[int]) -> Transferred:
-        """Take some of DEPNet's layouts."""
+        """Take some of the fresh layouts."""
         return _take(self._fresh, numbers)
 
     def noisy(self, number: int) -> Transferred:

@@ -6,19 +6,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from petsgan_sdk.models import PetsganGenerator, VggFeatures
+from petsgan_sdk._typed import nearest
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.models import DipNet, PetsganGenerator, VggFeatures
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
 from petsgan_sdk.training.petsgan.steps import PetsganTraining
-from petsgan_sdk.training.recipe import RunInput
+from petsgan_sdk.training.recipe import RunInput, TrainingRun
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 __all__ = ["PetsganRecipe"]
 
+_FACTORS = ("2", "4", "8", "16")
+
 
 class PetsganRecipe:
-    """How PetsGAN is trained; its option `features` is `auto`, `filters` or `vgg19:FILE`.
+    """How PetsGAN is trained.
+
+    Its options: `features` is `auto`, `filters` or `vgg19:FILE`; `task` is `generate` or
+    `manipulate`; `factor` is that of the image to the layout.
 
     Raises:
         ConfigError: Another text.
@@ -32,6 +40,10 @@ class PetsganRecipe:
         if "features" in options:
             kind, self._file = choose_features(options["features"])
             self.overrides["transfer.features"] = kind
+        if "task" in options:
+            self.overrides["task"] = _one_of("task", options["task"], ("generate", "manipulate"))
+        if "factor" in options:
+            self.overrides["image.factor"] = int(_one_of("factor", options["factor"], _FACTORS))
 
     @property
     def files(self) -> Sequence[Path]:
@@ -50,28 +62,43 @@ class PetsganRecipe:
         kind = "filters" if self._file is None else "vgg19"
         return replace(settings, transfer=replace(settings.transfer, features=kind))
 
-    def start(self, given: RunInput[PetsganConfig]) -> PetsganTraining:
-        """Build the generator for a photo, its prior and its critics."""
-        settings = given.settings
-        generator = PetsganGenerator(settings, image_tensor(given.source.rgb))
-        if isinstance(generator.features, VggFeatures) and self._file is not None:
-            load_vgg(generator.features, self._file)
+    def start(self, given: RunInput[PetsganConfig]) -> TrainingRun:
+        """Build the networks for a photo, its prior and its critics."""
+        settings, image = given.settings, image_tensor(given.source.rgb)
+        is_alone = settings.task == "manipulate"
+        network = (DipNet if is_alone else PetsganGenerator)(settings, image)
+        self._prepare(network, given)
+        network.to(given.device)
+        prior = _prior(network, given)
+        if isinstance(network, PetsganGenerator):
+            return PetsganTraining(network, prior)
+        return ManipulationTraining(network, prior)
+
+    def _prepare(self, network: DipNet, given: RunInput[PetsganConfig]) -> None:
+        """Settle what patches are compared by, and say what is worth knowing."""
+        if isinstance(network.features, VggFeatures) and self._file is not None:
+            load_vgg(network.features, self._file)
             given.note(f"patch features from VGG-19 weights in {str(self._file)!r}")
         else:
             given.note("patch features from the built-in filter bank")
-        generator.features.fit(generator.low_res)
-        height, width = generator.size
-        if min(height, width) < settings.transfer.window:
+        network.features.fit(network.low_res)
+        height, width = network.size
+        if min(height, width) < given.settings.transfer.window:
             small = f"the layout is {width}x{height}, smaller than a patch"
             given.note(f"{small}: expect little variety")
-        generator.to(given.device)
-        return PetsganTraining(generator, _prior(generator, given))
 
 
-def _prior(generator: PetsganGenerator, given: RunInput[PetsganConfig]) -> LayoutPrior:
+def _one_of(name: str, text: str, known: Sequence[str]) -> str:
+    if text not in known:
+        msg = f"{name}: must be one of {', '.join(known)}, got {text!r}{nearest(text, known)}"
+        raise ConfigError(msg)
+    return text
+
+
+def _prior(network: DipNet, given: RunInput[PetsganConfig]) -> LayoutPrior:
     prior_input = PriorInput(
-        image=generator.image,
-        low_res=generator.low_res,
+        image=network.image,
+        low_res=network.low_res,
         config=given.settings.prior,
         seed=given.settings.training.seed,
         note=given.note,

@@ -6,11 +6,8 @@ weights without any generator state to save.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from enum import IntEnum
-from typing import Any
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
@@ -22,44 +19,23 @@ from petsgan_sdk.models import (
     PetsganGenerator,
     StridedPatchCritic,
     Transferred,
-    freeze_statistics,
 )
-from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.training import losses
-from petsgan_sdk.training.averaging import AveragedGenerator
-from petsgan_sdk.training.draws import below, draw_for
-from petsgan_sdk.training.optimizers import ScheduledAdam, Span, frozen
+from petsgan_sdk.training.draws import below
+from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.pairs import PairedLayouts
-from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
-from petsgan_sdk.training.precision import choose_precision, compute
+from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
+from petsgan_sdk.training.petsgan.pool import TransferPool
+from petsgan_sdk.training.precision import compute
 
 __all__ = ["Losses", "PetsganTraining", "Purpose"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
-Losses = dict[str, Tensor]
 
 _LEAST_CRITIC_PX = 32
 """Smallest crop that every patch critic takes."""
 
-_NOISY_POOL = 8
-"""Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
 
-
-class Purpose(IntEnum):
-    """What a step's random numbers are for."""
-
-    LAYOUT = 0
-    PRIOR = 1
-    FRESH = 2
-    FRESH_CROP = 3
-    REAL = 4
-    NOISY = 5
-    NOISY_CROP = 6
-    POOL = 7
-
-
-class PetsganTraining:
+class PetsganTraining(DipnetTraining):
     """The networks of one training run, and its step.
 
     Args:
@@ -70,50 +46,34 @@ class PetsganTraining:
         ConfigError: The image is too small for its critic, or there is no such prior.
     """
 
+    generator: PetsganGenerator
+
     def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
         """Build critics, optimizers and the averaged generator."""
-        config = self.config = generator.config
-        self._weights = config.losses
-        self._settings = settings = config.training
-        self.generator = generator
-        self._device = generator.image.device
-        device = self._device
-        given = PriorInput(generator.image, generator.low_res, config.prior, settings.seed)
-        self._prior = prior or create_prior(parse_priors(config.prior.name), given)
-        self._pairs = PairedLayouts(generator.depnet, self._prior, config.depnet.modes)
+        config, settings = generator.config, generator.config.training
+        total = config.generator_steps
+        if prior is None:
+            image, low_res = generator.image, generator.low_res
+            given = PriorInput(image, low_res, config.prior, settings.seed)
+            prior = create_prior(parse_priors(config.prior.name), given)
         _check_critic(generator)
+        span = Span(round(settings.restoration_from * total), total)
+        super().__init__(generator, prior, span=span)
+        self._pairs = PairedLayouts(generator.depnet, prior, config.depnet.modes)
         critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
-        self._patch_critic: nn.Module = critic().to(device)
-        self._layout_critic = LayoutCritic().to(device)
-        self._average = AveragedGenerator(generator, decay=settings.ema_decay)
-        self._precision = choose_precision(settings.precision, device)
+        self._patch_critic: nn.Module = critic().to(self._device)
+        self._layout_critic = LayoutCritic().to(self._device)
         self._position = generator.position(*generator.size)
-        total = settings.steps
-        self._freeze_step = round(settings.freeze_norm_from * total)
         depnet_span = Span(0, round(settings.depnet_until * total))
-        dipnet_span = Span(round(settings.restoration_from * total), total)
         patch_span = Span(round(settings.adversarial_from * total), total)
         rates = config.optimizer
-
-        def adam(module: nn.Module, rate: float, span: Span) -> ScheduledAdam:
-            parameters = [p for p in module.parameters() if p.requires_grad]
-            return ScheduledAdam(parameters, learning_rate=rate, config=rates, span=span)
-
-        self._depnet = adam(generator.depnet, rates.depnet, depnet_span)
-        self._restoration = adam(generator.restoration, rates.restoration, dipnet_span)
-        self._patch = adam(self._patch_critic, rates.patch_critic, patch_span)
-        self._optimizers = {
-            "depnet": self._depnet,
-            "restoration": self._restoration,
-            "patch_critic": self._patch,
-        }
-        if config.transfer.train_features:
-            self._optimizers["features"] = adam(generator.features, rates.features, dipnet_span)
+        self._depnet = self._adam(generator.depnet, rates.depnet, depnet_span)
+        self._patch = self._adam(self._patch_critic, rates.patch_critic, patch_span)
+        self._optimizers |= {"depnet": self._depnet, "patch_critic": self._patch}
         if self._weights.layout_gan > 0:
-            self._optimizers["layout_critic"] = adam(
+            self._optimizers["layout_critic"] = self._adam(
                 self._layout_critic, rates.layout_critic, depnet_span
             )
-        self._pool: TransferPool | None = None
 
     def phase(self, step: int) -> str:
         """What is being learned, for people."""
@@ -130,8 +90,7 @@ class PetsganTraining:
         Returns:
             The loss terms, unweighted.
         """
-        if step == self._freeze_step:
-            freeze_statistics(self.generator)
+        self._freeze_when_due(step)
         reported: Losses = {}
         terms: list[Tensor] = []
         if step in self._depnet.span:
@@ -140,18 +99,6 @@ class PetsganTraining:
             terms.append(self._dipnet_loss(step, reported))
         self._update_generator(terms, step)
         return {name: float(value.detach()) for name, value in reported.items()}
-
-    def _update_generator(self, terms: list[Tensor], step: int) -> None:
-        names = [n for n in ("depnet", "restoration", "features") if n in self._optimizers]
-        active = [self._optimizers[n] for n in names if step in self._optimizers[n].span]
-        for optimizer in active:
-            optimizer.zero_grad()
-        if not any(term.requires_grad for term in terms):
-            return
-        torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
-        for optimizer in active:
-            optimizer.step(step)
-        self._average.update(step)
 
     def _depnet_loss(self, step: int, reported: Losses) -> Tensor:
         """Term varphi of eq. 6, and the paired term where the prior knows a noise's layout."""
@@ -193,15 +140,7 @@ class PetsganTraining:
 
     def _dipnet_loss(self, step: int, reported: Losses) -> Tensor:
         """Terms phi of eq. 8 and rho_patch of eq. 5, and those that tie IR to carried texture."""
-        weights = self._weights
-        crop = self._crop(self._random(step, Purpose.NOISY_CROP))
-        source = self._noisy(step)
-        restored = self._restore(crop.of(source))
-        reported["reconstruction"] = functional.l1_loss(restored, crop.high(self.generator.image))
-        loss = weights.reconstruction * reported["reconstruction"]
-        if weights.sparsity > 0:
-            reported["sparsity"] = losses.sparsity_penalty(source.weight)
-            loss = loss + weights.sparsity * reported["sparsity"]
+        loss = self._reconstruction_loss(step, reported)
         if step in self._patch.span and self._has_fresh_terms:
             loss = loss + self._fresh_loss(step, reported)
         return loss
@@ -224,15 +163,7 @@ class PetsganTraining:
             with frozen(self._patch_critic):
                 reported["patch_gan"] = losses.hinge_generator(self._criticise(seen))
             loss = loss + weights.adversarial * reported["patch_gan"]
-        if weights.consistency > 0:
-            reduced = functional.avg_pool2d(fake, self.generator.factor)
-            # A target: end to end, the code would otherwise be drawn to what IR happens to make.
-            reported["consistency"] = functional.l1_loss(reduced, transferred.code.detach())
-            loss = loss + weights.consistency * reported["consistency"]
-        if weights.texture > 0 and transferred.texture is not None:
-            reported["texture"] = functional.l1_loss(fake, transferred.texture)
-            loss = loss + weights.texture * reported["texture"]
-        return loss
+        return loss + self._tie_loss(fake, transferred, reported)
 
     def _off_grid(self, fake: Tensor, draw: Generator) -> Tensor:
         """Cut a crop so that its blocks lie anywhere on the critic's strides.
@@ -262,13 +193,6 @@ class PetsganTraining:
         loss.backward()  # type: ignore[no-untyped-call]
         self._patch.step(step)
 
-    def _noisy(self, step: int) -> Transferred:
-        """Transfer c_I + noise."""
-        draw = self._random(step, Purpose.NOISY)
-        if not self._settings.end_to_end:
-            return self._get_pool().noisy(self._noisy_number(draw))
-        return self.generator.transfer(self._add_noise(1, draw))
-
     def _fresh(self, step: int) -> Transferred:
         """Transfer layouts of DEPNet."""
         draw = self._random(step, Purpose.FRESH)
@@ -288,84 +212,28 @@ class PetsganTraining:
         depnet = self.generator.depnet
         return depnet.displace(noise, self._position) if depnet.displacement > 0 else None
 
-    def _restore(self, transferred: Transferred) -> Tensor:
-        code, texture, _ = transferred
-        inputs = [code] if texture is None else [code, texture]
-        return compute(self.generator.restoration, *inputs, precision=self._precision)
-
     def _criticise(self, image: Tensor) -> Tensor:
         return compute(self._patch_critic, image, precision=self._precision)
 
-    def _noisy_number(self, draw: Generator) -> int:
-        return below(_NOISY_POOL, draw)
+    def _make_pool(self) -> TransferPool:
+        fresh, noisy = self._pool_noise()
+        return TransferPool(self.generator, lambda: self._finished_layouts(fresh), noisy=noisy)
 
-    def _fresh_numbers(self, draw: Generator) -> list[int]:
-        size = self._settings.pool_size
-        return [below(size, draw) for _ in range(self._settings.image_batch)]
-
-    def _get_pool(self) -> TransferPool:
-        # Made from the finished DEPNet and the seed alone, so that it need not be saved.
-        if self._pool is None:
-            fresh, noisy = self._pool_noise()
-            self._pool = TransferPool(self.generator, fresh=fresh, noisy=noisy)
-        return self._pool
+    def _finished_layouts(self, noise: Tensor) -> Tensor:
+        layouts: Tensor = self.generator.depnet(noise, self._position)
+        return layouts
 
     def _pool_noise(self) -> tuple[Tensor, Tensor]:
         """Noise of the pool's layouts, and noisy copies of c_I."""
         draw = self._random(0, Purpose.POOL)
-        return self._noise(self._settings.pool_size, draw), self._add_noise(_NOISY_POOL, draw)
+        return self._noise(self._settings.pool_size, draw), self._add_noise(NOISY_POOL, draw)
 
     def _noise(self, count: int, draw: Generator) -> Tensor:
         shape = self.generator.noise_shape(count, *self.generator.size)
         return torch.randn(shape, generator=draw).to(self._device)
 
-    def _add_noise(self, count: int, draw: Generator) -> Tensor:
-        low_res = self.generator.low_res
-        noise = torch.randn((count, *low_res.shape[1:]), generator=draw).to(self._device)
-        return low_res + self._weights.reconstruction_noise * noise
-
-    def _crop(self, draw: Generator) -> Crop:
-        factor = self.generator.factor
-        height, width = self.generator.size
-        side = self._settings.crop_px // factor or max(height, width)
-        crop_height, crop_width = min(side, height), min(side, width)
-        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
-        return Crop(top, left, crop_height, crop_width, factor)
-
-    def _random(self, step: int, purpose: Purpose) -> Generator:
-        return draw_for(self._settings.seed, step, purpose)
-
-    @property
-    def record(self) -> Mapping[str, Mapping[str, Any]]:
-        """The layouts it learns from."""
-        return {"prior": self._prior.record}
-
-    def state(self) -> dict[str, Array]:
-        """Every array that the next step depends on, by name."""
-        arrays: dict[str, Array] = {}
-        for prefix, module in self._modules():
-            arrays |= named_arrays(module, prefix)
-        for name, optimizer in self._optimizers.items():
-            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
-        return arrays
-
-    def load(self, arrays: Mapping[str, Array]) -> None:
-        """Restore what `state` returned.
-
-        Raises:
-            CheckpointError: An array is missing or of another shape.
-        """
-        for prefix, module in self._modules():
-            load_state(module, arrays, prefix)
-        for name, optimizer in self._optimizers.items():
-            start = f"optimizer.{name}/"
-            optimizer.load(
-                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
-            )
-
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
-        yield "generator", self.generator
-        yield AVERAGED, self._average.generator
+        yield from super()._modules()
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic

@@ -1,0 +1,203 @@
+"""What every training of DIPNet shares: eq. 8, the terms that tie IR to what it is given, state.
+
+Every random choice follows from (seed, step), so that an interrupted run continues to the very same
+weights without any generator state to save.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk.models import DipNet, Transferred, freeze_statistics
+from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
+from petsgan_sdk.priors import LayoutPrior
+from petsgan_sdk.training import losses
+from petsgan_sdk.training.averaging import AveragedGenerator
+from petsgan_sdk.training.draws import below, draw_for
+from petsgan_sdk.training.optimizers import ScheduledAdam, Span
+from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
+from petsgan_sdk.training.precision import choose_precision, compute
+
+__all__ = ["NOISY_POOL", "DipnetTraining", "Losses", "Purpose"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+Losses = dict[str, Tensor]
+
+NOISY_POOL = 8
+"""Noisy copies of c_I that IR reconstructs from when it learns on a pool."""
+
+
+class Purpose(IntEnum):
+    """What a step's random numbers are for."""
+
+    LAYOUT = 0
+    PRIOR = 1
+    FRESH = 2
+    FRESH_CROP = 3
+    REAL = 4
+    NOISY = 5
+    NOISY_CROP = 6
+    POOL = 7
+    LARGE = 8
+    LARGE_CROP = 9
+    LARGE_NOISE = 10
+    LARGE_POOL = 11
+
+
+class DipnetTraining:
+    """DIPNet in training; the base of what trains it alone and together with DEPNet.
+
+    Args:
+        generator: What is trained, on its device.
+        prior: Where layouts come from.
+        span: When DIPNet is trained.
+    """
+
+    def __init__(self, generator: DipNet, prior: LayoutPrior, *, span: Span) -> None:
+        """Build the optimizers and the averaged networks."""
+        config = self.config = generator.config
+        self.generator = generator
+        self._prior = prior
+        self._weights = config.losses
+        self._settings = settings = config.training
+        self._device = generator.image.device
+        self._average = AveragedGenerator(generator, decay=settings.ema_decay)
+        self._precision = choose_precision(settings.precision, self._device)
+        self._freeze_step = round(settings.freeze_norm_from * config.generator_steps)
+        rates = config.optimizer
+        self._restoration = self._adam(generator.restoration, rates.restoration, span)
+        self._optimizers = {"restoration": self._restoration}
+        if config.transfer.train_features:
+            self._optimizers["features"] = self._adam(generator.features, rates.features, span)
+        self._pool: TransferPool | None = None
+
+    def _adam(self, module: nn.Module, rate: float, span: Span) -> ScheduledAdam:
+        parameters = [p for p in module.parameters() if p.requires_grad]
+        config = self.config.optimizer
+        return ScheduledAdam(parameters, learning_rate=rate, config=config, span=span)
+
+    def _freeze_when_due(self, step: int) -> None:
+        if step == self._freeze_step:
+            freeze_statistics(self.generator)
+
+    def _update_generator(self, terms: list[Tensor], step: int) -> None:
+        names = [n for n in ("depnet", "restoration", "features") if n in self._optimizers]
+        active = [self._optimizers[n] for n in names if step in self._optimizers[n].span]
+        for optimizer in active:
+            optimizer.zero_grad()
+        if not any(term.requires_grad for term in terms):
+            return
+        torch.stack(terms).sum().backward()  # type: ignore[no-untyped-call]
+        for optimizer in active:
+            optimizer.step(step)
+        self._average.update(step)
+
+    def _reconstruction_loss(self, step: int, reported: Losses) -> Tensor:
+        """Term phi of eq. 8."""
+        weights = self._weights
+        crop = self._crop(self._random(step, Purpose.NOISY_CROP))
+        source = self._noisy(step)
+        restored = self._restore(crop.of(source))
+        reported["reconstruction"] = functional.l1_loss(restored, crop.high(self.generator.image))
+        loss = weights.reconstruction * reported["reconstruction"]
+        if weights.sparsity > 0:
+            reported["sparsity"] = losses.sparsity_penalty(source.weight)
+            loss = loss + weights.sparsity * reported["sparsity"]
+        return loss
+
+    def _tie_loss(self, made: Tensor, transferred: Transferred, reported: Losses) -> Tensor:
+        """The terms that tie IR's image to what it was made from."""
+        weights = self._weights
+        loss = made.new_zeros(())
+        if weights.consistency > 0:
+            reduced = functional.avg_pool2d(made, self.generator.factor)
+            # A target: end to end, the code would otherwise be drawn to what IR happens to make.
+            reported["consistency"] = functional.l1_loss(reduced, transferred.code.detach())
+            loss = loss + weights.consistency * reported["consistency"]
+        if weights.texture > 0 and transferred.texture is not None:
+            reported["texture"] = functional.l1_loss(made, transferred.texture)
+            loss = loss + weights.texture * reported["texture"]
+        return loss
+
+    def _noisy(self, step: int) -> Transferred:
+        """Transfer c_I + noise."""
+        draw = self._random(step, Purpose.NOISY)
+        if not self._settings.end_to_end:
+            return self._get_pool().noisy(self._noisy_number(draw))
+        return self.generator.transfer(self._add_noise(1, draw))
+
+    def _restore(self, transferred: Transferred) -> Tensor:
+        code, texture, _ = transferred
+        inputs = [code] if texture is None else [code, texture]
+        return compute(self.generator.restoration, *inputs, precision=self._precision)
+
+    def _noisy_number(self, draw: Generator) -> int:
+        return below(NOISY_POOL, draw)
+
+    def _fresh_numbers(self, draw: Generator) -> list[int]:
+        size = self._settings.pool_size
+        return [below(size, draw) for _ in range(self._settings.image_batch)]
+
+    def _get_pool(self) -> TransferPool:
+        # Made from what is finished and the seed alone, so that it need not be saved.
+        if self._pool is None:
+            self._pool = self._make_pool()
+        return self._pool
+
+    def _make_pool(self) -> TransferPool:
+        raise NotImplementedError
+
+    def _add_noise(self, count: int, draw: Generator) -> Tensor:
+        low_res = self.generator.low_res
+        noise = torch.randn((count, *low_res.shape[1:]), generator=draw).to(self._device)
+        return low_res + self._weights.reconstruction_noise * noise
+
+    def _crop(self, draw: Generator) -> Crop:
+        factor = self.generator.factor
+        height, width = self.generator.size
+        side = self._settings.crop_px // factor or max(height, width)
+        crop_height, crop_width = min(side, height), min(side, width)
+        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
+        return Crop(top, left, crop_height, crop_width, factor)
+
+    def _random(self, step: int, purpose: Purpose) -> Generator:
+        return draw_for(self._settings.seed, step, purpose)
+
+    @property
+    def record(self) -> Mapping[str, Mapping[str, Any]]:
+        """The layouts it learns from."""
+        return {"prior": self._prior.record}
+
+    def state(self) -> dict[str, Array]:
+        """Every array that the next step depends on, by name."""
+        arrays: dict[str, Array] = {}
+        for prefix, module in self._modules():
+            arrays |= named_arrays(module, prefix)
+        for name, optimizer in self._optimizers.items():
+            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
+        return arrays
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        for prefix, module in self._modules():
+            load_state(module, arrays, prefix)
+        for name, optimizer in self._optimizers.items():
+            start = f"optimizer.{name}/"
+            optimizer.load(
+                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
+            )
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "generator", self.generator
+        yield AVERAGED, self._average.generator
