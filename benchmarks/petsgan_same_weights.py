@@ -19,8 +19,8 @@ from torch.nn import functional
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.models import freeze_statistics
-from petsgan_sdk.models.petsgan import Transferred, generator_from
+from petsgan_sdk.models import Transferred, freeze_statistics
+from petsgan_sdk.models.petsgan import generator_from
 
 __all__ = ["SameWeights"]
 

@@ -3,8 +3,8 @@
 Precedence, the later wins: the defaults written in the dataclasses, the preset's TOML file, its
 table `many_layouts` where the prior has more than one layout to move, its table of the task and
 that of the ablation asked for, the overrides. To add a setting, add a field in `settings`; presets
-and overrides know it at once. This module imports the standard library, the settings, the registry of
-families and the errors only.
+and overrides know it at once. This module imports the standard library, the settings, the registry
+of families and the errors only.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray
+from petsgan_sdk.runtime.entries import check_makes_images
 from petsgan_sdk.runtime.steps import build_pipeline
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
@@ -79,10 +80,12 @@ def export_tensorrt(
         ParityError: The forms differ; nothing was written.
         EngineError: TensorRT refuses a graph; nothing was written.
         BackendUnavailableError: A package for the export is missing.
+        BundleError: The model only starts from images.
     """
     check_distinct(folder, checkpoint_path)
     _check_folder(folder, overwrite=overwrite)
     draft = draft_bundle(checkpoint_path, note)
+    check_makes_images(draft.manifest)
     with tempfile.TemporaryDirectory(prefix=".petsgan-", dir=folder.parent) as temporary:
         made = Path(temporary) / "made"
         made.mkdir()

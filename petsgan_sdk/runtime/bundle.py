@@ -150,9 +150,12 @@ def required_image(manifest: BundleManifest) -> str | None:
 
     Such a bundle was trained without what makes layouts from noise.
     """
-    made = {name for step in manifest.steps for name in step_writes(step)}
-    first = manifest.entries[0].tensor if manifest.entries else None
-    return None if first is None or first in made else first
+    if not manifest.entries:
+        return None
+    first = manifest.entries[0].tensor
+    is_made = any(first in step_writes(step) for step in manifest.steps)
+    is_read = any(first in step_reads(step) for step in manifest.steps)
+    return first if is_read and not is_made else None
 
 
 def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
@@ -242,10 +245,6 @@ def _check_entries(manifest: BundleManifest) -> None:
         and len(step_writes(step)) == 1
     }
     given = required_image(manifest)
-    read = {name for step in manifest.steps for name in step_reads(step)}
-    if given is not None and given not in read:
-        msg = f"manifest: entries[0].tensor must be one that a step makes or reads, got {given!r}"
-        raise BundleError(msg)
     names, last = set(), -1
     for number, entry in enumerate(manifest.entries):
         where = f"manifest: entries[{number}]"

@@ -9,7 +9,7 @@ import pytest
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.runtime import load
-from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.bundle import open_bundle, required_image, tensor_levels
 from petsgan_sdk.runtime.doctor import probe_model
 
 
@@ -124,6 +124,26 @@ def test_entries_that_do_not_fit(
     path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"entries": named})
     with pytest.raises(BundleError, match=message):
         open_bundle(path)
+
+
+def test_only_the_first_entry_may_be_an_image_that_nobody_makes(
+    factory: Any, tmp_path: Path
+) -> None:
+    steps = factory.header()["steps"][3:]  # without noise, positions and DEPNet
+    entries = [{"name": "first", "tensor": "layout"}, {"name": "b", "tensor": "features"}]
+    for given in (entries[:1], entries):
+        path = factory.write_bundle(
+            tmp_path / "b.petsgan", changes={"steps": steps, "entries": given}
+        )
+        manifest = open_bundle(path).manifest
+        assert required_image(manifest) == "layout"
+        assert tensor_levels(manifest)["layout"] is None
+    for given in ([], entries[::-1]):
+        changes = {"steps": steps, "entries": given}
+        path = factory.write_bundle(tmp_path / "b.petsgan", changes=changes)
+        with pytest.raises(BundleError, match=r"must read a tensor made before it .*got 'layout'"):
+            open_bundle(path)
+    assert required_image(factory.build_manifest()) is None
 
 
 @pytest.mark.parametrize(

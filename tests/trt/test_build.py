@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, ConfigError, EngineError
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.device.driver import Gpu
 from petsgan_sdk.runtime.tensorrt import build, flavour
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target, half_members
@@ -84,6 +85,19 @@ def test_profiles_follow_the_steps(bundle, cache, target, monkeypatch):
             "texture": ((1, 3, 32, 40), (1, 3, 48, 56), (1, 3, 64, 72)),
         },
     }
+
+
+def test_profiles_of_a_bundle_that_starts_from_an_image(tmp_path, cache, target, monkeypatch):
+    import bundle_factory  # noqa: PLC0415 - skips where onnx is absent
+
+    changes = {"steps": bundle_factory.header()["steps"][3:]}
+    bundle = open_bundle(bundle_factory.write_bundle(tmp_path / "b.petsgan", changes=changes))
+    fake_builder(monkeypatch, OUTPUTS)
+    ranges = [SizeRange((4, 5), (6, 7), (8, 9))]
+    results = build_engines(bundle, ranges, cache=cache, target=target)
+    profiles = {r.entry.key.graph: r.entry.key.profile for r in results}
+    assert list(profiles) == ["graphs/features.onnx", "graphs/restoration.onnx"]
+    assert profiles["graphs/features.onnx"] == {"image": ((1, 3, 4, 5), (1, 3, 6, 7), (1, 3, 8, 9))}
 
 
 def test_halves_replace_graphs_and_change_keys(bundle, cache, target, monkeypatch):

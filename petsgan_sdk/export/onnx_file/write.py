@@ -16,6 +16,7 @@ from petsgan_sdk.export.onnx_file.metadata import describe
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.entries import check_makes_images
 
 __all__ = ["OnnxExport", "export_onnx"]
 
@@ -75,10 +76,12 @@ def export_onnx(
         ExportError: A network could not be exported, or the file would be larger than 2 GB.
         ParityError: Two forms differ; nothing was written.
         BackendUnavailableError: A package, or the library of the custom op, is missing.
+        BundleError: The model only starts from images.
     """
     check_distinct(onnx_path, checkpoint_path)
     check_writable(onnx_path, overwrite=overwrite)
     draft = draft_bundle(checkpoint_path, note)
+    check_makes_images(draft.manifest)
     with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
         trial = Path(folder) / "draft.petsgan"
         draft.write(trial)

@@ -13,7 +13,7 @@ from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
-from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.bundle import Bundle, required_image
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
@@ -127,10 +127,14 @@ def build_engines(
     cache = EngineCache() if cache is None else cache
     target = find_target() if target is None else target
     results: list[BuildResult] = []
+    given = required_image(bundle.manifest)
     for sizes in ranges:
         engines: dict[str, BuildResult] = {}
         # Shapes of every tensor at the least, best and largest canvas, followed through the steps.
         points: tuple[dict[str, Shape], ...] = ({}, {}, {})
+        if given is not None:
+            for tensors, canvas in zip(points, sizes.points, strict=True):
+                tensors[given] = (1, 3, *canvas)
         for step in bundle.manifest.steps:
             if not isinstance(step, GraphStep):
                 for tensors, canvas in zip(points, sizes.points, strict=True):
