@@ -147,7 +147,7 @@ class PublicTraining(PetsganTraining):
     def _noisy(self, step: int) -> Transferred:
         draw = self._random(step, Purpose.NOISY)
         if self._settings.end_to_end:
-            return self.generator.transfer(self._add_noise(1, draw))
+            return self.generator.transfer(self.add_noise(1, draw))
         number = self._noisy_number(draw)
         with torch.no_grad():
             return self.generator.transfer(self._given[1][number : number + 1])

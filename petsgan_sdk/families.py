@@ -41,7 +41,7 @@ FAMILIES: tuple[Family, ...] = (
     Family(
         name="petsgan",
         models=("petsgan",),
-        options=("features", "task", "factor"),
+        options=("features", "task", "factor", "high-res"),
         settings=PetsganConfig,
         recipe="petsgan_sdk.training.petsgan.recipe:PetsganRecipe",
         export="petsgan_sdk.export.petsgan:take_apart",

@@ -87,6 +87,14 @@ def train_command(
             "[default: the preset's]",
         ),
     ] = None,
+    high_res: Annotated[
+        str | None,
+        typer.Option(
+            metavar="512|1024",
+            help="petsgan: longer side of larger images, 2, 4 or 8 times --max-size; the photo "
+            "must be as large.",
+        ),
+    ] = None,
     stages: Annotated[
         str | None,
         typer.Option(
@@ -134,6 +142,7 @@ def train_command(
         "features": features,
         "task": task,
         "factor": factor,
+        "high-res": high_res,
         "stages": stages,
         "rescale": rescale,
         "perceptual": perceptual,

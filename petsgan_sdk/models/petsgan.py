@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import math
-from typing import TypeVar
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.dipnet import DipNet
+from petsgan_sdk.models.enlargement import ENLARGEMENT, enlarged, enlarging_net
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 from petsgan_sdk.models.state import AVERAGED, load_state
@@ -19,8 +20,6 @@ from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
 __all__ = ["PetsganGenerator", "dipnet_from", "generator_from"]
-
-DipNetT = TypeVar("DipNetT", bound=DipNet)
 
 
 class PetsganGenerator(DipNet):
@@ -87,7 +86,15 @@ def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:
             shape.
     """
     settings = _settings(checkpoint, task="generate")
-    return _filled(PetsganGenerator(settings, image_tensor(checkpoint.source)), checkpoint)
+    photo = image_tensor(checkpoint.source)
+    times = settings.enlargement.factor
+    generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
+    load_state(generator, checkpoint.arrays, AVERAGED)
+    if times > 1:
+        enlarging = enlarging_net(settings)
+        load_state(enlarging, checkpoint.arrays, ENLARGEMENT)
+        generator = enlarged(generator, photo, enlarging)
+    return generator.eval().requires_grad_(False)
 
 
 def dipnet_from(checkpoint: Checkpoint) -> DipNet:
@@ -97,7 +104,9 @@ def dipnet_from(checkpoint: Checkpoint) -> DipNet:
         CheckpointError: As `generator_from`.
     """
     settings = _settings(checkpoint, task="manipulate")
-    return _filled(DipNet(settings, image_tensor(checkpoint.source)), checkpoint)
+    network = DipNet(settings, image_tensor(checkpoint.source))
+    load_state(network, checkpoint.arrays, AVERAGED)
+    return network.eval().requires_grad_(False)
 
 
 def _settings(checkpoint: Checkpoint, *, task: str) -> PetsganConfig:
@@ -109,8 +118,3 @@ def _settings(checkpoint: Checkpoint, *, task: str) -> PetsganConfig:
         msg = f"checkpoint: task must be {task!r} for these networks, got {settings.task!r}"
         raise CheckpointError(msg)
     return settings
-
-
-def _filled(network: DipNetT, checkpoint: Checkpoint) -> DipNetT:
-    load_state(network, checkpoint.arrays, AVERAGED)
-    return network.eval().requires_grad_(False)

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 
-__all__ = ["MendingNet", "RestorationNet"]
+__all__ = ["MendingNet", "RestorationNet", "normed", "padded_conv", "upsampled"]
 
 _DETAIL_CHANNELS = 8
 """Channels of MendingNet at full size, where each costs as much as 16 in the trunk."""
@@ -30,13 +30,13 @@ class RestorationNet(nn.Module):
         """Build the layers."""
         super().__init__()
         layers: list[nn.Module] = [
-            *_normed(nn.Conv2d(3, width, 1, bias=False), slope=0.01),
+            *normed(nn.Conv2d(3, width, 1, bias=False), slope=0.01),
             nn.Conv2d(width, width, 1),
         ]
         for _ in range(num_stages):
-            layers += _normed(_conv(width, width, 5, "reflect"), slope=0.2)
-            layers += _normed(_conv(width, width, 5, "reflect"), slope=0.2)
-            layers += _normed(_conv(width, 4 * width, 5, "replicate"), slope=0.2)
+            layers += normed(padded_conv(width, width, 5, "reflect"), slope=0.2)
+            layers += normed(padded_conv(width, width, 5, "reflect"), slope=0.2)
+            layers += normed(padded_conv(width, 4 * width, 5, "replicate"), slope=0.2)
             layers.append(nn.PixelShuffle(2))
         self.layers = nn.Sequential(
             *layers,
@@ -108,25 +108,28 @@ class MendingNet(nn.Module):
             gradient everywhere.
         """
         difference = transferred - functional.avg_pool2d(texture, self.factor)
-        code = _upsampled(torch.cat([transferred, difference], dim=1), 2)
+        code = upsampled(torch.cat([transferred, difference], dim=1), 2)
         x = functional.leaky_relu(self.look(texture) + self.read(code), 0.2)
         for block in self.blocks:
             x = x + block(x)
-        detail = _upsampled(functional.leaky_relu(self.tail(x), 0.2), self.step)
+        detail = upsampled(functional.leaky_relu(self.tail(x), 0.2), self.step)
         mixed = functional.leaky_relu(self.mix(torch.cat([detail, texture], dim=1)), 0.2)
         return texture + self.residual(mixed)  # type: ignore[no-any-return]
 
 
-def _upsampled(x: Tensor, factor: int) -> Tensor:
+def upsampled(x: Tensor, factor: int) -> Tensor:
+    """Bilinear, pixel centres at half."""
     return functional.interpolate(x, scale_factor=factor, mode="bilinear", align_corners=False)
 
 
 _Padding = Literal["reflect", "replicate"]
 
 
-def _conv(inputs: int, outputs: int, size: int, padding: _Padding) -> nn.Conv2d:
+def padded_conv(inputs: int, outputs: int, size: int, padding: _Padding) -> nn.Conv2d:
+    """A convolution in front of a norm, which would cancel a bias."""
     return nn.Conv2d(inputs, outputs, size, padding=size // 2, padding_mode=padding, bias=False)
 
 
-def _normed(conv: nn.Conv2d, *, slope: float) -> list[nn.Module]:
-    return [conv, FreezableInstanceNorm(conv.out_channels), nn.LeakyReLU(slope)]
+def normed(layer: nn.Conv2d, *, slope: float) -> list[nn.Module]:
+    """A convolution, its norm, and a leaky ReLU."""
+    return [layer, FreezableInstanceNorm(layer.out_channels), nn.LeakyReLU(slope)]

@@ -106,13 +106,13 @@ class EnlargementConfig:
     width: int = 24
     """Channels."""
     num_blocks: int = 1
-    """Residual blocks of the network for carried texture."""
+    """Residual blocks, where texture is carried."""
     steps: int = 300
     """Optimizer steps, after those of the generator."""
     learning_rate: float = 1e-3
     """Of its Adam."""
-    noise: float = 0.03
-    """Standard deviation of the noise on the photo at the generator's size."""
+    crop_px: int = 64
+    """Side of the crops that it learns on, in pixels of the generator's image."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -121,7 +121,7 @@ class EnlargementConfig:
         require(self, "steps", 1 <= self.steps <= 10**8, expected="from 1 to 10^8")
         is_rate = 0 <= self.learning_rate <= 10
         require(self, "learning_rate", is_rate, expected="from 0 to 10")
-        require(self, "noise", self.noise >= 0, expected="0 or more")
+        require(self, "crop_px", 32 <= self.crop_px <= 8192, expected="from 32 to 8192")
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,8 @@ class SourceImage:
     """File name, for provenance."""
     digest: str
     """sha256 of the pixels at training size, which decide the model."""
+    original_px: tuple[int, int]
+    """`(width, height)` of the file."""
 
 
 def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) -> SourceImage:
@@ -47,4 +49,5 @@ def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) ->
     size = fit_size(width, height, max_size_px=config.max_size_px, multiple=config.factor)
     note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
     rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
-    return SourceImage(rgb, Path(path).name, hashlib.sha256(rgb.tobytes()).hexdigest())
+    digest = hashlib.sha256(rgb.tobytes()).hexdigest()
+    return SourceImage(rgb, Path(path).name, digest, (width, height))

@@ -45,9 +45,9 @@ class Purpose(IntEnum):
     NOISY = 5
     NOISY_CROP = 6
     POOL = 7
-    LARGE = 8
-    LARGE_CROP = 9
-    LARGE_NOISE = 10
+    LARGE_REAL = 8
+    LARGE_NOISY = 9
+    LARGE_FRESH = 10
     LARGE_POOL = 11
 
 
@@ -131,7 +131,7 @@ class DipnetTraining:
         draw = self._random(step, Purpose.NOISY)
         if not self._settings.end_to_end:
             return self._get_pool().noisy(self._noisy_number(draw))
-        return self.generator.transfer(self._add_noise(1, draw))
+        return self.generator.transfer(self.add_noise(1, draw))
 
     def _restore(self, transferred: Transferred) -> Tensor:
         code, texture, _ = transferred
@@ -154,7 +154,8 @@ class DipnetTraining:
     def _make_pool(self) -> TransferPool:
         raise NotImplementedError
 
-    def _add_noise(self, count: int, draw: Generator) -> Tensor:
+    def add_noise(self, count: int, draw: Generator) -> Tensor:
+        """Noisy copies of c_I, `[count, 3, h, w]`."""
         low_res = self.generator.low_res
         noise = torch.randn((count, *low_res.shape[1:]), generator=draw).to(self._device)
         return low_res + self._weights.reconstruction_noise * noise

@@ -59,7 +59,7 @@ class ManipulationTraining(DipnetTraining):
 
     def _make_pool(self) -> TransferPool:
         draw = self._random(0, Purpose.POOL)
-        noisy = self._add_noise(NOISY_POOL, draw)
+        noisy = self.add_noise(NOISY_POOL, draw)
 
         def layouts() -> Tensor:
             return self._prior.sample(self._settings.pool_size, draw)

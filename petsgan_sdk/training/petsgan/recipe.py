@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
+
+from torch.nn import functional
 
 from petsgan_sdk._typed import nearest
-from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.models import DipNet, PetsganGenerator, VggFeatures
+from petsgan_sdk.models.enlargement import enlarging_net
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.training.petsgan.enlargement import HighResTraining
 from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
 from petsgan_sdk.training.petsgan.steps import PetsganTraining
 from petsgan_sdk.training.recipe import RunInput, TrainingRun
+from petsgan_sdk.training.source import SourceImage
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 __all__ = ["PetsganRecipe"]
@@ -26,7 +33,8 @@ class PetsganRecipe:
     """How PetsGAN is trained.
 
     Its options: `features` is `auto`, `filters` or `vgg19:FILE`; `task` is `generate` or
-    `manipulate`; `factor` is that of the image to the layout.
+    `manipulate`; `factor` is that of the image to the layout; `high-res` is the longer side of
+    larger images.
 
     Raises:
         ConfigError: Another text.
@@ -45,34 +53,43 @@ class PetsganRecipe:
         if "factor" in options:
             self.overrides["image.factor"] = int(_one_of("factor", options["factor"], _FACTORS))
 
+        self._high_res_px = _pixels(options["high-res"]) if "high-res" in options else None
+
     @property
     def files(self) -> Sequence[Path]:
         """Weights of VGG-19, if they are used."""
         return () if self._file is None else (self._file,)
 
     def settle(self, settings: PetsganConfig) -> PetsganConfig:
-        """Decide what patches are compared by.
+        """Decide what patches are compared by, and what a larger image is.
 
         Raises:
+            ConfigError: The larger image does not go with the generator's.
             InputError: VGG-19 is asked for, and there are no weights.
         """
         kind = settings.transfer.features
         if kind != "filters" and self._file is None:
             self._file = cached_vgg(is_needed=kind == "vgg19")
         kind = "filters" if self._file is None else "vgg19"
-        return replace(settings, transfer=replace(settings.transfer, features=kind))
+        settings = replace(settings, transfer=replace(settings.transfer, features=kind))
+        return settings if self._high_res_px is None else _enlarged(settings, self._high_res_px)
 
     def start(self, given: RunInput[PetsganConfig]) -> TrainingRun:
         """Build the networks for a photo, its prior and its critics."""
-        settings, image = given.settings, image_tensor(given.source.rgb)
-        is_alone = settings.task == "manipulate"
-        network = (DipNet if is_alone else PetsganGenerator)(settings, image)
-        self._prepare(network, given)
-        network.to(given.device)
-        prior = _prior(network, given)
-        if isinstance(network, PetsganGenerator):
-            return PetsganTraining(network, prior)
-        return ManipulationTraining(network, prior)
+        settings, photo = given.settings, image_tensor(given.source.rgb).to(given.device)
+        times = settings.enlargement.factor
+        if times > 1:
+            _check_large(given.source, settings)
+        if settings.task == "manipulate":
+            network = DipNet(settings, photo)
+            self._prepare(network, given)
+            return ManipulationTraining(network, _prior(network, given))
+        generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
+        self._prepare(generator, given)
+        training = PetsganTraining(generator, _prior(generator, given))
+        if times == 1:
+            return training
+        return HighResTraining(training, photo, enlarging_net(settings).to(given.device))
 
     def _prepare(self, network: DipNet, given: RunInput[PetsganConfig]) -> None:
         """Settle what patches are compared by, and say what is worth knowing."""
@@ -86,6 +103,7 @@ class PetsganRecipe:
         if min(height, width) < given.settings.transfer.window:
             small = f"the layout is {width}x{height}, smaller than a patch"
             given.note(f"{small}: expect little variety")
+        network.to(given.device)
 
 
 def _one_of(name: str, text: str, known: Sequence[str]) -> str:
@@ -93,6 +111,45 @@ def _one_of(name: str, text: str, known: Sequence[str]) -> str:
         msg = f"{name}: must be one of {', '.join(known)}, got {text!r}{nearest(text, known)}"
         raise ConfigError(msg)
     return text
+
+
+def _pixels(text: str) -> int:
+    if not re.fullmatch("[0-9]{1,4}", text):
+        msg = f"high-res: must be a number of pixels such as 512 or 1024, got {text!r}"
+        raise ConfigError(msg)
+    return int(text)
+
+
+def _enlarged(settings: PetsganConfig, size_px: int) -> PetsganConfig:
+    """Settings of the larger image, with the same generator in it."""
+    own = settings.image.max_size_px
+    if size_px not in (2 * own, 4 * own, 8 * own):
+        msg = (
+            f"high-res: must be {2 * own}, {4 * own} or {8 * own} on top of --max-size {own}, got "
+            f"{size_px}"
+        )
+        raise ConfigError(msg)
+    if settings.task == "manipulate":
+        msg = "high-res: must come with --task generate, got 'manipulate', which has no generator"
+        raise ConfigError(msg)
+    times: Any = size_px // own
+    extra = settings.enlargement.steps
+    return replace(
+        settings,
+        image=replace(settings.image, max_size_px=size_px, factor=times * settings.image.factor),
+        enlargement=replace(settings.enlargement, factor=times),
+        training=replace(settings.training, steps=settings.training.steps + extra),
+    )
+
+
+def _check_large(source: SourceImage, settings: PetsganConfig) -> None:
+    needed, (width, height) = settings.image.max_size_px, source.original_px
+    if max(width, height) < needed:
+        msg = (
+            f"image: {source.name!r} must be at least {needed} px long for --high-res {needed}, "
+            f"got {width}x{height}"
+        )
+        raise InputError(msg)
 
 
 def _prior(network: DipNet, given: RunInput[PetsganConfig]) -> LayoutPrior:

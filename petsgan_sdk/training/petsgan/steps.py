@@ -219,6 +219,18 @@ class PetsganTraining(DipnetTraining):
         fresh, noisy = self._pool_noise()
         return TransferPool(self.generator, lambda: self._finished_layouts(fresh), noisy=noisy)
 
+    @property
+    def averaged(self) -> PetsganGenerator:
+        """The networks that are exported."""
+        averaged = self._average.generator
+        assert isinstance(averaged, PetsganGenerator)
+        return averaged
+
+    def draw_layouts(self, count: int, draw: Generator) -> Tensor:
+        """Layouts of the averaged DEPNet, `[count, 3, h, w]`."""
+        layouts: Tensor = self.averaged.depnet(self._noise(count, draw), self._position)
+        return layouts
+
     def _finished_layouts(self, noise: Tensor) -> Tensor:
         layouts: Tensor = self.generator.depnet(noise, self._position)
         return layouts
@@ -226,7 +238,7 @@ class PetsganTraining(DipnetTraining):
     def _pool_noise(self) -> tuple[Tensor, Tensor]:
         """Noise of the pool's layouts, and noisy copies of c_I."""
         draw = self._random(0, Purpose.POOL)
-        return self._noise(self._settings.pool_size, draw), self._add_noise(NOISY_POOL, draw)
+        return self._noise(self._settings.pool_size, draw), self.add_noise(NOISY_POOL, draw)
 
     def _noise(self, count: int, draw: Generator) -> Tensor:
         shape = self.generator.noise_shape(count, *self.generator.size)

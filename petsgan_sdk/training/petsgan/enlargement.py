@@ -1,0 +1,182 @@
+"""The new DIPNet on top of a generator: by reconstruction only, once the generator is finished."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Generator, Tensor, nn
+from torch.nn import functional
+
+from petsgan_sdk.models import DipNet, freeze_statistics
+from petsgan_sdk.models.enlargement import ENLARGEMENT, EnlargedRestoration, enlarged
+from petsgan_sdk.models.state import load_state, named_arrays
+from petsgan_sdk.training.averaging import AveragedGenerator
+from petsgan_sdk.training.draws import below, draw_for
+from petsgan_sdk.training.optimizers import ScheduledAdam, Span
+from petsgan_sdk.training.petsgan.dipnet import Losses, Purpose
+from petsgan_sdk.training.petsgan.pool import Crop
+from petsgan_sdk.training.petsgan.steps import PetsganTraining
+from petsgan_sdk.training.precision import choose_precision, compute
+
+__all__ = ["HighResTraining"]
+
+Array = np.ndarray[Any, np.dtype[Any]]
+
+_POOL = 8
+"""Samples, and noisy copies of c_I, that are kept: each holds one texture of full size."""
+
+
+class _Pool(NamedTuple):
+    """What the finished generator makes; nothing where no texture is carried."""
+
+    images: Tensor
+    """`[_POOL, 3, H, W]`, samples of the generator."""
+    textures: Tensor
+    """`[_POOL, 3, f H, f W]`, carried for them."""
+    misplaced: Tensor
+    """`[_POOL, 3, f H, f W]`, carried for noisy copies of c_I."""
+
+
+class HighResTraining:
+    """A generator's whole training, then that of the new DIPNet.
+
+    Args:
+        base: The training of the generator.
+        photo: `[1, 3, f H, f W]` in [-1, 1], of which the generator's image is a reduction.
+        enlarging: The new DIPNet, on the generator's device.
+    """
+
+    def __init__(self, base: PetsganTraining, photo: Tensor, enlarging: nn.Module) -> None:
+        """Build the optimizer and the averaged network."""
+        config = self._config = base.config
+        settings = config.enlargement
+        self._base = base
+        self._photo = photo
+        self._enlarging = enlarging
+        self._first = config.generator_steps
+        self._freeze_step = self._first + round(config.training.freeze_norm_from * settings.steps)
+        self._average = AveragedGenerator(enlarging, decay=config.training.ema_decay)
+        self._precision = choose_precision(config.training.precision, photo.device)
+        self._optimizer = ScheduledAdam(
+            enlarging.parameters(),
+            learning_rate=settings.learning_rate,
+            config=config.optimizer,
+            span=Span(self._first, config.training.steps),
+        )
+        self._pool: _Pool | None = None
+
+    def phase(self, step: int) -> str:
+        """What is being learned, for people."""
+        return self._base.phase(step) if step < self._first else "enlargement"
+
+    def step(self, step: int) -> Mapping[str, float]:
+        """Update the generator, or the new DIPNet.
+
+        Args:
+            step: Number of the step, from 0.
+
+        Returns:
+            The loss terms, unweighted.
+        """
+        if step < self._first:
+            return self._base.step(step)
+        if step == self._freeze_step:
+            freeze_statistics(self._enlarging)
+        reported: Losses = {}
+        loss = self._loss(step, reported)
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._optimizer.step(step)
+        self._average.update(step - self._first)
+        return {name: float(value.detach()) for name, value in reported.items()}
+
+    def _loss(self, step: int, reported: Losses) -> Tensor:
+        """L1 to the photo; where texture is carried, samples are also tied to what they show."""
+        crop = self._crop(self._random(step, Purpose.LARGE_REAL))
+        image, photo = crop.low(self._base.generator.image), crop.high(self._photo)
+        if not self._config.transfer.carry_texture:
+            reported["enlargement"] = functional.l1_loss(self._enlarge(image), photo)
+            return reported["enlargement"]
+        pool = self._get_pool()
+        number = below(_POOL, self._random(step, Purpose.LARGE_NOISY))
+        made = self._enlarge(image, crop.high(pool.misplaced[number, None]))
+        reported["enlargement"] = functional.l1_loss(made, photo)
+        draw = self._random(step, Purpose.LARGE_FRESH)
+        number, crop = below(_POOL, draw), self._crop(draw)
+        image, texture = crop.low(pool.images[number, None]), crop.high(pool.textures[number, None])
+        made, weights = self._enlarge(image, texture), self._config.losses
+        reduced = functional.avg_pool2d(made, crop.factor)
+        reported["consistency"] = functional.l1_loss(reduced, image)
+        reported["texture"] = functional.l1_loss(made, texture)
+        return (
+            reported["enlargement"]
+            + weights.consistency * reported["consistency"]
+            + weights.texture * reported["texture"]
+        )
+
+    def _enlarge(self, *inputs: Tensor) -> Tensor:
+        return compute(self._enlarging, *inputs, precision=self._precision)
+
+    @torch.no_grad()
+    def _get_pool(self) -> _Pool:
+        # Made from the finished generator and the seed alone, so that it need not be saved.
+        if self._pool is None:
+            large = enlarged(self._base.averaged, self._photo, self._enlarging).eval()
+            restoration = large.restoration
+            assert isinstance(restoration, EnlargedRestoration)
+            draw = self._random(0, Purpose.LARGE_POOL)
+            samples = [_carried(large, self._base.draw_layouts(1, draw)) for _ in range(_POOL)]
+            noisy = [_carried(large, self._base.add_noise(1, draw)) for _ in range(_POOL)]
+            self._pool = _Pool(
+                torch.cat([restoration.reduced(code, texture) for code, texture in samples]),
+                torch.cat([texture for _, texture in samples]),
+                torch.cat([texture for _, texture in noisy]),
+            )
+        return self._pool
+
+    def _crop(self, draw: Generator) -> Crop:
+        height, width = self._base.generator.image.shape[2:]
+        side = self._config.enlargement.crop_px
+        crop_height, crop_width = min(side, height), min(side, width)
+        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
+        return Crop(top, left, crop_height, crop_width, self._config.enlargement.factor)
+
+    def _random(self, step: int, purpose: Purpose) -> Generator:
+        return draw_for(self._config.training.seed, step, purpose)
+
+    @property
+    def record(self) -> Mapping[str, Mapping[str, Any]]:
+        """The layouts that the generator learns from."""
+        return self._base.record
+
+    def state(self) -> dict[str, Array]:
+        """Every array that the next step depends on, by name."""
+        optimizer = self._optimizer.state()
+        return {
+            **self._base.state(),
+            **named_arrays(self._enlarging, "enlargement"),
+            **named_arrays(self._average.generator, ENLARGEMENT),
+            **{f"optimizer.enlargement/{key}": array for key, array in optimizer.items()},
+        }
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        self._base.load(arrays)
+        load_state(self._enlarging, arrays, "enlargement")
+        load_state(self._average.generator, arrays, ENLARGEMENT)
+        start = "optimizer.enlargement/"
+        own = {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
+        self._optimizer.load(own)
+
+
+def _carried(network: DipNet, layout: Tensor) -> tuple[Tensor, Tensor]:
+    code, texture, _ = network.transfer(layout)
+    assert texture is not None  # there is no pool without it
+    return code, texture
