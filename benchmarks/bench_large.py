@@ -16,10 +16,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from _command import parse_size, parser, run_command
-from _harness import BenchmarkError, Form, Image, Turn, Worker, host_facts, print_table, serve
+from _harness import Form, Image, Turn, Worker, host_facts, print_table, serve
 from _model import add_train_option, train_briefly
+from _regions import check_regions
 
 import petsgan_sdk
 from petsgan_sdk.runtime.checks import check_canvas, check_int
@@ -30,11 +30,6 @@ _SIDES = (1024, 2048, 4096, 8192)
 _QUICK_SIDES = (512, 1024)
 _REPEATED_PX = 4_000_000
 """A size is streamed as often as this takes, 2 to 8 times; a large one averages over itself."""
-
-_CHECKED = (1039, 2063)
-"""`(height, width)` of the canvas whose regions are compared: primes, several blocks."""
-_REGIONS = ((0, 0, 7, 9), (511, 1021, 5, 13), (300, 0, 1, 2063), (1038, 2062, 1, 1))
-"""`(top, left, h, w)`."""
 
 _COLUMNS = {
     "size": "s",
@@ -104,7 +99,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
         bundle, source = _bundle(options, Path(name))
-        checked = _check_regions(bundle, options.threads)
+        _note("checking regions")
+        checked = check_regions(bundle, options.threads)
         rows = _measure(bundle, options)
     host["load_average"]["after"] = load_average()
     costs = [row["cpu_s_per_megapixel"] for row in rows]
@@ -129,27 +125,6 @@ def _bundle(options: argparse.Namespace, folder: Path) -> tuple[Path, str]:
     model = folder / "model.pt"
     source = train_briefly(model, name=options.train, quick=options.quick)
     return export_bundle(model, folder / "model.petsgan").bundle, source
-
-
-def _check_regions(bundle: Path, threads: int) -> dict[str, Any]:
-    """Compare regions with those parts of the whole canvas.
-
-    Raises:
-        BenchmarkError: One byte differs.
-    """
-    _note("checking regions")
-    sampler = petsgan_sdk.load(bundle, provider="cpu", threads=threads)
-    height, width = _CHECKED
-    whole = np.concatenate(list(sampler.stream(height, width, 7)))
-    for top, left, h, w in _REGIONS:
-        region = sampler.region(height, width, top, left, h, w, 7)
-        if not np.array_equal(region, whole[top : top + h, left : left + w]):
-            msg = (
-                f"region {w}x{h} at ({left}, {top}) must be the bytes of that part of the "
-                f"{width}x{height} canvas, but it differs; nothing was timed"
-            )
-            raise BenchmarkError(msg, exit_code=4)
-    return {"regions_equal": len(_REGIONS), "canvas": [width, height]}
 
 
 def _measure(bundle: Path, options: argparse.Namespace) -> list[dict[str, Any]]:

@@ -128,12 +128,8 @@ class EnlargedRestoration(nn.Module):
         """As the generator's IR, but `texture` and the result are of full size."""
         if texture is None:
             return self.enlarging(self.restoration(transferred))  # type: ignore[no-any-return]
-        return self.enlarging(self.reduced(transferred, texture), texture)  # type: ignore[no-any-return]
-
-    def reduced(self, transferred: Tensor, texture: Tensor) -> Tensor:
-        """The generator's image."""
         small = functional.avg_pool2d(texture, self.enlarging.factor)  # type: ignore[arg-type]
-        return self.restoration(transferred, small)  # type: ignore[no-any-return]
+        return self.enlarging(self.restoration(transferred, small), texture)  # type: ignore[no-any-return]
 
 
 def enlarging_net(config: PetsganConfig) -> nn.Module:

@@ -44,13 +44,13 @@ def test_quick_run_prints_one_object(bundle):
 
 def test_regions_that_differ_are_exit_code_4(bundle, monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("bench_large")
+    script = importlib.import_module("_regions")
     sampler = script.petsgan_sdk.load(bundle, provider="cpu", threads=1)
     monkeypatch.setattr(
         type(sampler), "region", lambda *where, **_: np.zeros((where[5], where[6], 3), np.uint8)
     )
     with pytest.raises(script.BenchmarkError, match="nothing was timed") as caught:
-        script._check_regions(bundle, 1)
+        script.check_regions(bundle, 1)
     assert caught.value.exit_code == 4
 
 

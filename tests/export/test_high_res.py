@@ -8,10 +8,9 @@ import numpy as np
 import pytest
 import torch
 from commands import runner
-from PIL import Image
 from tiny_training import FILTERS, tiny_train, write_picture
 
-from petsgan_sdk import kernels
+from petsgan_sdk import imaging, kernels
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.export import export_bundle
@@ -72,7 +71,7 @@ def test_blocks_and_streams_make_the_whole(large, monkeypatch):
 
 def test_it_starts_from_images_too(large):
     sampler = load(large[1], provider="cpu", threads=1)
-    photo = np.asarray(Image.open(large[0].parent / "photo.png").convert("RGB"))
+    photo = imaging.load_image(large[0].parent / "photo.png").rgb
     assert sampler.refine(photo).shape == photo.shape
 
 
@@ -88,5 +87,5 @@ def test_commands_make_and_describe_it(large, tmp_path):
     assert facts["config"]["enlargement"]["factor"] > 1
     result = runner.invoke(app, ["generate", str(large[1]), "-o", str(tmp_path), "-n", "2"])
     assert result.exit_code == 0, result.output
-    sizes = {Image.open(path).size for path in tmp_path.glob("*.png")}
+    sizes = {imaging.load_image(path).rgb.shape[1::-1] for path in tmp_path.glob("*.png")}
     assert sizes == {tuple(facts["size"])}

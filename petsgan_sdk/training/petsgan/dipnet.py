@@ -45,10 +45,9 @@ class Purpose(IntEnum):
     NOISY = 5
     NOISY_CROP = 6
     POOL = 7
-    LARGE_REAL = 8
+    LARGE_CROP = 8
     LARGE_NOISY = 9
-    LARGE_FRESH = 10
-    LARGE_POOL = 11
+    LARGE_POOL = 10
 
 
 class DipnetTraining:

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
-from petsgan_sdk.models import DipNet, freeze_statistics
-from petsgan_sdk.models.enlargement import ENLARGEMENT, EnlargedRestoration, enlarged
+from petsgan_sdk.models import freeze_statistics
+from petsgan_sdk.models.enlargement import ENLARGEMENT, enlarged
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
-from petsgan_sdk.training.petsgan.dipnet import Losses, Purpose
+from petsgan_sdk.training.petsgan.dipnet import Purpose
 from petsgan_sdk.training.petsgan.pool import Crop
 from petsgan_sdk.training.petsgan.steps import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision, compute
@@ -26,18 +26,7 @@ __all__ = ["HighResTraining"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 _POOL = 8
-"""Samples, and noisy copies of c_I, that are kept: each holds one texture of full size."""
-
-
-class _Pool(NamedTuple):
-    """What the finished generator makes; nothing where no texture is carried."""
-
-    images: Tensor
-    """`[_POOL, 3, H, W]`, samples of the generator."""
-    textures: Tensor
-    """`[_POOL, 3, f H, f W]`, carried for them."""
-    misplaced: Tensor
-    """`[_POOL, 3, f H, f W]`, carried for noisy copies of c_I."""
+"""Noisy copies of c_I whose texture is kept at full size."""
 
 
 class HighResTraining:
@@ -66,7 +55,7 @@ class HighResTraining:
             config=config.optimizer,
             span=Span(self._first, config.training.steps),
         )
-        self._pool: _Pool | None = None
+        self._misplaced: Tensor | None = None
 
     def phase(self, step: int) -> str:
         """What is being learned, for people."""
@@ -85,57 +74,33 @@ class HighResTraining:
             return self._base.step(step)
         if step == self._freeze_step:
             freeze_statistics(self._enlarging)
-        reported: Losses = {}
-        loss = self._loss(step, reported)
+        loss = self._loss(step)
         self._optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         self._optimizer.step(step)
         self._average.update(step - self._first)
-        return {name: float(value.detach()) for name, value in reported.items()}
+        return {"enlargement": float(loss.detach())}
 
-    def _loss(self, step: int, reported: Losses) -> Tensor:
-        """L1 to the photo; where texture is carried, samples are also tied to what they show."""
-        crop = self._crop(self._random(step, Purpose.LARGE_REAL))
-        image, photo = crop.low(self._base.generator.image), crop.high(self._photo)
-        if not self._config.transfer.carry_texture:
-            reported["enlargement"] = functional.l1_loss(self._enlarge(image), photo)
-            return reported["enlargement"]
-        pool = self._get_pool()
-        number = below(_POOL, self._random(step, Purpose.LARGE_NOISY))
-        made = self._enlarge(image, crop.high(pool.misplaced[number, None]))
-        reported["enlargement"] = functional.l1_loss(made, photo)
-        draw = self._random(step, Purpose.LARGE_FRESH)
-        number, crop = below(_POOL, draw), self._crop(draw)
-        image, texture = crop.low(pool.images[number, None]), crop.high(pool.textures[number, None])
-        made, weights = self._enlarge(image, texture), self._config.losses
-        reduced = functional.avg_pool2d(made, crop.factor)
-        reported["consistency"] = functional.l1_loss(reduced, image)
-        reported["texture"] = functional.l1_loss(made, texture)
-        return (
-            reported["enlargement"]
-            + weights.consistency * reported["consistency"]
-            + weights.texture * reported["texture"]
-        )
-
-    def _enlarge(self, *inputs: Tensor) -> Tensor:
-        return compute(self._enlarging, *inputs, precision=self._precision)
+    def _loss(self, step: int) -> Tensor:
+        """L1 to the photo, made from its reduction and from texture that noise has misplaced."""
+        crop = self._crop(self._random(step, Purpose.LARGE_CROP))
+        inputs = [crop.low(self._base.generator.image)]
+        if self._config.transfer.carry_texture:
+            number = below(_POOL, self._random(step, Purpose.LARGE_NOISY))
+            inputs.append(crop.high(self._get_misplaced()[number, None]))
+        made = compute(self._enlarging, *inputs, precision=self._precision)
+        return functional.l1_loss(made, crop.high(self._photo))
 
     @torch.no_grad()
-    def _get_pool(self) -> _Pool:
+    def _get_misplaced(self) -> Tensor:
+        """Texture of noisy copies of c_I, `[_POOL, 3, f H, f W]`."""
         # Made from the finished generator and the seed alone, so that it need not be saved.
-        if self._pool is None:
+        if self._misplaced is None:
             large = enlarged(self._base.averaged, self._photo, self._enlarging).eval()
-            restoration = large.restoration
-            assert isinstance(restoration, EnlargedRestoration)
-            draw = self._random(0, Purpose.LARGE_POOL)
-            samples = [_carried(large, self._base.draw_layouts(1, draw)) for _ in range(_POOL)]
-            noisy = [_carried(large, self._base.add_noise(1, draw)) for _ in range(_POOL)]
-            self._pool = _Pool(
-                torch.cat([restoration.reduced(code, texture) for code, texture in samples]),
-                torch.cat([texture for _, texture in samples]),
-                torch.cat([texture for _, texture in noisy]),
-            )
-        return self._pool
+            noisy = self._base.add_noise(_POOL, self._random(0, Purpose.LARGE_POOL))
+            _, self._misplaced, _ = large.transfer(noisy)
+        assert self._misplaced is not None  # the texture of a model that carries it
+        return self._misplaced
 
     def _crop(self, draw: Generator) -> Crop:
         height, width = self._base.generator.image.shape[2:]
@@ -174,9 +139,3 @@ class HighResTraining:
         start = "optimizer.enlargement/"
         own = {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
         self._optimizer.load(own)
-
-
-def _carried(network: DipNet, layout: Tensor) -> tuple[Tensor, Tensor]:
-    code, texture, _ = network.transfer(layout)
-    assert texture is not None  # there is no pool without it
-    return code, texture

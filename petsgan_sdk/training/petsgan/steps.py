@@ -226,11 +226,6 @@ class PetsganTraining(DipnetTraining):
         assert isinstance(averaged, PetsganGenerator)
         return averaged
 
-    def draw_layouts(self, count: int, draw: Generator) -> Tensor:
-        """Layouts of the averaged DEPNet, `[count, 3, h, w]`."""
-        layouts: Tensor = self.averaged.depnet(self._noise(count, draw), self._position)
-        return layouts
-
     def _finished_layouts(self, noise: Tensor) -> Tensor:
         layouts: Tensor = self.generator.depnet(noise, self._position)
         return layouts
