@@ -23,8 +23,8 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.models.deploy import deployed
-from petsgan_sdk.models.dipnet import DipNet
 from petsgan_sdk.models.petsgan import PetsganGenerator, dipnet_from, generator_from
+from petsgan_sdk.models.petsgan_dipnet import DipNet
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
 __all__ = ["take_apart"]

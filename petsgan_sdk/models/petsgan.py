@@ -11,10 +11,10 @@ from torch.nn import functional
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.depnet import DepNet
-from petsgan_sdk.models.dipnet import DipNet
-from petsgan_sdk.models.enlargement import ENLARGEMENT, enlarged, enlarging_net
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableInstanceNorm
+from petsgan_sdk.models.petsgan_dipnet import DipNet
+from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged, enlarging_net
 from petsgan_sdk.models.state import AVERAGED, load_state
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings.petsgan import PetsganConfig

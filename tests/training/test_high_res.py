@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError
-from petsgan_sdk.models.enlargement import EnlargedRestoration, EnlargingNet, UpscalingNet
 from petsgan_sdk.models.petsgan import generator_from
+from petsgan_sdk.models.petsgan_enlargement import EnlargedRestoration, EnlargingNet, UpscalingNet
 from petsgan_sdk.training.petsgan.recipe import PetsganRecipe
 
 SMALL = {

@@ -11,7 +11,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.models import freeze_statistics
-from petsgan_sdk.models.enlargement import ENLARGEMENT, enlarged
+from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import below, draw_for

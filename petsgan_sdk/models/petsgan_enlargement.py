@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from petsgan_sdk.models.dipnet import DipNet
+from petsgan_sdk.models.petsgan_dipnet import DipNet
 from petsgan_sdk.models.restoration import normed, padded_conv, upsampled
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
