@@ -221,6 +221,8 @@ class ExsinganTrainingConfig(RunConfig):
     """Results of the stages below that are kept to train a stage on."""
     critic_width: int
     """Channels of the refinement stages' critic."""
+    critic_detail: float = 0.0
+    """How many times fine detail is added to what that critic sees, 0 to 100."""
     ema_decay: float = 0.99
     """Decay of the averaged weights that are exported."""
 
@@ -234,6 +236,7 @@ class ExsinganTrainingConfig(RunConfig):
         for name in ("layout_batch", "batch", "pool_size"):
             require(self, name, 1 <= getattr(self, name) <= 4096, expected="from 1 to 4096")
         require(self, "critic_width", 2 <= self.critic_width <= 1024, expected="from 2 to 1024")
+        require(self, "critic_detail", 0 <= self.critic_detail <= 100, expected="from 0 to 100")
         require(self, "crop_px", self.crop_px == 0 or self.crop_px >= 16, expected="0 or 16 up")
         require(self, "ema_decay", 0 <= self.ema_decay < 1, expected="from 0 to below 1")
 

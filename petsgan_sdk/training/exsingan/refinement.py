@@ -56,7 +56,11 @@ class RefinementTraining(StageTraining):
         """Run the stages below, measure the noise's amplitude, build critic and optimizers."""
         config = generator.config
         is_hinge = config.losses.gan == "hinge"
-        critic = PixelCritic(width=config.training.critic_width, spectral=is_hinge)
+        critic = PixelCritic(
+            width=config.training.critic_width,
+            spectral=is_hinge,
+            detail=config.training.critic_detail,
+        )
         self._real = generator.level(number)
         self._lower: LowerResults | None = None
         self._fixed_noise = torch.zeros_like(self._real)
@@ -150,7 +154,10 @@ class RefinementTraining(StageTraining):
         self._step_critic(loss, step)
 
     def _criticise(self, image: Tensor) -> Tensor:
-        return compute(self.critic, image, precision=self._critic_precision)
+        critic = self.critic
+        assert isinstance(critic, PixelCritic)
+        seen = critic.emphasised(image)
+        return compute(critic.layers, seen, precision=self._critic_precision)
 
     def _crop(self, draw: Generator) -> _Crop:
         height, width = self._real.shape[2:]
