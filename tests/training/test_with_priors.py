@@ -134,7 +134,7 @@ def test_a_noise_stands_for_a_layout_of_the_folder(layouts):
         generator.noise_shape(60, *generator.size), generator=torch.Generator().manual_seed(0)
     )
     field = generator.depnet.displace(noise, generator.position(*generator.size))
-    targets = training._target(noise, field)
+    targets = training._pairs.target(noise, field)
     known = prior.modes(3)
     nearest = (targets[:, None] - known).abs().mean((2, 3, 4)).min(dim=1)
     between = (known[:, None] - known).abs().mean((2, 3, 4)).max()
