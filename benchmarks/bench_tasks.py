@@ -149,7 +149,7 @@ def run(models: list[Path], photos: list[Path], *, quick: bool) -> dict[str, Any
         for number, path in enumerate(given):
             place = Path(folder) / str(number)
             place.mkdir()
-            bundle, fact = bundle_of(path, place, quick=quick)
+            bundle, fact = bundle_of(path, place, train="petsgan", quick=quick)
             loaded.append(petsgan_sdk.load(bundle, provider="cpu"))
             facts.append(fact)
     sources = [

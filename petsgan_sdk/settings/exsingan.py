@@ -10,6 +10,7 @@ from typing import Literal
 
 from petsgan_sdk._typed import require
 from petsgan_sdk.settings.base import ImageConfig, ModelSettings, RunConfig
+from petsgan_sdk.settings.depnet import DepnetConfig
 
 __all__ = [
     "AdamConfig",
@@ -20,7 +21,6 @@ __all__ = [
     "RefinementConfig",
     "StageOptimizersConfig",
     "StagesConfig",
-    "StructureConfig",
 ]
 
 
@@ -63,39 +63,6 @@ class PyramidConfig:
         """Check the ranges."""
         expected = "from 8 to 256: less is smaller than what a stage sees"
         require(self, "coarsest_px", 8 <= self.coarsest_px <= 256, expected=expected)
-
-
-@dataclass(frozen=True, slots=True)
-class StructureConfig:
-    """Structural GAN, noise and positions to a layout: a DEPNet."""
-
-    width: int
-    """Channels of the wide layers."""
-    norm: bool
-    """Batch norm in the middle layers, frozen at the end of its training."""
-    displacement: float
-    """Strength of the field by which noise moves positions; 0 concatenates noise instead."""
-    positions: Literal["absolute", "relative"]
-    """As `DepnetConfig.positions`."""
-    frequencies: tuple[float, ...]
-    """Frequencies of the positional encoding."""
-    modes: int = 0
-    """Layouts that noise chooses among, 0 to 256; 0 knows one, which is moved."""
-
-    def __post_init__(self) -> None:
-        """Check the ranges."""
-        require(self, "width", 2 <= self.width <= 1024, expected="from 2 to 1024")
-        require(self, "displacement", 0 <= self.displacement <= 2, expected="from 0 to 2")
-        is_some = 1 <= len(self.frequencies) <= 32 and min(self.frequencies) > 0
-        require(self, "frequencies", is_some, expected="1 to 32 positive numbers")
-        if self.displacement > 0:  # it fades out at the border, which the first frequency shows
-            relative = "'relative' where displacement is above 0"
-            require(self, "positions", self.positions == "relative", expected=relative)
-            is_slow = self.frequencies[0] <= 1
-            expected = "at most 1 in the first place where displacement is above 0"
-            require(self, "frequencies", is_slow, expected=expected)
-        is_moved = self.modes == 0 or (1 <= self.modes <= 256 and self.displacement > 0)
-        require(self, "modes", is_moved, expected="0, or 1 to 256 with displacement above 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,7 +218,7 @@ class ExsinganConfig(ModelSettings):
     """The mix."""
     pyramid: PyramidConfig
     """Sizes of the levels."""
-    structure: StructureConfig
+    structure: DepnetConfig
     """Structural GAN."""
     refinement: RefinementConfig
     """Semantic and texture GANs."""

@@ -277,6 +277,6 @@ def test_stages_without_steps_are_passed_over(photo, tmp_path):
 
 
 def test_structure_needs_layouts_it_can_learn():
+    overrides = {"losses.structure_gan": 0.0, "structure.modes": 0, "prior.flip": True}
     with pytest.raises(ConfigError, match="structure_gan above 0, or paired above 0"):
-        overrides = {"losses.structure_gan": 0.0, "structure.modes": 0, "prior.flip": True}
         load_preset("fast", model="exsingan", overrides=overrides)

@@ -11,13 +11,13 @@ from torch import Generator, Tensor, nn
 
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.exsingan import ExsinganGenerator
-from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.settings.exsingan import AdamConfig
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import draw_for
 from petsgan_sdk.training.exsingan.purpose import Purpose
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.precision import choose_precision
+from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["StageTraining"]
 
@@ -96,12 +96,7 @@ class StageTraining:
 
     def state(self) -> dict[str, Array]:
         """Every array besides the generator's that the next step depends on, by name."""
-        arrays: dict[str, Array] = {}
-        for prefix, module in self._modules():
-            arrays |= named_arrays(module, prefix)
-        for name, optimizer in self._optimizers.items():
-            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
-        return arrays
+        return gather(self._modules(), self._optimizers)
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Restore what `state` returned.
@@ -109,13 +104,7 @@ class StageTraining:
         Raises:
             CheckpointError: An array is missing or of another shape.
         """
-        for prefix, module in self._modules():
-            load_state(module, arrays, prefix)
-        for name, optimizer in self._optimizers.items():
-            start = f"optimizer.{name}/"
-            optimizer.load(
-                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
-            )
+        restore(arrays, self._modules(), self._optimizers)
 
     def _losses(self, step: int, reported: dict[str, Tensor]) -> Tensor:
         """Update the critic and return the weighted loss of the network."""

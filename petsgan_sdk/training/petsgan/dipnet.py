@@ -16,7 +16,7 @@ from torch import Generator, Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.models import DipNet, Transferred, freeze_statistics
-from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
+from petsgan_sdk.models.state import AVERAGED
 from petsgan_sdk.priors import LayoutPrior
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
@@ -24,6 +24,7 @@ from petsgan_sdk.training.draws import below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
 from petsgan_sdk.training.precision import choose_precision, compute
+from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["NOISY_POOL", "DipnetTraining", "Losses", "Purpose"]
 
@@ -177,12 +178,7 @@ class DipnetTraining:
 
     def state(self) -> dict[str, Array]:
         """Every array that the next step depends on, by name."""
-        arrays: dict[str, Array] = {}
-        for prefix, module in self._modules():
-            arrays |= named_arrays(module, prefix)
-        for name, optimizer in self._optimizers.items():
-            arrays |= {f"optimizer.{name}/{key}": a for key, a in optimizer.state().items()}
-        return arrays
+        return gather(self._modules(), self._optimizers)
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Restore what `state` returned.
@@ -190,13 +186,7 @@ class DipnetTraining:
         Raises:
             CheckpointError: An array is missing or of another shape.
         """
-        for prefix, module in self._modules():
-            load_state(module, arrays, prefix)
-        for name, optimizer in self._optimizers.items():
-            start = f"optimizer.{name}/"
-            optimizer.load(
-                {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
-            )
+        restore(arrays, self._modules(), self._optimizers)
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield "generator", self.generator

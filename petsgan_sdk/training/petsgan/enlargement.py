@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,6 @@ from torch.nn import functional
 
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged
-from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.training.averaging import AveragedGenerator
 from petsgan_sdk.training.draws import below, draw_for
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
@@ -20,6 +19,7 @@ from petsgan_sdk.training.petsgan.dipnet import Purpose
 from petsgan_sdk.training.petsgan.pool import Crop
 from petsgan_sdk.training.petsgan.steps import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision, compute
+from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["HighResTraining"]
 
@@ -119,13 +119,7 @@ class HighResTraining:
 
     def state(self) -> dict[str, Array]:
         """Every array that the next step depends on, by name."""
-        optimizer = self._optimizer.state()
-        return {
-            **self._base.state(),
-            **named_arrays(self._enlarging, "enlargement"),
-            **named_arrays(self._average.generator, ENLARGEMENT),
-            **{f"optimizer.enlargement/{key}": array for key, array in optimizer.items()},
-        }
+        return {**self._base.state(), **gather(self._modules(), self._optimizers)}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Restore what `state` returned.
@@ -134,8 +128,12 @@ class HighResTraining:
             CheckpointError: An array is missing or of another shape.
         """
         self._base.load(arrays)
-        load_state(self._enlarging, arrays, "enlargement")
-        load_state(self._average.generator, arrays, ENLARGEMENT)
-        start = "optimizer.enlargement/"
-        own = {key[len(start) :]: a for key, a in arrays.items() if key.startswith(start)}
-        self._optimizer.load(own)
+        restore(arrays, self._modules(), self._optimizers)
+
+    def _modules(self) -> Iterator[tuple[str, nn.Module]]:
+        yield "enlargement", self._enlarging
+        yield ENLARGEMENT, self._average.generator
+
+    @property
+    def _optimizers(self) -> dict[str, ScheduledAdam]:
+        return {"enlargement": self._optimizer}
