@@ -154,6 +154,18 @@ def test_critic_sees_eleven_pixels(spectral):
     assert seen.sum() == 11 * 11
 
 
+def test_critic_sees_detail_stronger():
+    torch.manual_seed(0)
+    plain = PixelCritic(width=4, spectral=True)
+    strong = PixelCritic(width=4, spectral=True, detail=3.0)
+    flat = torch.full((1, 3, 15, 15), 0.4)
+    assert torch.equal(plain.emphasised(flat), flat)
+    assert torch.allclose(strong.emphasised(flat), flat, atol=1e-6)
+    dot = flat.clone()
+    dot[:, :, 7, 7] += 0.9
+    assert strong.emphasised(dot)[0, 0, 7, 7].item() == pytest.approx(1.3 + 3 * 0.8, rel=1e-5)
+
+
 @pytest.mark.parametrize(
     ("stages", "reason"),
     [

@@ -88,6 +88,17 @@ def test_singan_is_a_mix(photo, tmp_path):
     assert checkpoint.config.pyramid.rescale == "singan"
 
 
+@pytest.mark.parametrize("model", ["exsingan", "singan"])
+def test_levels_smaller_than_a_patch_are_learned(model, photo, tmp_path):
+    seen = []
+    overrides = {"pyramid.coarsest_px": 8, "training.critic_detail": 2.0}
+    settings = {"model": model, "overrides": overrides, "progress": seen.append}
+    tiny_exsingan(photo, tmp_path / "m.pt", steps=10, **settings)
+    config = load_checkpoint(tmp_path / "m.pt").config
+    assert config.pyramid.coarsest_px == 8
+    assert all(math.isfinite(v) for p in seen for v in p.losses.values())
+
+
 def test_options_choose_mix_and_sizes(photo, tmp_path):
     options = {"stages": "St.1,Se.0,Te.2", "rescale": "consingan"}
     tiny_exsingan(photo, tmp_path / "m.pt", steps=6, options=options)

@@ -27,7 +27,7 @@ class PixelCritic(nn.Module):
     """
 
     RECEPTIVE_FIELD_PX = 1 + 2 * NUM_CONVS
-    """Least side of an image."""
+    """Side of the patch that a logit is about."""
 
     def __init__(self, *, width: int, spectral: bool, detail: float = 0.0) -> None:
         """Build the layers."""
@@ -44,12 +44,18 @@ class PixelCritic(nn.Module):
         self.layers = nn.Sequential(*layers, nn.Conv2d(width, 1, 3))
 
     def emphasised(self, image: Tensor) -> Tensor:
-        """What the convolutions see of `[N, 3, h, w]`; float32, where detail is a small part."""
+        """What the convolutions see of `[N, 3, h, w]`; float32, where detail is a small part.
+
+        A level smaller than a patch is continued by its border.
+        """
+        short, narrow = (max(0, self.RECEPTIVE_FIELD_PX - side) for side in image.shape[2:])
+        if short or narrow:
+            image = functional.pad(image, (0, narrow, 0, short), mode="replicate")
         if self._detail == 0:
             return image
         around = functional.pad(image, (1, 1, 1, 1), mode="replicate")
         return image + self._detail * (image - functional.avg_pool2d(around, 3, stride=1))
 
     def forward(self, image: Tensor) -> Tensor:
-        """`[N, 3, h, w]`, h, w >= 11, to a map of logits `[N, 1, h - 10, w - 10]`."""
+        """`[N, 3, h, w]` to a map of logits `[N, 1, h - 10, w - 10]`, at least one."""
         return self.layers(self.emphasised(image))  # type: ignore[no-any-return]
