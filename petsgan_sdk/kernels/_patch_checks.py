@@ -59,14 +59,16 @@ def check_options(
             thread.
     """
     is_number = isinstance(temperature, (int, float, np.integer, np.floating))
-    if not (is_number and 0 <= temperature <= sys.float_info.max):  # type: ignore[operator]
+    # As a Python number first: a float32 would take the limit into float32, where it overflows.
+    plain = temperature.item() if isinstance(temperature, np.generic) else temperature
+    if not (is_number and 0 <= plain <= sys.float_info.max):  # type: ignore[operator]
         message = f"{op}: temperature must be finite and >= 0, got {temperature!r}"
         raise ConfigError(message)
     if not isinstance(normalize, (bool, np.bool_)):
         message = f"{op}: normalize must be True or False, got {normalize!r}"
         raise ConfigError(message)
     return PatchOptions(
-        temperature=float(temperature),  # type: ignore[arg-type]
+        temperature=float(plain),  # type: ignore[arg-type]
         normalize=bool(normalize),
         threads=check_threads(threads, op=op),
     )

@@ -160,6 +160,16 @@ def test_reference_whose_parts_do_not_fit(features, values, match):
 
 
 @backends
+def test_temperature_may_be_any_number_of_numpy(backend):
+    # A float32 must not take the largest float along into float32, where it overflows.
+    query, reference = np.ones((1, 3, 4, 5), np.float32), random_reference()
+    expected = kernels.patch_transfer(query, reference, temperature=0.5, backend=backend)
+    for kind in (np.float32, np.float64, np.float16):
+        found = kernels.patch_transfer(query, reference, temperature=kind(0.5), backend=backend)
+        assert np.array_equal(found.values, expected.values)
+
+
+@backends
 @pytest.mark.parametrize(
     ("query", "error", "match"),
     [
