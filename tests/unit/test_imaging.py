@@ -210,9 +210,8 @@ def test_colour_profiles(tmp_path, photo):
     assert loaded.notes == ()
     renamed = srgb.replace(b"sRGB", b"wRGB").replace("sRGB".encode("utf-16-be"), b"\0w\0R\0G\0B")
     loaded = load_image(_saved(tmp_path, "b.png", photo, icc_profile=renamed))
-    assert np.abs(loaded.rgb.astype(int) - photo).max() <= 2
-    assert len(loaded.notes) == 1
-    assert loaded.notes[0].startswith("the colour profile 'wRGB")
+    np.testing.assert_array_equal(loaded.rgb, photo)  # what it does decides, not its name
+    assert loaded.notes == ()
     loaded = load_image(_saved(tmp_path, "c.png", photo, icc_profile=b"nonsense"))
     np.testing.assert_array_equal(loaded.rgb, photo)
     assert loaded.notes == ("the embedded colour profile cannot be used and was ignored",)
@@ -238,7 +237,7 @@ def test_refuses_what_is_no_image(tmp_path):
     (tmp_path / "magic.png").write_bytes(b"\x89PNG\r\n\x1a\n")
     _refused(tmp_path / "magic.png", "got")
     (tmp_path / "a.eps").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 99 99\n")
-    _refused(tmp_path / "a.eps", "got a file that is not one")
+    _refused(tmp_path / "a.eps", "got an EPS or PostScript drawing; hint: export it as PNG")
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
