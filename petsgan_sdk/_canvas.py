@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["Canvas", "Levels"]
+__all__ = ["Canvas", "Levels", "over_white"]
 
 Levels = npt.NDArray[np.uint8]
 
@@ -31,12 +31,12 @@ class Canvas:
         """On what was done."""
         self._rgb_rows = self._as_stored(self.rgb)
         self._alpha_rows: Levels | None = None
-        self._most_opaque = 0
+        self._is_clear = True
 
     @property
     def is_all_clear(self) -> bool:
-        """Whether nothing of what was written can be seen."""
-        return self.alpha is not None and self._most_opaque == 0
+        """Whether all of what was written is transparent."""
+        return self._is_clear
 
     def drop_alpha(self) -> None:
         """Forget the transparency; all has to be written again."""
@@ -47,20 +47,19 @@ class Canvas:
 
         Args:
             top: The first row.
-            rgb: `[rows, W, 3]`.
+            rgb: `[rows, W, 3]`, over white where it is transparent.
             alpha: `[rows, W]`; None for opaque.
         """
         rows = slice(top, top + len(rgb))
-        if alpha is not None:
-            self._most_opaque = max(self._most_opaque, int(alpha.max()))
-            if alpha.min() < 255:
-                rgb = _over_white(rgb, alpha)
-                if self._alpha_rows is None:
-                    self.alpha = np.full(self._upright, 255, np.uint8)
-                    self._alpha_rows = self._as_stored(self.alpha)
-        if self._alpha_rows is not None and alpha is not None:
-            self._alpha_rows[rows] = alpha
         self._rgb_rows[rows] = rgb
+        if alpha is None:
+            self._is_clear = False
+            return
+        if self._alpha_rows is None:
+            self.alpha = np.full(self._upright, 255, np.uint8)
+            self._alpha_rows = self._as_stored(self.alpha)
+        self._is_clear &= not alpha.any()
+        self._alpha_rows[rows] = alpha
 
     def _as_stored(self, upright: Levels) -> Levels:
         """A view in which rows and columns are those of the file."""
@@ -70,7 +69,13 @@ class Canvas:
         return stored[::down, ::across]
 
 
-def _over_white(rgb: Levels, alpha: Levels) -> Levels:
-    layer = Image.fromarray(np.concatenate([rgb, alpha[:, :, None]], axis=2))
+def over_white(layer: Image.Image) -> tuple[Levels, Levels | None]:
+    """An RGBA image as `[H, W, 3]` over white, and how opaque it is, `[H, W]`; None if it is."""
+    alpha = layer.getchannel("A")
+    least_and_most = alpha.getextrema()
+    if least_and_most == (255, 255):
+        return np.asarray(layer.convert("RGB")), None
+    if least_and_most == (0, 0):
+        return np.full((layer.height, layer.width, 3), 255, np.uint8), np.asarray(alpha)
     flat = Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer)
-    return np.asarray(flat.convert("RGB"))
+    return np.asarray(flat.convert("RGB")), np.asarray(alpha)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from petsgan_sdk._canvas import Canvas, Levels
+from petsgan_sdk._canvas import Canvas, Levels, over_white
 from petsgan_sdk._colour_profile import Profile, lab_transform, read_profile
 from petsgan_sdk._scaling import Scaling, UnusableImageError, measured, table
 from petsgan_sdk._tiff_samples import Samples
@@ -73,8 +73,11 @@ def fill_from_image(
             canvas.write(top, _coloured(band, plan))
     else:
         for top, band in _bands(image):
-            rgba = _with_alpha(band)
-            canvas.write(top, _coloured(rgba.convert("RGB"), plan), np.asarray(rgba)[:, :, 3])
+            layer = _with_alpha(band)
+            if plan.note is not None:
+                colours = _coloured(layer.convert("RGB"), plan)
+                layer = _layer(colours, layer.getchannel("A"))
+            canvas.write(top, *over_white(layer))
         if canvas.is_all_clear and may_lack_alpha:
             canvas.drop_alpha()
             for top, band in _bands(image):
@@ -107,6 +110,19 @@ def _with_alpha(band: Image.Image) -> Image.Image:
         raise UnusableImageError(msg, f"mode {band.mode!r}") from exc
 
 
+def _layer(rgb: Levels, alpha: Image.Image) -> Image.Image:
+    layer = Image.fromarray(rgb)
+    layer.putalpha(alpha)
+    return layer
+
+
+def _write(canvas: Canvas, top: int, rgb: Levels, alpha: Levels | None) -> None:
+    if alpha is None:
+        canvas.write(top, rgb)
+    else:
+        canvas.write(top, *over_white(_layer(rgb, Image.fromarray(alpha))))
+
+
 def _coloured(band: Image.Image, plan: Profile) -> Levels:
     """A band in sRGB, `[rows, W, 3]`."""
     if plan.transform is not None:
@@ -131,7 +147,7 @@ def _fill_wide_grey(
     for top, band in bands():
         grey = scaling.levels(band)
         alpha = None if clear is None else np.where(band == clear, 0, 255).astype(np.uint8)
-        canvas.write(top, _as_rgb(grey, plan), alpha)
+        _write(canvas, top, _as_rgb(grey, plan), alpha)
     if clear is not None:
         _note_alpha(canvas, "")
     if plan.note is not None:
@@ -188,7 +204,7 @@ def fill_from_samples(canvas: Canvas, samples: Samples, profile: bytes | None) -
             mode = "RGB" if colours == 3 else "CMYK"
             size = (levels.shape[1], levels.shape[0])
             rgb = _coloured(Image.frombytes(mode, size, levels.tobytes()), plan)
-        canvas.write(top, rgb, alpha)
+        _write(canvas, top, rgb, alpha)
     if samples.alpha:
         _note_alpha(canvas, "")
     if plan.note is not None:
