@@ -85,11 +85,15 @@ def unpack_array(
     if problem:
         msg = f"{name}: must be an array as petsgan-sdk packs it, got {problem}"
         raise error(msg)
+    array = np.frombuffer(data, found, offset=header_bytes).reshape(shape)
+    if found == np.bool_ and (array.view(np.uint8) > 1).any():
+        msg = f"{name}: an array of bool must hold 0 and 1, got other bytes"
+        raise error(msg)
     if (dtype is not None and found != np.dtype(dtype)) or ndim not in (None, len(shape)):
         expected = f"{dtype or 'numbers'} with {'any' if ndim is None else ndim} axes"
         msg = f"{name}: array must be {expected}, got {found} of shape {shape}"
         raise error(msg)
-    return np.frombuffer(data, found, offset=header_bytes).reshape(shape).copy()
+    return array.copy()
 
 
 def _parse_header(data: bytes) -> tuple[int, tuple[int, ...], np.dtype[Any]]:

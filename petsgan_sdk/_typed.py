@@ -1,7 +1,7 @@
 """Dataclasses from plain data and back, strictly: every key known, every value of its type.
 
 Generic machinery under `config` and `manifest`; it knows no setting. This module imports the
-standard library and `petsgan_sdk.errors` only.
+standard library and the base of the SDK only.
 """
 
 from __future__ import annotations
@@ -14,11 +14,15 @@ import types
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal, NoReturn, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from petsgan_sdk._text import printable, short
 from petsgan_sdk.errors import ConfigError, PetsganError
 
 __all__ = ["FieldError", "from_dict", "nearest", "require", "to_dict"]
 
 T = TypeVar("T")
+
+_MAX_NAME_CHARS = 80
+"""Of a key in a message; no name of ours is as long."""
 
 
 class FieldError(ConfigError):
@@ -36,7 +40,7 @@ def require(owner: object, field: str, is_valid: bool, *, expected: str) -> None
 
     Args:
         owner: The dataclass instance.
-        field: Name of the field; its value is quoted in the message.
+        field: Name of the field; the start of its value is quoted in the message.
         is_valid: The outcome of the check.
         expected: What the field must be, such as `"at least 1"`.
 
@@ -44,7 +48,7 @@ def require(owner: object, field: str, is_valid: bool, *, expected: str) -> None
         FieldError: `is_valid` is false.
     """
     if not is_valid:
-        raise FieldError(owner, field, f"must be {expected}, got {getattr(owner, field)!r}")
+        raise FieldError(owner, field, f"must be {expected}, got {short(getattr(owner, field))}")
 
 
 def from_dict(
@@ -87,7 +91,8 @@ def to_dict(value: object) -> dict[str, Any]:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return `"; did you mean 'x'"` for the most similar known name, or an empty string."""
-    match = difflib.get_close_matches(name, list(known), n=1)
+    # Comparing takes time in proportion to the length, and a name from a file may have megabytes.
+    match = difflib.get_close_matches(name[:_MAX_NAME_CHARS], list(known), n=1)
     return f"; did you mean {match[0]!r}" if match else ""
 
 
@@ -115,10 +120,10 @@ class _Builder:
 
     def fail(self, path: str, problem: str) -> NoReturn:
         msg = f"{self.label}: {path or 'the whole'} {problem}"
-        raise self.error(" ".join(msg.split()))  # a key from a file may hold line breaks
+        raise self.error(printable(" ".join(msg.split())))  # a key from a file may hold anything
 
     def expect(self, path: str, expected: str, value: object) -> NoReturn:
-        self.fail(path, f"must be {expected}, got {_short(value)}")
+        self.fail(path, f"must be {expected}, got {short(value)}")
 
     def table(self, cls: type, data: object, path: str) -> Any:
         if not isinstance(data, Mapping):
@@ -126,7 +131,7 @@ class _Builder:
         fields = {field.name: field for field in dataclasses.fields(cls)}
         for key in data:
             if key not in fields:
-                dotted = _join(path, str(key)[:80])
+                dotted = _join(path, str(key))
                 names = ", ".join(fields)
                 self.fail(dotted, f"is unknown{nearest(str(key), fields)}; valid names: {names}")
         values: dict[str, Any] = {}
@@ -152,7 +157,7 @@ class _Builder:
             if not any(type(value) is type(choice) and value == choice for choice in choices):
                 shown = " or ".join(map(repr, choices))
                 close = nearest(value, map(str, choices)) if isinstance(value, str) else ""
-                self.fail(path, f"must be {shown}, got {_short(value)}{close}")
+                self.fail(path, f"must be {shown}, got {short(value)}{close}")
             return value
         if origin is tuple:
             return self.sequence(get_args(hint), value, path)
@@ -205,10 +210,6 @@ class _Builder:
         return {key: self.value(hint, item, _join(path, key)) for key, item in value.items()}
 
 
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) < 80 else text[:80] + "..."
-
-
 def _join(path: str, name: str) -> str:
+    name = name[:_MAX_NAME_CHARS]
     return f"{path}.{name}" if path else name

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, TypeAlias
 
-from petsgan_sdk import _stored_zip
+from petsgan_sdk import _json, _stored_zip
 from petsgan_sdk._npy import pack_array, unpack_array
+from petsgan_sdk._text import printable, short
 from petsgan_sdk.errors import ConfigError, OutputError, PetsganError
 from petsgan_sdk.files import atomic_write
 
@@ -27,6 +29,7 @@ __all__ = [
     "MANIFEST",
     "Container",
     "Json",
+    "claimed_format",
     "pack_array",
     "read_container",
     "unpack_array",
@@ -95,7 +98,7 @@ def write_container(
         The size of the file in bytes.
 
     Raises:
-        ConfigError: A reserved key or a member name that no reader would accept.
+        ConfigError: A reserved key, or a header or member name that no reader would accept.
         OutputError: The file cannot be written, or would pass 4 GiB.
     """
     for key in _RESERVED:
@@ -111,9 +114,9 @@ def write_container(
     table = {
         name: {"bytes": len(members[name]), "sha256": _sha256(members[name])} for name in names
     }
-    content = {**header, "format": format, "format_version": format_version, "members": table}
-    text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
-    manifest = text.encode()
+    manifest = _dump(
+        {**header, "format": format, "format_version": format_version, "members": table}
+    )
     ordered = [(MANIFEST, manifest), *((name, members[name]) for name in names)]
     chunks = list(_stored_zip.pack(ordered, comment=_comment(manifest)))
     total = sum(map(len, chunks))
@@ -168,6 +171,38 @@ def read_container(
     raise error(f"{msg}; hint: {hint}" if hint else msg) from cause
 
 
+def claimed_format(file: BinaryIO) -> str:
+    """The format that a file says it has, or an empty string; nothing is verified.
+
+    Args:
+        file: Open for reading; its position is moved.
+    """
+    try:
+        first = _checked_entries(file, max_bytes=_stored_zip.MAX_ARCHIVE_BYTES)[0]
+        file.seek(0)
+        found = _parse(_next_member(file, first)[0]).get("format")
+    except _RefusedError:
+        return ""
+    return found if isinstance(found, str) else ""
+
+
+def _dump(content: Mapping[str, object]) -> bytes:
+    """Write a manifest, which a reader is sure to take."""
+    try:
+        text = json.dumps(content, indent=2, sort_keys=True, allow_nan=False, ensure_ascii=False)
+        manifest = text.encode()
+        _json.read_object(manifest)
+    except (TypeError, ValueError, RecursionError) as exc:
+        msg = f"container: the header must be plain JSON, but {exc}"
+        raise ConfigError(msg) from exc
+    if len(manifest) > _MAX_MANIFEST_BYTES:
+        msg = (
+            f"container: the header must fit into {_MAX_MANIFEST_BYTES} bytes, got {len(manifest)}"
+        )
+        raise ConfigError(msg)
+    return manifest
+
+
 def _read(file: BinaryIO, format_name: str, version: int, *, max_bytes: int) -> Container:
     entries = _checked_entries(file, max_bytes=max_bytes)
     file.seek(0)
@@ -218,6 +253,9 @@ def _checked_entries(file: BinaryIO, *, max_bytes: int) -> list[_stored_zip.Entr
             f"a zip that does not begin with a {MANIFEST} of at most {_MAX_MANIFEST_BYTES} bytes"
         )
         _refuse(found)
+    held = file.seek(0, os.SEEK_END)
+    if total > held:  # else memory for what is announced would be asked for before it is missed
+        _damaged(f"its members have {total} bytes, the whole file {held}")
     return entries
 
 
@@ -230,7 +268,7 @@ def _check_entry(entry: _stored_zip.Entry, *, is_duplicate: bool) -> None:
     if not problem and not entry.is_stored:
         problem = "compressed or encrypted"
     if problem:
-        found = f"member {_short(entry.name)}, which is {problem}"
+        found = f"member {short(entry.name)}, which is {problem}"
         _refuse(found)
 
 
@@ -258,25 +296,9 @@ def _next_member(file: BinaryIO, entry: _stored_zip.Entry) -> tuple[bytes, bool]
 
 def _parse(manifest: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(manifest, object_pairs_hook=_unique_pairs, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        header = None
-    if not isinstance(header, dict):
-        _damaged(f"{MANIFEST} is not a JSON object")
-    return header
-
-
-def _unique_pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    unique = dict(pairs)
-    if len(unique) != len(pairs):
-        msg = "a key twice"
-        raise ValueError(msg)
-    return unique
-
-
-def _no_constant(text: str) -> NoReturn:
-    msg = f"{text} is not JSON"
-    raise ValueError(msg)
+        return _json.read_object(manifest)
+    except ValueError as exc:
+        _damaged(f"{MANIFEST} is not a JSON object as petsgan-sdk writes it: {printable(str(exc))}")
 
 
 def _check_format(header: Mapping[str, Any], format_name: str, version: int) -> None:
@@ -288,14 +310,14 @@ def _check_format(header: Mapping[str, Any], format_name: str, version: int) -> 
             "petsgan-bundle": "give the checkpoint that petsgan-sdk train wrote",
         }
         known = found if isinstance(found, str) else ""
-        _refuse(ours.get(known, f"format {_short(found)}"), hint=hints.get(known, ""))
+        _refuse(ours.get(known, f"format {short(found)}"), hint=hints.get(known, ""))
     found = header.get("format_version")
     if type(found) is not int or found != version:
         is_newer = isinstance(found, int) and found > version
         is_model = format_name == "petsgan-checkpoint"
         again = "train again" if is_model else "create the file again"
         hint = "update petsgan-sdk" if is_newer else f"{again} with this petsgan-sdk"
-        _refuse(f"format version {_short(found)} where {version} is read", hint=hint)
+        _refuse(f"format version {short(found)} where {version} is read", hint=hint)
 
 
 def _member_table(
@@ -307,7 +329,7 @@ def _member_table(
     found = {entry.name for entry in entries[1:]}
     if found != set(table):
         missing, extra = sorted(set(table) - found), sorted(found - set(table))
-        _damaged(f"members missing: {_short(missing)}, not in the manifest: {_short(extra)}")
+        _damaged(f"members missing: {short(missing)}, not in the manifest: {short(extra)}")
     return table
 
 
@@ -331,11 +353,6 @@ def _refuse(found: str, *, hint: str = "") -> NoReturn:
 
 def _damaged(found: str) -> NoReturn:
     _refuse(f"a damaged one: {found}", hint=_COPY_AGAIN)
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= _MAX_NAME_CHARS else text[:_MAX_NAME_CHARS] + "..."
 
 
 def _kind(format_name: str) -> str:

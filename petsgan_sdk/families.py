@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from petsgan_sdk._text import short
 from petsgan_sdk._typed import nearest
 from petsgan_sdk.errors import ConfigError, PetsganError
 from petsgan_sdk.settings import ModelSettings
@@ -73,7 +74,7 @@ def family_named(
     known = {family.name: family for family in FAMILIES}
     if not isinstance(name, str) or name not in known:
         close = nearest(name, known) if isinstance(name, str) else ""
-        msg = f"{label}: family must be one of {', '.join(known)}, got {name!r}{close}"
+        msg = f"{label}: family must be one of {', '.join(known)}, got {short(name)}{close}"
         raise error(msg)
     return known[name]
 

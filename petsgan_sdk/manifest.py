@@ -6,7 +6,6 @@ knows the other. Never imports torch or onnx.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
@@ -43,6 +42,15 @@ _MAX_SIDE_PX = 1 << 20
 _MAX_MARGIN = 4096
 _MAX_LIVE_VALUES = 1 << 40
 _MAX_LEVELS = 64
+_MAX_TENSORS = 64
+"""That a graph reads, and that it makes."""
+
+_MAX_FREQUENCY = 1e6
+"""Radians per pixel; more than pi is no wave that pixels show, and infinity has no sine."""
+
+_MAX_TEMPERATURE = 1e6
+_MAX_NAME_CHARS = 200
+_PLAIN = f"printable and of at most {_MAX_NAME_CHARS} characters"
 _CONTAINER_KEYS = ("format", "format_version", "members")
 
 
@@ -91,7 +99,10 @@ class PositionStep:
         """Check the ranges."""
         _require_name(self, "output")
         _require_level(self, "level")
-        require(self, "frequencies", 1 <= len(self.frequencies) <= 64, expected="1 to 64 numbers")
+        is_some = 1 <= len(self.frequencies) <= 64
+        is_wave = is_some and all(abs(f) <= _MAX_FREQUENCY for f in self.frequencies)
+        expected = f"1 to 64 numbers of at most {_MAX_FREQUENCY:g}"
+        require(self, "frequencies", is_wave, expected=expected)
         is_sized = self.extent is None or all(1 <= side <= _MAX_SIDE_PX for side in self.extent)
         require(self, "extent", is_sized, expected=f"null or sides from 1 to {_MAX_SIDE_PX}")
         require(self, "margin", 0 <= self.margin <= _MAX_MARGIN, expected=f"0 to {_MAX_MARGIN}")
@@ -121,6 +132,12 @@ class GraphStep:
         require(self, "inputs", all(self.inputs.values()), expected="names that are not empty")
         is_named = bool(self.outputs) and all(self.outputs.values())
         require(self, "outputs", is_named, expected="at least one name, none empty")
+        for field_name in ("inputs", "outputs"):
+            names = getattr(self, field_name)
+            is_short = len(names) <= _MAX_TENSORS
+            require(self, field_name, is_short, expected=f"at most {_MAX_TENSORS}")
+            is_plain = all(_is_plain(name) for pair in names.items() for name in pair)
+            require(self, field_name, is_plain, expected=f"names, {_PLAIN}")
         is_near = self.halo is None or 0 <= self.halo <= _MAX_MARGIN
         require(self, "halo", is_near, expected=f"null or 0 to {_MAX_MARGIN}")
         is_sized = self.live_values is None or 1 <= self.live_values <= _MAX_LIVE_VALUES
@@ -152,10 +169,13 @@ class PatchTransferStep:
         for name in ("query", "reference", "values", "output"):
             _require_name(self, name)
         require(self, "index_output", self.index_output != "", expected="null or a name")
+        is_plain = _is_plain(self.index_output or "")
+        require(self, "index_output", is_plain, expected=f"null or a name, {_PLAIN}")
         is_odd = self.window % 2 == 1 and 1 <= self.window <= 63
         require(self, "window", is_odd, expected="odd and from 1 to 63")
-        is_finite = math.isfinite(self.temperature) and self.temperature >= 0
-        require(self, "temperature", is_finite, expected="0 or more")
+        require(self, "temperature", self.temperature >= 0, expected="0 or more")
+        is_low = self.temperature <= _MAX_TEMPERATURE
+        require(self, "temperature", is_low, expected=f"at most {_MAX_TEMPERATURE:g}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -329,4 +349,11 @@ def _require_level(owner: object, name: str) -> None:
 
 
 def _require_name(owner: object, name: str) -> None:
-    require(owner, name, bool(getattr(owner, name)), expected="a name")
+    text = getattr(owner, name)
+    require(owner, name, bool(text), expected="a name")
+    require(owner, name, _is_plain(text), expected=f"a name, {_PLAIN}")
+
+
+def _is_plain(name: str) -> bool:
+    """Whether any message may quote a name."""
+    return len(name) <= _MAX_NAME_CHARS and name.isprintable()

@@ -8,9 +8,13 @@ from typing import Annotated
 
 import typer
 
+from petsgan_sdk._text import printable
 from petsgan_sdk.cli._options import print_json, print_line
 
 __all__ = ["info_command"]
+
+_MAX_CHARS = 2000
+"""Of a value on its line; a manifest may hold megabytes."""
 
 
 def info_command(
@@ -27,14 +31,18 @@ def info_command(
         return
     for key, value in description.items():
         if isinstance(value, dict) and value:
-            print_line(f"{key}:")
+            print_line(f"{_shown(key)}:")
             for inner, inner_value in value.items():
-                print_line(f"  {inner}: {_plain(inner_value)}")
-        elif key == "steps" and isinstance(value, list):
-            print_line(f"{key}: " + " > ".join(str(step["kind"]) for step in value))
+                print_line(f"  {_shown(inner)}: {_shown(inner_value)}")
+        elif key == "steps" and description["kind"] == "bundle":
+            print_line(f"{key}: " + " > ".join(step["kind"] for step in value))
         else:
-            print_line(f"{key}: {_plain(value)}")
+            print_line(f"{_shown(key)}: {_shown(value)}")
 
 
-def _plain(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _shown(value: object) -> str:
+    """What a file says, on one line of bounded length that does nothing to the terminal."""
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if len(text) > _MAX_CHARS:
+        text = f"{text[:_MAX_CHARS]}... ({len(text)} characters; --json prints all)"
+    return printable(text)

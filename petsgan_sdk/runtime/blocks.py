@@ -4,23 +4,18 @@ from __future__ import annotations
 
 from math import isqrt
 
-from petsgan_sdk.manifest import GraphStep, PatchTransferStep
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
+from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.canvas import Canvas, Lattice
+from petsgan_sdk.runtime.flow import is_kept, step_reads, step_writes
+from petsgan_sdk.runtime.limits import BLOCK_PX as _BLOCK_PX
+from petsgan_sdk.runtime.limits import KEPT_BLOCK_PX as _KEPT_BLOCK_PX
 from petsgan_sdk.runtime.steps import Pipeline, Runnable
 
 __all__ = ["block_lattice", "kept_lattice", "kept_steps"]
 
-_BLOCK_PX = (512, 1024)
-"""Largest `(height, width)` of a block of the result. Wide, since a canvas is given out in bands of
-one row of blocks; a larger one would have less halo and take more memory."""
-
 _BAND_BYTES = 24 << 20
 """About the most that a band, one row of blocks, may take; two are alive at a time. Blocks become
 less high on canvases wider than 16384 pixels."""
-
-_KEPT_BLOCK_PX = 1024
-"""Largest side of a block that is kept, in pixels of the result."""
 
 _BLOCK_VALUES = 28 << 20
 """Values that the graph of the result may hold for a block and its halo. ONNX Runtime takes up to
@@ -48,22 +43,9 @@ def kept_lattice(pipeline: Pipeline, step: Runnable, canvas: Canvas, factor: int
 
 
 def kept_steps(pipeline: Pipeline) -> list[Runnable]:
-    """The steps whose blocks are worth keeping.
-
-    Not the last one, whose blocks are the result; not noise, positions and texture, which cost
-    less than their memory; not a graph that only patch transfer reads: features are wide.
-    """
-    kept = []
-    for runnable in pipeline.steps:
-        step = runnable.step
-        if not isinstance(step, (GraphStep, PatchTransferStep)):
-            continue
-        writes = set(step_writes(step))
-        readers = [r.step for r in pipeline.steps if writes & set(step_reads(r.step))]
-        if pipeline.output in writes or all(isinstance(r, PatchTransferStep) for r in readers):
-            continue
-        kept.append(runnable)
-    return kept
+    """The steps whose blocks are worth keeping, see `flow.is_kept`."""
+    steps = [runnable.step for runnable in pipeline.steps]
+    return [each for each in pipeline.steps if is_kept(each.step, steps, pipeline.output)]
 
 
 def _lattice(

@@ -28,6 +28,8 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
     parse,
 )
+from petsgan_sdk.runtime.flow import required_image, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.limits import check_limits
 
 __all__ = [
     "Bundle",
@@ -43,6 +45,9 @@ Array = np.ndarray[Any, np.dtype[Any]]
 
 _MAX_CANVAS_PX = 4096
 """Every image costs at least this canvas: more would be a bundle that eats the memory."""
+
+_MAX_SHOWN = 20
+"""Names in a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,8 +103,9 @@ def open_bundle(path: Path) -> Bundle:
         for name in _array_members(step):
             if name not in arrays:
                 raw = _member(container.members, name, step)
-                arrays[name] = unpack_array(raw, name, dtype="float32", ndim=3)
+                arrays[name] = _constant(raw, name)
         _check_arrays(step, arrays, grids, factor=manifest.factor)
+    check_limits(manifest, {name: array.shape for name, array in arrays.items()})
     return Bundle(
         path=path,
         manifest=manifest,
@@ -119,78 +125,6 @@ def photo_of(bundle: Bundle) -> Array | None:
     return None
 
 
-def step_reads(step: Step) -> tuple[str, ...]:
-    """The tensors that a step needs from earlier steps."""
-    match step:
-        case NoiseStep() | PositionStep():
-            return ()
-        case GraphStep():
-            return tuple(step.inputs.values())
-        case PatchTransferStep():
-            return (step.query,)
-        case TextureTransferStep():
-            return (step.index,)
-        case ResizeStep():
-            return (step.input,)
-
-
-def step_writes(step: Step) -> tuple[str, ...]:
-    """The tensors that a step makes."""
-    match step:
-        case NoiseStep() | PositionStep() | TextureTransferStep() | ResizeStep():
-            return (step.output,)
-        case GraphStep():
-            return tuple(step.outputs.values())
-        case PatchTransferStep():
-            return (step.output,) if step.index_output is None else (step.output, step.index_output)
-
-
-def required_image(manifest: BundleManifest) -> str | None:
-    """The tensor that no step makes, so that an image must be given for it; None if all are made.
-
-    Such a bundle was trained without what makes layouts from noise.
-    """
-    if not manifest.entries:
-        return None
-    first = manifest.entries[0].tensor
-    is_made = any(first in step_writes(step) for step in manifest.steps)
-    is_read = any(first in step_reads(step) for step in manifest.steps)
-    return first if is_read and not is_made else None
-
-
-def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
-    """The grid of every tensor: a level, or None for the base grid.
-
-    Noise, positions and resized maps say theirs; what is made from others lies where they do.
-
-    Raises:
-        BundleError: A step joins tensors of two grids, or the result is not on the base grid.
-    """
-    levels: dict[str, int | None] = {}
-    given = required_image(manifest)
-    if given is not None:
-        levels[given] = None
-    for number, step in enumerate(manifest.steps):
-        match step:
-            case NoiseStep() | PositionStep() | ResizeStep():
-                level = step.level
-            case _:
-                found = {levels[name] for name in step_reads(step)}
-                if len(found) != 1:
-                    named = sorted("the base grid" if n is None else f"level {n}" for n in found)
-                    msg = (
-                        f"manifest: steps[{number}] ({step.kind}) must read tensors of one grid, "
-                        f"got {' and '.join(named) or 'none'}"
-                    )
-                    raise BundleError(msg)
-                (level,) = found
-        levels |= dict.fromkeys(step_writes(step), level)
-    if levels[manifest.output] is not None:
-        msg = f"manifest: output must lie on the base grid, got level {levels[manifest.output]}"
-        raise BundleError(msg)
-    return levels
-
-
 def _graph_members(step: Step) -> tuple[str, ...]:
     return (step.member,) if isinstance(step, GraphStep) else ()
 
@@ -208,19 +142,25 @@ def _array_members(step: Step) -> tuple[str, ...]:
 def _check_tensors(manifest: BundleManifest) -> None:
     given = required_image(manifest)
     made: set[str] = set() if given is None else {given}
+    matches: set[str] = set()
     for number, step in enumerate(manifest.steps):
         where = f"manifest: steps[{number}] ({step.kind})"
         for name in step_reads(step):
             if name not in made:
-                known = ", ".join(sorted(made)) or "none"
+                known = ", ".join(sorted(made)[:_MAX_SHOWN]) or "none"
                 msg = f"{where} must read a tensor made before it ({known}), got {name!r}"
+                raise BundleError(msg)
+            if name in matches and not isinstance(step, TextureTransferStep):
+                msg = f"{where} must read a map, got {name!r}, the matches of patch transfer"
                 raise BundleError(msg)
         for name in step_writes(step):
             if name in made:
                 msg = f"{where} must make a new tensor, got {name!r}, which an earlier step makes"
                 raise BundleError(msg)
             made.add(name)
-    if manifest.output not in made:
+        if isinstance(step, PatchTransferStep) and step.index_output is not None:
+            matches.add(step.index_output)
+    if manifest.output not in made - matches:
         msg = f"manifest: output must be a tensor that a step makes, got {manifest.output!r}"
         raise BundleError(msg)
 
@@ -272,20 +212,30 @@ def _member(members: dict[str, bytes], name: str, step: Step) -> bytes:
     return members[name]
 
 
+def _constant(raw: bytes, name: str) -> Array:
+    array = unpack_array(raw, name, dtype="float32", ndim=3)
+    if array.size == 0:
+        msg = f"{name!r} must be [C, H, W] with no empty axis, got {array.shape}"
+        raise BundleError(msg)
+    if not np.isfinite(array).all():
+        msg = f"{name!r} must hold finite numbers, got NaN or infinity; export the model again"
+        raise BundleError(msg)
+    return array
+
+
 def _check_arrays(
     step: Step, arrays: dict[str, Array], grids: dict[str, tuple[int, ...]], *, factor: int
 ) -> None:
     """The sizes of a step's constants must match, so that no kernel fails later."""
-    for name in _array_members(step):
-        if arrays[name].size == 0:
-            msg = f"{name!r} must be [C, H, W] with no empty axis, got {arrays[name].shape}"
-            raise BundleError(msg)
     if isinstance(step, PatchTransferStep):
         grid = arrays[step.reference].shape[1:]
         _check_shape(step.values, arrays, (arrays[step.values].shape[0], *grid))
         if step.index_output is not None:
             grids[step.index_output] = grid
     if isinstance(step, TextureTransferStep):
+        if factor % 2:
+            msg = f"manifest: factor must be even for a texture_transfer step, got {factor}"
+            raise BundleError(msg)
         if step.index not in grids:
             msg = f"manifest: a texture_transfer step must read matches, got {step.index!r}"
             raise BundleError(msg)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import json
-import zipfile
 from pathlib import Path
 from typing import Any
 
 from petsgan_sdk import checkpoint
-from petsgan_sdk.container import MANIFEST, read_container
+from petsgan_sdk.container import claimed_format, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
-from petsgan_sdk.runtime.bundle import Bundle, open_bundle, required_image
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import describe_entries
+from petsgan_sdk.runtime.flow import required_image
 
 __all__ = ["describe_bundle", "describe_file"]
 
-_MAX_PEEK_BYTES = 4 << 20
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x89PNG\r\n\x1a\n", "a PNG image"),
     (b"\xff\xd8\xff", "a JPEG image"),
@@ -87,39 +85,34 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
         format_version=checkpoint.FORMAT_VERSION,
         error=CheckpointError,
     )
-    hidden = ("format", "format_version", "members")
-    header = {key: value for key, value in container.header.items() if key not in hidden}
-    return {
+    found = {
         "kind": "checkpoint",
         "path": str(path),
         "bytes": path.stat().st_size,
         "digest": container.digest,
         "members": {name: len(raw) for name, raw in container.members.items()},
-        **header,
     }
+    # What is found is not what the header says of it.
+    hidden = ("format", "format_version", *found)
+    return found | {k: value for k, value in container.header.items() if k not in hidden}
 
 
 def _peek(path: Path) -> str:
-    """The format that a file claims; reads no more than its manifest, checks nothing."""
+    """The format that a zip claims, empty where it cannot be read: the full reader says why."""
     if path.is_dir():
         msg = f"{str(path)!r} must be a checkpoint or a bundle, got a folder"
         raise InputError(msg)
     try:
         with path.open("rb") as file:
             head = file.read(512)
+            if head.startswith(b"PK"):
+                return claimed_format(file)
     except (OSError, ValueError) as exc:
         reason = exc.strerror if isinstance(exc, OSError) else str(exc)
         msg = f"{str(path)!r} must be a checkpoint or a bundle, but cannot be read: {reason}"
         raise InputError(msg) from exc
-    if not head.startswith(b"PK"):
-        msg = f"{str(path)!r} must be a checkpoint or a bundle, got {_guess(head)}"
-        raise InputError(msg)
-    try:
-        with zipfile.ZipFile(path) as archive, archive.open(MANIFEST) as member:
-            manifest = json.loads(member.read(_MAX_PEEK_BYTES))
-    except (OSError, KeyError, ValueError, RuntimeError, NotImplementedError, zipfile.BadZipFile):
-        return ""  # the full reader says what is wrong
-    return str(manifest.get("format", "")) if isinstance(manifest, dict) else ""
+    msg = f"{str(path)!r} must be a checkpoint or a bundle, got {_guess(head)}"
+    raise InputError(msg)
 
 
 def _guess(head: bytes) -> str:

@@ -10,10 +10,14 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import ResizeStep
 from petsgan_sdk.runtime.canvas import Canvas, Window
+from petsgan_sdk.runtime.maps import scale_of
 
 __all__ = ["RunResize"]
 
 Array = np.ndarray[Any, np.dtype[Any]]
+
+_MAX_CHANNELS = 64
+"""Of a map that is resized, which may grow from a few pixels to many; ours are images, of 3."""
 
 
 class RunResize:
@@ -47,12 +51,11 @@ class RunResize:
         """Interpolate."""
         source, target = canvas.at(self._source_level), canvas.at(self.level)
         array, held = tensors[self.step.input], self.source(canvas, window)
-        scale = array.shape[-1] // held.width
-        if array.shape[-2:] != (held.height * scale, held.width * scale):
-            size = f"{array.shape[-2]}x{array.shape[-1]}"
+        scale = scale_of(array, self.step.input, held)
+        if array.shape[1] > _MAX_CHANNELS:
             msg = (
-                f"tensor {self.step.input!r} must be a multiple of {held.height}x{held.width}, got "
-                f"{size}; export the model again"
+                f"tensor {self.step.input!r} must have at most {_MAX_CHANNELS} channels to be "
+                f"resized, got {array.shape[1]}; export the model again"
             )
             raise BundleError(msg)
         tensors[self.step.output] = kernels.resize_window(

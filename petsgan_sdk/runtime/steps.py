@@ -24,8 +24,10 @@ from petsgan_sdk.manifest import (
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
+from petsgan_sdk.runtime.flow import halo_of, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.maps import check_map, reading_maps
 from petsgan_sdk.runtime.resizing import RunResize
 from petsgan_sdk.runtime.session import GraphSession
 
@@ -42,7 +44,6 @@ __all__ = [
     "build_pipeline",
     "last_uses",
     "run_in_order",
-    "transfer_halo",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]
@@ -87,7 +88,7 @@ class RunNoise:
         self.label = step.output
         self.step = step
         self.level = step.level
-        self.halo = 0
+        self.halo = halo_of(step)
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Draw the noise."""
@@ -105,7 +106,7 @@ class RunPosition:
         self.label = step.output
         self.step = step
         self.level = step.level
-        self.halo = 0
+        self.halo = halo_of(step)
         self._last: tuple[tuple[int, int, bool, Window], FloatArray] | None = None
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
@@ -139,15 +140,16 @@ class RunGraph:
         self.label = PurePosixPath(step.member).stem
         self.step = step
         self.level = level
-        self.halo = step.halo
+        self.halo = halo_of(step)
         self._session = session
         session.check_names(step)
 
-    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
-        """Feed the graph and name its results."""
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Feed the graph and name its results, maps `[1, C, ..., ...]` of the window."""
         feeds = {key: tensors[t] for key, t in self.step.inputs.items()}
         results = self._session.run(feeds, release=canvas.release)
         for key, tensor in self.step.outputs.items():
+            check_map(results[key], tensor, window)
             tensors[tensor] = results[key]
 
 
@@ -157,37 +159,36 @@ class RunPatchTransfer:
     def __init__(
         self,
         step: PatchTransferStep,
-        arrays: dict[str, Array],
+        reference: kernels.PatchReference,
         *,
         threads: int,
         level: int | None = None,
     ) -> None:
-        """Pack the reference once."""
+        """Keep the packed reference."""
         self.label = "patch_transfer"
         self.step = step
         self.level = level
-        self.halo = transfer_halo(step)
+        self.halo = halo_of(step)
         self._threads = threads
-        self._channels = arrays[step.reference].shape[0]
-        self._reference = kernels.PatchReference(
-            arrays[step.reference], arrays[step.values], window=step.window
-        )
+        self._reference = reference
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Match and gather."""
         query = tensors[self.step.query]
-        if query.ndim != 4 or query.shape[1] != self._channels:
+        channels = self._reference.channels
+        if query.ndim != 4 or query.shape[1] != channels:
             msg = (
-                f"tensor {self.step.query!r} must be [N, {self._channels}, h, w] to match "
+                f"tensor {self.step.query!r} must be [N, {channels}, h, w] to match "
                 f"{self.step.reference!r}, got {query.shape}; export the model again"
             )
             raise BundleError(msg)
-        result = kernels.patch_transfer(
-            np.ascontiguousarray(query, dtype=np.float32),
-            self._reference,
-            temperature=self.step.temperature,
-            threads=self._threads,
-        )
+        with reading_maps(self.step):
+            result = kernels.patch_transfer(
+                np.ascontiguousarray(query, dtype=np.float32),
+                self._reference,
+                temperature=self.step.temperature,
+                threads=self._threads,
+            )
         tensors[self.step.output] = result.values
         if self.step.index_output is not None:
             tensors[self.step.index_output] = result.index
@@ -209,16 +210,18 @@ class RunTextureTransfer:
         self.label = "texture_transfer"
         self.step = step
         self.level = level
-        self.halo = 1  # a block reaches half its side over its neighbours
+        self.halo = halo_of(step)
         self._texture = arrays[step.texture]
         self._factor = factor
         self._threads = threads
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Copy the texture."""
-        tensors[self.step.output] = kernels.texture_transfer(
-            tensors[self.step.index], self._texture, factor=self._factor, threads=self._threads
-        )
+        index = tensors[self.step.index]
+        with reading_maps(self.step):
+            tensors[self.step.output] = kernels.texture_transfer(
+                index, self._texture, factor=self._factor, threads=self._threads
+            )
 
 
 class Pipeline:
@@ -294,6 +297,7 @@ def build_pipeline(
     manifest = bundle.manifest
     levels = tensor_levels(manifest)
     sessions: dict[str, GraphSession] = {}
+    references: dict[tuple[str, str, int], kernels.PatchReference] = {}
 
     def make(step: Step) -> Runnable:
         level = levels[step_writes(step)[0]]
@@ -314,7 +318,14 @@ def build_pipeline(
                     )
                 return RunGraph(step, sessions[name], level=level)
             case PatchTransferStep():
-                return RunPatchTransfer(step, bundle.arrays, threads=threads, level=level)
+                key = (step.reference, step.values, step.window)
+                if key not in references:  # every pass of a bundle has the same one
+                    references[key] = kernels.PatchReference(
+                        bundle.arrays[step.reference],
+                        bundle.arrays[step.values],
+                        window=step.window,
+                    )
+                return RunPatchTransfer(step, references[key], threads=threads, level=level)
             case TextureTransferStep():
                 factor = manifest.factor
                 return RunTextureTransfer(
@@ -356,14 +367,6 @@ def run_in_order(
         for name in dead:
             del tensors[name]
     return tensors[output]
-
-
-def transfer_halo(step: PatchTransferStep) -> int:
-    """How far patch transfer sees.
-
-    A pixel averages the patches around it, and each was matched by what is around that.
-    """
-    return 2 * (step.window // 2)
 
 
 def last_uses(uses: Sequence[tuple[set[str], set[str]]], output: str) -> list[frozenset[str]]:

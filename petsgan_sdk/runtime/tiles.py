@@ -22,8 +22,9 @@ import numpy as np
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.runtime.blocks import block_lattice, kept_lattice, kept_steps
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Lattice, Window
+from petsgan_sdk.runtime.flow import step_reads, step_writes
+from petsgan_sdk.runtime.maps import scale_of
 from petsgan_sdk.runtime.pages import long_lived
 from petsgan_sdk.runtime.resizing import RunResize
 from petsgan_sdk.runtime.steps import Array, Observer, Pipeline, Runnable, Tensors
@@ -76,9 +77,20 @@ class TiledRun:
         }
 
     def block(self, row: int, column: int) -> Array:
-        """Make one block of the lattice: the final tensor `[1, 3, h * factor, w * factor]`."""
+        """Make one block of the lattice: the final tensor `[1, 3, h * factor, w * factor]`.
+
+        Raises:
+            BundleError: A step makes what another one cannot read, or too many read each other.
+        """
         seen, window = self.lattice.seen(row, column), self.lattice.block(row, column)
-        return self._run(self._makers[self._output], seen, window)[self._output]
+        try:
+            return self._run(self._makers[self._output], seen, window)[self._output]
+        except RecursionError as exc:  # each step asks those before it
+            msg = (
+                f"the bundle must have fewer steps that read each other, got {len(self._makers)} "
+                "tensors; export the model again"
+            )
+            raise BundleError(msg) from exc
 
     def forget_above(self, top: int) -> None:
         """Drop kept blocks that no window from row `top` on needs.
@@ -141,14 +153,7 @@ class _Kept:
 def _cut(array: Array, name: str, seen: Window, window: Window) -> Array:
     if seen == window:
         return array
-    height, width = array.shape[-2:]
-    scale = width // seen.width
-    if (height, width) != (seen.height * scale, seen.width * scale):
-        msg = (
-            f"tensor {name!r} must be a multiple of {seen.height}x{seen.width}, got "
-            f"{height}x{width}; export the model again"
-        )
-        raise BundleError(msg)
+    scale = scale_of(array, name, seen)
     top, left = (window.top - seen.top) * scale, (window.left - seen.left) * scale
     rows = slice(top, top + window.height * scale)
     return np.ascontiguousarray(array[..., rows, left : left + window.width * scale])

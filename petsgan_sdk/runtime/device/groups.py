@@ -13,10 +13,10 @@ from typing import TypeAlias
 
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep, ResizeStep, Step
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.canvas import Canvas, Window
 from petsgan_sdk.runtime.device.arrays import Array, Device
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
+from petsgan_sdk.runtime.flow import halo_of, step_reads, step_writes
 from petsgan_sdk.runtime.steps import (
     Observer,
     Pipeline,
@@ -25,7 +25,6 @@ from petsgan_sdk.runtime.steps import (
     Tensors,
     last_uses,
     run_in_order,
-    transfer_halo,
 )
 from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
 
@@ -96,7 +95,7 @@ class RunDeviceStep(RunSegment):
         label = PurePosixPath(step.member).stem if isinstance(step, GraphStep) else step.kind
         super().__init__(label, segment, command, level=level)
         self.step: Step = step
-        self.halo = step.halo if isinstance(step, GraphStep) else transfer_halo(step)
+        self.halo = halo_of(step)
 
 
 @dataclass(frozen=True, slots=True)
