@@ -38,6 +38,9 @@ ConfigT = TypeVar("ConfigT")
 _ABLATIONS, _MANY_LAYOUTS, _TASKS = "ablations", "many_layouts", "tasks"
 """Tables of a preset that are no settings but changes of settings."""
 
+_MAX_DEPTH = 16
+"""Of tables in a preset; settings have three."""
+
 
 def preset_names(model: str = "petsgan") -> tuple[str, ...]:
     """Return the names of a model's presets in the package, sorted.
@@ -145,7 +148,7 @@ def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
             raise ConfigError(msg)
         try:
             parsed = tomllib.loads(f"value = {value.strip()}")
-        except tomllib.TOMLDecodeError:
+        except (ValueError, RecursionError):  # ValueError: not TOML, or a number of 5000 digits
             parsed = {"value": value.strip()}
         # A line break could smuggle in further keys.
         overrides[path.strip()] = parsed["value"] if len(parsed) == 1 else value.strip()
@@ -182,11 +185,24 @@ def _read_toml(name_or_path: str | Path, model: str) -> dict[str, Any]:
         msg = f"config: preset must be one of {names} or a .toml file, got {name_or_path!r}{close}"
         raise ConfigError(msg)
     try:
-        return tomllib.loads(path.read_bytes().decode())
-    except (OSError, ValueError) as exc:  # ValueError: not UTF-8, not TOML, a NUL in the name
+        read = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors mark UTF-8
+    # ValueError: not UTF-8, not TOML, a NUL in the name; RecursionError: a thousand brackets
+    except (OSError, ValueError, RecursionError) as exc:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
         msg = f"config: preset {str(path)!r} must be a TOML file, got {' '.join(reason.split())!r}"
         raise ConfigError(msg) from exc
+    _check_depth(read, path)
+    return read
+
+
+def _check_depth(read: dict[str, Any], path: Path) -> None:
+    """Refuse tables in tables without end, which nothing here could walk through."""
+    inner: list[object] = [read]
+    for _ in range(_MAX_DEPTH):
+        inner = [value for table in inner if isinstance(table, dict) for value in table.values()]
+    if inner:
+        msg = f"config: preset {str(path)!r} must have tables at most {_MAX_DEPTH} deep, got more"
+        raise ConfigError(msg)
 
 
 class _Changes(NamedTuple):

@@ -23,6 +23,7 @@ from petsgan_sdk.files import atomic_write
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "FORMATS",
+    "MAX_ASPECT",
     "MIN_SIDE_PX",
     "LoadedImage",
     "contact_sheet",
@@ -42,6 +43,9 @@ PixelT = TypeVar("PixelT", np.uint8, np.float32)
 
 FORMATS: dict[str, str] = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 """File extensions that can be written, with Pillow's names for them."""
+
+MAX_ASPECT = 32
+"""How many times as long as the shorter side the longer one of an image to work on may be."""
 
 _METHODS = {
     "lanczos": Image.Resampling.LANCZOS,
@@ -106,12 +110,14 @@ def fit_size(width: int, height: int, *, max_size_px: int, multiple: int) -> tup
     """Choose the size at which to work on an image.
 
     The longer side becomes `max_size_px` if it is larger, the aspect is kept, and each side goes
-    to the nearest multiple, but neither above `max_size_px` nor below four multiples.
+    to the nearest multiple, but not above `max_size_px`. Where the shorter side would come out
+    below four multiples, or 16 px, it becomes that instead, and the longer one what the aspect
+    makes of it, above `max_size_px` too: a panorama or a thin sprite is not stretched.
 
     Args:
         width: Width of the image in pixels.
         height: Height of the image in pixels.
-        max_size_px: Largest side of the result.
+        max_size_px: Largest side of the result, unless the aspect is extreme.
         multiple: What both sides of the result are multiples of.
 
     Returns:
@@ -119,6 +125,7 @@ def fit_size(width: int, height: int, *, max_size_px: int, multiple: int) -> tup
 
     Raises:
         ConfigError: A size is not positive, or `max_size_px` is below four multiples.
+        InputError: One side is more than `MAX_ASPECT` times the other.
     """
     if min(width, height, multiple) < 1 or max_size_px < 4 * multiple:
         msg = (
@@ -126,12 +133,24 @@ def fit_size(width: int, height: int, *, max_size_px: int, multiple: int) -> tup
             f"{width}x{height}, max_size_px {max_size_px}, multiple {multiple}"
         )
         raise ConfigError(msg)
-    longest = max(width, height, max_size_px)
+    long, short = max(width, height), min(width, height)
+    if long > MAX_ASPECT * short:
+        msg = (
+            f"image: one side must be at most {MAX_ASPECT} times the other, got {width}x{height}; "
+            "hint: crop it"
+        )
+        raise InputError(msg)
+    most = max_size_px // multiple
+    least = min(max(4, -(-MIN_SIDE_PX // multiple)), most)
+    target, base = max_size_px, max(long, max_size_px)
+    if short * target < least * multiple * base:
+        target, base = least * multiple, short
+        most = max(most, MAX_ASPECT * least)
 
     def fit(side: int) -> int:
-        # Integers throughout: round(side * max_size / longest / multiple), halves up.
-        nearest = (2 * side * max_size_px + longest * multiple) // (2 * longest * multiple)
-        return max(4, min(nearest, max_size_px // multiple)) * multiple
+        # Integers throughout: round(side * target / base / multiple), halves up.
+        nearest = (2 * side * target + base * multiple) // (2 * base * multiple)
+        return max(least, min(nearest, most)) * multiple
 
     return fit(width), fit(height)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from petsgan_sdk._text import valid_texts
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
 if TYPE_CHECKING:
@@ -127,8 +128,8 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout."""
-    # Plain ASCII: a path may hold what the terminal cannot show.
-    sys.stdout.write(json.dumps(result, allow_nan=False) + "\n")
+    # Plain ASCII: a path may hold what the terminal cannot show, or what is no text at all.
+    sys.stdout.write(json.dumps(valid_texts(result), allow_nan=False) + "\n")
 
 
 def print_line(line: str) -> None:

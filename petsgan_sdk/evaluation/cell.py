@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import petsgan_sdk
+from petsgan_sdk._text import valid_text
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.config import ModelSettings, load_preset, to_dict
 from petsgan_sdk.evaluation.samples import sample_bundle
@@ -133,7 +134,7 @@ def make_cell(
     drawn = sample_bundle(bundle, photo, count=recipe.count, seed=recipe.seed, note=note)
     found = judge(drawn.samples, drawn.photo)
     cell = Cell(
-        photo=photo.name,
+        photo=valid_text(photo.name),
         variant=variant,
         seconds=load_checkpoint(model).seconds,
         metrics={name: result.to_json() for name, result in found.items()},

@@ -73,9 +73,11 @@ def sample_bundle(
     source = load_image(photo).rgb
     sampler = load(bundle, provider=provider)
     height, width = sampler.manifest.image_size_px
-    fitted = _fit(photo, source, (width, height), sampler.manifest.factor)
+    # Resized as training does: what comes out tells whether it is the photo, whatever its shape.
+    fitted = source if source.shape[:2] == (height, width) else resize(source, (width, height))
     learned = sampler.manifest.provenance.get("digest")
     if learned != hashlib.sha256(fitted.tobytes()).hexdigest():
+        _check_shape(photo, source, (width, height), sampler.manifest.factor)
         note(
             f"note: {str(photo)!r} is not the photo that the bundle learned; it is measured against"
         )
@@ -154,11 +156,9 @@ def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:
         raise InputError(msg)
 
 
-def _fit(path: Path, photo: U8Array, size: tuple[int, int], factor: int) -> U8Array:
-    """Resize as training does, but refuse a photo of another shape."""
+def _check_shape(path: Path, photo: U8Array, size: tuple[int, int], factor: int) -> None:
+    """Refuse a photo of another shape than `(width, height)`."""
     (height, width), (wide, tall) = photo.shape[:2], size
-    if size == (width, height):
-        return photo
     # Training rounds both sides to multiples of the factor.
     scale = max(size) / max(width, height)
     if max(abs(width * scale - wide), abs(height * scale - tall)) > factor:
@@ -167,4 +167,3 @@ def _fit(path: Path, photo: U8Array, size: tuple[int, int], factor: int) -> U8Ar
             f"got {width}x{height}; hint: give the photo that the bundle was trained on"
         )
         raise InputError(msg)
-    return resize(photo, size)

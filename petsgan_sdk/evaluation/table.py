@@ -144,10 +144,14 @@ def _usable(
             skipped.append(image)
             continue
         height, width = image.shape[:2]
-        least = min(
-            min(fit_size(width, height, max_size_px=c.max_size_px, multiple=c.factor))
-            for c in configs
-        )
+        try:
+            least = min(
+                min(fit_size(width, height, max_size_px=c.max_size_px, multiple=c.factor))
+                for c in configs
+            )
+        except InputError as exc:  # no size shows its aspect
+            skipped.append(SkippedFile(path, str(exc)))
+            continue
         if least < judge.least_side_px:
             reason = (
                 f"its shorter side must be learned at {judge.least_side_px} px or more for these "

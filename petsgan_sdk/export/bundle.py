@@ -18,6 +18,7 @@ from petsgan_sdk.families import family_named, import_named
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
+from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import open_bundle
 
 __all__ = ["Draft", "ExportResult", "draft_bundle", "export_bundle"]
@@ -114,6 +115,7 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
     return Draft(_manifest(checkpoint, deployment), deployment)
 
 
+@plain_torch()
 def export_bundle(
     checkpoint_path: Path,
     bundle_path: Path,

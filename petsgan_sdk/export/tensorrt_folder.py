@@ -22,6 +22,7 @@ from petsgan_sdk.export.onnx_file.agreement import psnr_db
 from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import to_header
+from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray
 from petsgan_sdk.runtime.entries import check_makes_images
@@ -52,6 +53,7 @@ class TensorrtExport:
     """The TensorRT that built every graph as a check; None if there was none."""
 
 
+@plain_torch()
 def export_tensorrt(
     checkpoint_path: Path,
     folder: Path,

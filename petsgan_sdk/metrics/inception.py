@@ -19,6 +19,7 @@ from petsgan_sdk.metrics.weights import (
     read_weights,
     take,
 )
+from petsgan_sdk.models.ambient import plain_torch
 
 __all__ = ["URL", "VARIABLE", "InceptionStem", "Layer", "load_inception"]
 
@@ -75,6 +76,7 @@ class InceptionStem(nn.Module):
         self.layer: Layer = "pool1" if len(folded) == _BEFORE_POOL else "conv4a"
         self.backbone = backbone
 
+    @plain_torch()
     @torch.no_grad()
     def forward(self, image: Tensor) -> Tensor:
         """Features of images in [-1, 1], both sides from 11 px (15 for `conv4a`)."""
@@ -86,6 +88,7 @@ class InceptionStem(nn.Module):
         return functional.max_pool2d(x, 3, stride=2) if self.layer == "pool1" else x
 
 
+@plain_torch()
 def load_inception(file: Path | None = None, *, layer: Layer = "pool1") -> InceptionStem:
     """Load the stem from a weight file of Inception v3.
 

@@ -14,6 +14,7 @@ from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.metrics._images import U8Array, check_image, check_same_size, check_samples
 from petsgan_sdk.metrics.lpips_networks import PerceptualNetwork
 from petsgan_sdk.metrics.weights import Backbone
+from petsgan_sdk.models.ambient import plain_torch
 
 __all__ = ["Lpips", "choose_pairs"]
 
@@ -74,6 +75,7 @@ class Lpips:
         pairs = choose_pairs(len(samples), num_pairs=num_pairs, seed=seed)
         return np.array([self._distance(features[a], features[b]) for a, b in pairs])
 
+    @plain_torch()
     @torch.no_grad()
     def _features(self, image: U8Array) -> list[Tensor]:
         """Features of unit length at every position, for each depth."""
@@ -82,6 +84,7 @@ class Lpips:
         depths = self._network((signed - shift) / scale)
         return [x / (x.square().sum(dim=1, keepdim=True).sqrt() + _FLOOR) for x in depths]
 
+    @plain_torch()
     @torch.no_grad()
     def _distance(self, left: list[Tensor], right: list[Tensor]) -> float:
         """Equation 1 of LPIPS: weighted squares, mean over positions, sum over depths."""

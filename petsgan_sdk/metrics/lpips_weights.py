@@ -22,6 +22,7 @@ from petsgan_sdk.metrics.weights import (
     read_weights,
     take,
 )
+from petsgan_sdk.models.ambient import plain_torch
 
 __all__ = ["BACKBONE_VARIABLE", "VARIABLE", "load_lpips"]
 
@@ -41,6 +42,7 @@ _CACHED_BACKBONES = (_ALEXNET, "vgg16-397923af.pth", "squeezenet1_1-b8a52dc0.pth
 _HUB = "https://download.pytorch.org/models/"
 
 
+@plain_torch()
 def load_lpips(file: Path | None = None, *, backbone: Path | None = None) -> Lpips:
     """Load LPIPS.
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 import torch
 from torch import nn
 
-from petsgan_sdk.models.norm import FreezableBatchNorm, FreezableNorm
+from petsgan_sdk.models.norm import FreezableBatchNorm, FreezableNorm, freeze_statistics
 
 __all__ = ["deployed"]
 
@@ -27,6 +27,7 @@ def deployed(module: ModuleT) -> ModuleT:
         A copy in evaluation mode that needs no gradients.
     """
     copied = copy.deepcopy(module).eval().requires_grad_(False)
+    freeze_statistics(copied)
     for parent in list(copied.modules()):
         if not isinstance(parent, nn.Sequential):
             continue

@@ -14,6 +14,9 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _FLOOR = 0.05
 """Least standard deviation of a channel, as a share of the largest: flat channels stay quiet."""
+_LEAST = 1 / 1024
+"""The same as a share of what lies between black and white, a quarter of one level of 256: what is
+less is rounding. Photos that are flat, or so regular that their reduction is, have no more."""
 
 
 class PatchFeatures(nn.Module):
@@ -45,7 +48,10 @@ class PatchFeatures(nn.Module):
         mean = features.mean(dim=(0, 2, 3), keepdim=True)
         std = (features - mean).square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
         self.mean.copy_(mean)
-        self.scale.copy_(1 / (std + _FLOOR * std.max() + 1e-8))
+        black_and_white = torch.tensor([-1.0, 1.0], device=low_res.device).view(2, 1, 1, 1)
+        black, white = self.raw(black_and_white.expand(2, 3, 1, 1))
+        floor = torch.maximum(_FLOOR * std.max(), _LEAST * (white - black).abs().max())
+        self.scale.copy_(1 / (std + floor + 1e-8))
 
     def forward(self, image: Tensor) -> Tensor:
         """Features of `[N, 3, h, w]` in [-1, 1]: `[N, C, h, w]`."""

@@ -8,6 +8,12 @@ from torch.nn import functional
 
 __all__ = ["FreezableBatchNorm", "FreezableInstanceNorm", "FreezableNorm", "freeze_statistics"]
 
+FOLLOWED = "followed"
+"""Buffer of a norm: how many batches its running averages have followed."""
+
+LONG = 1 << 30
+"""Batches after which a running average has long forgotten what it started from."""
+
 
 class FreezableInstanceNorm(nn.Module):
     """Non-affine instance norm in training; constants per channel once frozen.
@@ -19,20 +25,23 @@ class FreezableInstanceNorm(nn.Module):
 
     Args:
         num_features: C.
-        momentum: Weight of the newest statistics in the running averages.
+        momentum: Weight of the newest statistics in the running averages, in the long run; see
+            `_newest_weight`.
     """
 
     running_mean: Tensor
     running_var: Tensor
+    followed: Tensor
     frozen: Tensor
 
     def __init__(self, num_features: int, *, momentum: float = 0.02) -> None:
-        """Start live, with mean 0 and variance 1."""
+        """Start live, with mean 0 and variance 1 until there is a batch."""
         super().__init__()
         self.momentum = momentum
         self.eps = 1e-5
         self.register_buffer("running_mean", torch.zeros(num_features))
         self.register_buffer("running_var", torch.ones(num_features))
+        self.register_buffer(FOLLOWED, torch.tensor(0))
         self.register_buffer("frozen", torch.tensor(False))
 
     def forward(self, x: Tensor) -> Tensor:
@@ -67,8 +76,9 @@ class FreezableInstanceNorm(nn.Module):
     def _follow(self, mean: Tensor, inverse_std: Tensor) -> None:
         """Move the running averages towards statistics `[N, C]`."""
         var = (inverse_std.square().reciprocal() - self.eps).clamp(min=0)
-        self.running_mean.lerp_(mean.mean(0), self.momentum)
-        self.running_var.lerp_(var.mean(0), self.momentum)
+        newest = _newest_weight(self.followed, self.momentum)
+        self.running_mean.lerp_(mean.mean(0), newest)
+        self.running_var.lerp_(var.mean(0), newest)
 
 
 class FreezableBatchNorm(nn.BatchNorm2d):
@@ -76,9 +86,10 @@ class FreezableBatchNorm(nn.BatchNorm2d):
 
     Args:
         num_features: C.
-        momentum: Weight of the newest statistics in the running averages.
+        momentum: As `FreezableInstanceNorm`.
     """
 
+    followed: Tensor
     frozen: Tensor
     running_mean: Tensor
     running_var: Tensor
@@ -86,10 +97,13 @@ class FreezableBatchNorm(nn.BatchNorm2d):
     def __init__(self, num_features: int, *, momentum: float = 0.02) -> None:
         """Start live, with mean 0, variance 1, scale 1 and shift 0."""
         super().__init__(num_features, momentum=momentum)
+        self.register_buffer(FOLLOWED, torch.tensor(0))
         self.register_buffer("frozen", torch.tensor(False))
 
     def forward(self, x: Tensor) -> Tensor:
         """Normalise `[N, C, H, W]`: by its own statistics in training, until they are frozen."""
+        is_live = self.training and not bool(self.frozen)
+        newest = _newest_weight(self.followed, self.momentum or 0.0) if is_live else 0.0
         return functional.batch_norm(
             x,
             self.running_mean,
@@ -97,8 +111,8 @@ class FreezableBatchNorm(nn.BatchNorm2d):
             # Statistics and their scale stay float32 whatever the map is in.
             self.weight.float(),
             self.bias.float(),
-            training=self.training and not bool(self.frozen),
-            momentum=self.momentum or 0.0,
+            training=is_live,
+            momentum=newest,
             eps=self.eps,
         )
 
@@ -106,8 +120,23 @@ class FreezableBatchNorm(nn.BatchNorm2d):
 FreezableNorm = FreezableInstanceNorm | FreezableBatchNorm
 
 
+def _newest_weight(followed: Tensor, momentum: float) -> float:
+    """Count a batch, and return its weight in running averages.
+
+    That of Adam's corrected moments: where an average starts from then has no part in it, however
+    few batches there are, and in the long run the weight is `momentum`.
+    """
+    followed += 1
+    return momentum / (1 - (1 - momentum) ** int(followed)) if momentum else 0.0
+
+
 def freeze_statistics(module: nn.Module) -> None:
-    """Freeze every norm inside `module`."""
+    """Freeze every norm inside `module` that is live.
+
+    A channel whose variance is below epsilon is flat, as those of a flat photo are: its deviation
+    becomes 1. To divide by what it has would enlarge rounding by hundreds, layer after layer.
+    """
     for layer in module.modules():
-        if isinstance(layer, FreezableNorm):
+        if isinstance(layer, FreezableNorm) and not layer.frozen:
+            layer.running_var.masked_fill_(layer.running_var < layer.eps, 1.0)
             layer.frozen.fill_(True)

@@ -10,12 +10,16 @@ import torch
 from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.models.norm import FOLLOWED, LONG
 
 __all__ = ["AVERAGED", "load_state", "named_arrays"]
 
 AVERAGED = "averaged"
 """Prefix of the exported weights in a checkpoint."""
 
+_SINCE = {FOLLOWED: np.array(LONG, np.int64)}
+"""What a checkpoint of before may lack, by the last part of a name, and what stands for it: norms
+did not count batches, and went on as if there had been many."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 
@@ -27,7 +31,7 @@ def named_arrays(module: nn.Module, prefix: str) -> dict[str, Array]:
 
 
 def load_state(module: nn.Module, arrays: Mapping[str, Array], prefix: str) -> None:
-    """Fill a module from what `named_arrays` returned.
+    """Fill a module from what `named_arrays` returned, now or in an earlier version.
 
     Raises:
         CheckpointError: An array is missing, left over, or of another shape or dtype; the first is
@@ -36,6 +40,10 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], prefix: str) -> N
     start = f"{prefix}/"
     given = {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
     state = module.state_dict()
+    for name in state.keys() - given.keys():
+        last = name.rpartition(".")[2]
+        if last in _SINCE:
+            given[name] = _SINCE[last]
     for name in sorted(state.keys() | given.keys()):
         expected = _kind(state[name].detach().cpu().numpy()) if name in state else None
         found = _kind(given[name]) if name in given else None

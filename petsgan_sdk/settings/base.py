@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from petsgan_sdk._text import valid_text
 from petsgan_sdk._typed import require
 
 __all__ = ["ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
@@ -86,4 +87,5 @@ class ModelSettings:
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
-        require(self, "preset", bool(self.preset), expected="a name")
+        is_text = valid_text(self.preset) == self.preset  # it is written into files
+        require(self, "preset", bool(self.preset) and is_text, expected="a name in valid Unicode")

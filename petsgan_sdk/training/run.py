@@ -14,10 +14,12 @@ import numpy as np
 import torch
 
 import petsgan_sdk
+from petsgan_sdk._text import valid_texts
 from petsgan_sdk.checkpoint import Checkpoint, save_checkpoint
 from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import TrainingError
 from petsgan_sdk.files import check_distinct, check_writable
+from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.priors import parse_priors
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.training.device import choose_device
@@ -47,6 +49,7 @@ class TrainResult:
     """Width and height of the training image."""
 
 
+@plain_torch()
 def train(
     image_path: Path,
     checkpoint_path: Path,
@@ -69,7 +72,8 @@ def train(
     """Learn a generator from one photo.
 
     On the CPU the same arguments give the same weights, run after run, interrupted or not (for the
-    same number of torch threads).
+    same number of torch threads), and whatever the caller set torch to: it runs under torch's own
+    defaults, see `models.ambient`, and leaves the caller's state as it was.
 
     Args:
         image_path: Any image that Pillow reads.
@@ -200,7 +204,7 @@ def _settle_precision(settings: ModelSettings, device: torch.device) -> ModelSet
 
 
 def _provenance(training: TrainingRun, given: RunInput[ModelSettings]) -> dict[str, Any]:
-    return {
+    facts: dict[str, Any] = {
         **{name: dict(facts) for name, facts in training.record.items()},
         "image": given.source.name,
         "digest": given.source.digest,
@@ -210,3 +214,5 @@ def _provenance(training: TrainingRun, given: RunInput[ModelSettings]) -> dict[s
         "torch": torch.__version__,
         "python": platform.python_version(),
     }
+    named: dict[str, Any] = valid_texts(facts)  # names of files need not be valid text
+    return named

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,9 @@ from petsgan_sdk.imaging import fit_size, load_image, resize
 from petsgan_sdk.settings import ImageConfig
 
 __all__ = ["SourceImage", "load_source"]
+
+_WORTH_SAYING = 0.01
+"""Least change of the aspect that a person is told of."""
 
 U8Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
@@ -40,7 +43,7 @@ def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) ->
         note: Told once of every conversion, and of the size.
 
     Raises:
-        InputError: The file is no usable image.
+        InputError: The file is no usable image, or too long for its width.
     """
     loaded = load_image(path)
     for text in loaded.notes:
@@ -48,6 +51,22 @@ def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) ->
     height, width = loaded.rgb.shape[:2]
     size = fit_size(width, height, max_size_px=config.max_size_px, multiple=config.factor)
     note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
+    for text in _remarks((width, height), size, config):
+        note(text)
     rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
     digest = hashlib.sha256(rgb.tobytes()).hexdigest()
     return SourceImage(rgb, Path(path).name, digest, (width, height))
+
+
+def _remarks(given: tuple[int, int], size: tuple[int, int], config: ImageConfig) -> Iterator[str]:
+    """What a size does not show by itself, one line each."""
+    if max(size) > config.max_size_px:
+        yield (
+            f"longer than {config.max_size_px} px: so long a photo is learned at {min(size)} px of "
+            "its shorter side"
+        )
+    stretch = size[0] * given[1] / (size[1] * given[0])
+    change = max(stretch, 1 / stretch) - 1
+    if change >= _WORTH_SAYING:
+        way = "wider" if stretch > 1 else "narrower"
+        yield f"its aspect becomes {change:.1%} {way}: both sides are multiples of {config.factor}"

@@ -61,8 +61,9 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
         return cached
     if is_needed:
         msg = (
-            f"features: weights of VGG-19 must be at {str(cached)!r} or be named, got no file; "
-            "hint: --features vgg19:FILE"
+            f"features: weights of VGG-19 must be at {str(cached)!r} (PETSGAN_CACHE moves the "
+            "folder) or be named, got no file; hint: --features vgg19:FILE (torchvision's vgg19 "
+            "state dict as .pth or .safetensors), or --features filters to train without them"
         )
         raise InputError(msg)
     return None

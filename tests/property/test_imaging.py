@@ -9,7 +9,15 @@ from hypothesis.extra import numpy as hnp
 from PIL import Image
 
 from petsgan_sdk.errors import InputError
-from petsgan_sdk.imaging import contact_sheet, fit_size, load_image, resize, to_signed, to_u8
+from petsgan_sdk.imaging import (
+    MAX_ASPECT,
+    contact_sheet,
+    fit_size,
+    load_image,
+    resize,
+    to_signed,
+    to_u8,
+)
 
 SIDES = st.integers(1, 24)
 UNIT = st.floats(-1, 1, width=32)
@@ -18,19 +26,24 @@ METHODS = st.sampled_from(["lanczos", "bicubic", "bilinear", "area", "nearest"])
 
 @given(
     width=st.integers(1, 10**6),
-    height=st.integers(1, 10**6),
+    aspect=st.floats(1, MAX_ASPECT),
     multiple=st.integers(1, 32),
     room=st.integers(0, 2000),
 )
-def test_fit_size(width, height, multiple, room):
-    limit = 4 * multiple + room
+def test_fit_size(width, aspect, multiple, room):
+    limit, height = 4 * multiple + room, int(width * aspect)
     out = fit_size(width, height, max_size_px=limit, multiple=multiple)
     assert out[::-1] == fit_size(height, width, max_size_px=limit, multiple=multiple)
+    least = min(max(4, -(-16 // multiple)), limit // multiple) * multiple
+    assert min(out) >= least
     scale = min(1, limit / max(width, height))
+    if min(width, height) * scale < least:
+        scale = least / min(width, height)
+    else:
+        assert max(out) <= limit
     for side, given_side in zip(out, (width, height), strict=True):
         assert side % multiple == 0
-        assert 4 * multiple <= side <= limit
-        if 4 * multiple < side < limit - multiple:
+        if least < side and max(out) != limit // multiple * multiple:
             assert abs(side - given_side * scale) <= multiple / 2 + 1e-6
     assert fit_size(*out, max_size_px=limit, multiple=multiple) == out
 

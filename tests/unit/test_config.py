@@ -237,6 +237,11 @@ def test_overrides_of_whole_tables_are_not_changed(preset):
         (b"steps = ", "Invalid value"),
         (b"\xff\xfe", "codec can't decode"),
         (b"a = 1\na = 2", "Cannot overwrite a value"),
+        ("a = 1".encode("utf-16"), "codec can't decode"),
+        (b"a = '\xdf'", "codec can't decode"),
+        (b"a = " + b"[" * 5000, "recursion"),
+        (b"a = " + b"1" * 5000, "digits"),
+        (b"\0", "Invalid"),
     ],
 )
 def test_a_bad_file(tmp_path, content, message):
@@ -247,6 +252,34 @@ def test_a_bad_file(tmp_path, content, message):
         ConfigError, match=rf"^config: preset .* must be a TOML file, got (?i:.*{message})"
     ):
         load_preset(path)
+
+
+@pytest.mark.parametrize("change", [b"\xef\xbb\xbf%s".__mod__, lambda t: t.replace(b"\n", b"\r\n")])
+def test_a_file_from_another_editor(preset, change):
+    expected = load_preset(preset, cls=Outer)
+    preset.write_bytes(change(preset.read_bytes()))
+    assert load_preset(preset, cls=Outer) == expected
+
+
+@pytest.mark.parametrize("content", [b"", b"\xef\xbb\xbf", b" \r\n"])
+def test_an_empty_file(tmp_path, content):
+    path = tmp_path / "a.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="config: family must be given, got nothing"):
+        load_preset(path)
+
+
+@pytest.mark.parametrize("content", ["a." * 3000 + "b = 1", "[a" + ".a" * 3000 + "]"])
+def test_a_file_of_tables_without_end(tmp_path, content):
+    path = tmp_path / "a.toml"
+    path.write_text(content)
+    with pytest.raises(ConfigError, match="must have tables at most 16 deep, got more"):
+        load_preset(path)
+
+
+def test_a_preset_whose_name_no_file_could_hold():
+    with pytest.raises(ConfigError, match="preset must be a name in valid Unicode"):
+        load_preset("fast", overrides={"preset": "Stra\udcdfe"})
 
 
 def test_an_unknown_preset():
@@ -268,6 +301,8 @@ def test_parse_overrides():
         "g=",
         "h=1\nz=2",
         "training.steps=300",
+        "i=" + "[" * 5000,
+        "j=" + "1" * 5000,
     ]
     assert parse_overrides(texts) == {
         "training.steps": 300,
@@ -278,6 +313,8 @@ def test_parse_overrides():
         "f": "plain text",
         "g": "",
         "h": "1\nz=2",
+        "i": "[" * 5000,
+        "j": "1" * 5000,
     }
     for text in ("steps", "=1", "a.=1", ".a=1", ""):
         with pytest.raises(ConfigError, match="must be of the form"):

@@ -420,7 +420,16 @@ def test_conversions_refuse():
         ((99, 61), 256, 8, (96, 64)),
         ((256, 250), 250, 8, (248, 248)),  # 244.1 is nearer to 248
         ((16, 16), 256, 8, (32, 32)),
-        ((1000, 10), 256, 8, (256, 32)),
+        ((1600, 120), 256, 8, (424, 32)),  # 13.3 : 1, where 256 would leave 19 px
+        ((120, 1600), 256, 8, (32, 424)),
+        ((1600, 170), 256, 8, (304, 32)),
+        ((1600, 200), 256, 8, (256, 32)),
+        ((16, 48), 256, 8, (32, 96)),
+        ((20, 60), 32, 8, (32, 96)),
+        ((1600, 50), 256, 8, (1024, 32)),
+        ((1600, 50), 256, 1, (512, 16)),
+        ((1600, 50), 256, 64, (8192, 256)),
+        ((8, 8), 8, 1, (8, 8)),
         ((10**9, 10**9), 256, 8, (256, 256)),
     ],
 )
@@ -432,6 +441,12 @@ def test_fit_size(size, limit, multiple, expected):
 def test_fit_size_refuses(width, limit, multiple):
     with pytest.raises(ConfigError, match="fit_size: sizes must be positive"):
         fit_size(width, 50, max_size_px=limit, multiple=multiple)
+
+
+@pytest.mark.parametrize("size", [(1601, 50), (16, 513), (10**9, 1)])
+def test_fit_size_refuses_what_no_size_would_show(size):
+    with pytest.raises(InputError, match=r"at most 32 times the other, got .*; hint: crop it"):
+        fit_size(*size, max_size_px=256, multiple=8)
 
 
 def test_sharpness():

@@ -15,6 +15,7 @@ from petsgan_sdk.export.onnx_file.compose import Composed, Form, Precision, comp
 from petsgan_sdk.export.onnx_file.metadata import describe
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
+from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
 
@@ -44,6 +45,7 @@ class OnnxExport:
     """Of this form with our runtime, for each size; empty if it was not verified."""
 
 
+@plain_torch()
 def export_onnx(
     checkpoint_path: Path,
     onnx_path: Path,
