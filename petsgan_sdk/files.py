@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -29,8 +30,10 @@ except ImportError:  # not on Windows
 __all__ = [
     "NO_CACHE",
     "atomic_write",
+    "cached_file",
     "check_distinct",
     "check_writable",
+    "describe_failure",
     "is_disk_full",
     "open_regular",
     "remove_abandoned",
@@ -73,12 +76,21 @@ def user_cache() -> Path | None:
     return base / "petsgan-sdk" if base.is_absolute() else None
 
 
+def cached_file(*parts: str) -> Path | None:
+    """A file in `user_cache` by its folders and name; None where it is not or cannot be seen."""
+    folder = user_cache()
+    # Not `Path.is_file`, which fails in a home that belongs to somebody else.
+    if folder is None or not os.path.isfile(path := folder.joinpath(*parts)):  # noqa: PTH113
+        return None
+    return path
+
+
 def shown_cache(*parts: str) -> str:
     """A place in `user_cache` as a message shows it, also where there is none yet."""
     return str((user_cache() or Path("$PETSGAN_CACHE")).joinpath(*parts))
 
 
-def open_regular(path: Path) -> IO[bytes]:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading; a pipe or a device, which might never end, is refused at once.
 
     Raises:
@@ -95,6 +107,14 @@ def open_regular(path: Path) -> IO[bytes]:
         file.close()
         raise
     return file
+
+
+def describe_failure(exc: OSError | ValueError) -> str:
+    """What was found instead of a file that `open_regular` opens, for after "got"."""
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        return "no file"
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return reason if reason.startswith("a ") else f"one that cannot be read ({reason.lower()})"
 
 
 def _open_at_once(path: str, flags: int) -> int:
