@@ -10,44 +10,123 @@ import os
 import secrets
 import stat
 import sys
+import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
+from io import BufferedReader
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 from petsgan_sdk.errors import OutputError
 
 try:
     import fcntl
+
+    _HAS_LOCKS = True
 except ImportError:  # not on Windows
-    fcntl = None  # type: ignore[assignment]
+    _HAS_LOCKS = False
 
 __all__ = [
+    "NO_CACHE",
     "atomic_write",
+    "cached_file",
     "check_distinct",
     "check_writable",
+    "describe_failure",
     "is_disk_full",
+    "open_regular",
     "remove_abandoned",
+    "shown_cache",
     "user_cache",
 ]
+
+NO_CACHE = "no home directory to keep it in; hint: set PETSGAN_CACHE to a folder"
+"""What there is to say where `user_cache` finds nothing and something has to be kept."""
 
 _PROBE_BYTES = 4096
 _PREFIX, _SUFFIX = ".petsgan-", ".tmp"
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+_CACHES = {
+    "darwin": ("", "Library", "Caches"),
+    "win32": ("LOCALAPPDATA", "AppData", "Local"),
+}
+"""By platform: the variable that names the folder of caches, and where in a home it else is."""
+_ATTEMPTS = 100
+_UNLOCKED_AGE_S = 60.0
+"""Age of an abandoned file where there are no locks; a living writer only renames meanwhile."""
 
 
-def user_cache() -> Path:
-    """This user's folder for what can be made again: `PETSGAN_CACHE`, or the platform's."""
+def user_cache() -> Path | None:
+    """This user's folder for what can be made again: `PETSGAN_CACHE`, or the platform's.
+
+    Returns:
+        None where the system knows no home directory of this user, as in many containers.
+    """
     named = os.environ.get("PETSGAN_CACHE", "").strip()
     if named:
         return Path(named)
-    if sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
-    elif sys.platform == "win32":
-        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
-    else:
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    return base / "petsgan-sdk"
+    variable, *parts = _CACHES.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
+    base = Path(os.environ.get(variable, ""))
+    if not base.is_absolute():  # then it does not count, says its specification
+        try:
+            base = Path.home().joinpath(*parts)
+        except RuntimeError:
+            return None
+    return base / "petsgan-sdk" if base.is_absolute() else None
+
+
+def cached_file(*parts: str) -> Path | None:
+    """A file in `user_cache` by its folders and name; None where it is not or cannot be seen."""
+    folder = user_cache()
+    # Not `Path.is_file`, which fails in a home that belongs to somebody else.
+    if folder is None or not os.path.isfile(path := folder.joinpath(*parts)):  # noqa: PTH113
+        return None
+    return path
+
+
+def shown_cache(*parts: str) -> str:
+    """A place in `user_cache` as a message shows it, also where there is none yet."""
+    return str((user_cache() or Path("$PETSGAN_CACHE")).joinpath(*parts))
+
+
+def open_regular(path: Path) -> BufferedReader:
+    """Open a file for reading; a pipe or a device, which might never end, is refused at once.
+
+    Raises:
+        OSError: It is not there, cannot be read, or is no regular file.
+    """
+    path = Path(path)
+    # Looked at before it is opened, since that alone does something to some devices; and again
+    # when it is open, in case that it was another by then.
+    _check_regular(path, path.stat().st_mode)
+    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - Path has no opener
+    try:
+        _check_regular(path, os.fstat(file.fileno()).st_mode)
+    except BaseException:
+        file.close()
+        raise
+    return file
+
+
+def describe_failure(exc: OSError | ValueError) -> str:
+    """What was found instead of a file that `open_regular` opens, for after "got"."""
+    if isinstance(exc, FileNotFoundError | NotADirectoryError):
+        return "no file"
+    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
+    return reason if reason.startswith("a ") else f"one that cannot be read ({reason.lower()})"
+
+
+def _open_at_once(path: str, flags: int) -> int:
+    """Open without waiting for who writes to a pipe."""
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+
+
+def _check_regular(path: Path, mode: int) -> None:
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, "a device, pipe or socket", str(path))
 
 
 def atomic_write(
@@ -71,16 +150,17 @@ def atomic_write(
     path = Path(path)
     _check_target(path, overwrite=overwrite)
     chunks = [bytes(data)] if isinstance(data, bytes | bytearray | memoryview) else data
-    temporary = _temporary_name(path)
-    try:
-        _write_synced(temporary, chunks, shown=path)
+    with _temporary_file(path) as (temporary, file):
+        _write_synced(file, chunks, shown=path)
         # Asked again: the first answer may be hours old when `chunks` is slow.
         _check_target(path, overwrite=overwrite)
+        if not _HAS_LOCKS:
+            file.close()  # Windows renames no open file
         with _as_output_error(path):
-            temporary.replace(path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+            if overwrite:
+                temporary.replace(path)
+            else:
+                _create(temporary, path)
     _sync_folder(path.parent)
 
 
@@ -99,12 +179,8 @@ def check_writable(path: Path, *, overwrite: bool) -> None:
     """
     path = Path(path)
     _check_target(path, overwrite=overwrite)
-    temporary = _temporary_name(path)
-    try:
-        _write_synced(temporary, [bytes(_PROBE_BYTES)], shown=path)
-    finally:
-        with suppress(OSError):
-            temporary.unlink(missing_ok=True)
+    with _temporary_file(path) as (_, file):
+        _write_synced(file, [bytes(_PROBE_BYTES)], shown=path)
 
 
 def check_distinct(output: Path, *inputs: Path) -> None:
@@ -133,20 +209,38 @@ def is_disk_full(exc: OutputError) -> bool:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed.
+    """Remove the temporary files of writers that were killed; every writer does so once a folder.
 
     A living writer holds a lock on its file (where the system has none, it cannot be removed while
     it is open), so that other programs may write to the same folder.
     """
-    for path in Path(folder).glob(f"{_PREFIX}*{_SUFFIX}"):
-        with suppress(OSError), path.open("rb") as file:
-            _lock(file)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.name.startswith(_PREFIX) and entry.name.endswith(_SUFFIX):
+                _remove_if_abandoned(Path(entry.path))
+
+
+def _remove_if_abandoned(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_symlink():
+            return
+        with open_regular(path) as file:
+            if _HAS_LOCKS:
+                _lock(file)
+            elif time.time() - os.fstat(file.fileno()).st_mtime < _UNLOCKED_AGE_S:
+                return
             path.unlink()
 
 
+@lru_cache(maxsize=256)
+def _remove_abandoned_once(folder: Path) -> None:
+    """At the first write of this process: a folder may have a hundred thousand files."""
+    remove_abandoned(folder)
+
+
 def _lock(file: IO[bytes]) -> None:
-    """Take the lock that goes with the process; an OSError when another process has it."""
-    if fcntl is not None:
+    """Take the lock that goes with the open file; an OSError when somebody else has it."""
+    if _HAS_LOCKS:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
@@ -158,8 +252,71 @@ def _is_same(left: Path, right: Path) -> bool:
     return left.absolute() == right.absolute()
 
 
-def _temporary_name(path: Path) -> Path:
-    return path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+@contextmanager
+def _temporary_file(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
+    """A locked new file beside `path`, gone afterwards unless it has got another name."""
+    with _as_output_error(path):  # the working folder may be gone
+        _remove_abandoned_once(path.parent.absolute())
+    for _ in range(_ATTEMPTS):
+        temporary = path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+        with _as_output_error(path):
+            file = temporary.open("xb", buffering=0)
+        try:
+            with file:
+                if _is_ours(temporary, file):
+                    yield temporary, file
+                    return
+        finally:
+            with suppress(OSError):
+                temporary.unlink(missing_ok=True)
+    msg = f"output: {str(path)!r} must be writable, got its temporary files removed by others"
+    raise OutputError(msg)
+
+
+def _is_ours(temporary: Path, file: IO[bytes]) -> bool:
+    """Lock a new file; false where somebody took it for an abandoned one before it was locked."""
+    try:
+        _lock(file)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # some network file systems have no locks, and then nobody removes it
+    try:
+        return os.path.samestat(temporary.stat(), os.fstat(file.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _create(temporary: Path, path: Path) -> None:
+    """Give a file its name unless there is such a file: of several writers, one succeeds."""
+    try:
+        if not _HAS_LOCKS:
+            temporary.rename(path)  # on Windows, never over a file
+        else:
+            path.hardlink_to(temporary)
+        return
+    except FileExistsError:
+        _refuse_existing(path)
+    except OSError:
+        pass  # a file system without such links; what else is wrong is so below as well
+    try:
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except FileExistsError:
+        _refuse_existing(path)
+    try:
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            path.unlink()
+        raise
+
+
+def _refuse_existing(path: Path) -> NoReturn:
+    msg = (
+        f"output: {str(path)!r} must not exist yet, got a file; "
+        "hint: --force (overwrite=True) replaces it"
+    )
+    raise OutputError(msg)
 
 
 def _check_target(path: Path, *, overwrite: bool) -> None:
@@ -183,27 +340,18 @@ def _check_target(path: Path, *, overwrite: bool) -> None:
             msg = f"output: {str(path)!r} must be a regular file, got a device, pipe or socket"
             raise OutputError(msg)
     if not overwrite:
-        msg = (
-            f"output: {str(path)!r} must not exist yet, got a file; "
-            "hint: --force (overwrite=True) replaces it"
-        )
-        raise OutputError(msg)
+        _refuse_existing(path)
 
 
-def _write_synced(temporary: Path, chunks: Iterable[bytes | memoryview], *, shown: Path) -> None:
-    with _as_output_error(shown):
-        file = temporary.open("xb", buffering=0)
-    with file:
-        with suppress(OSError):  # some network file systems have no locks
-            _lock(file)
-        for chunk in chunks:
-            with _as_output_error(shown):
-                view = memoryview(chunk).cast("B")
-                while view:
-                    view = view[file.write(view) :]
-            del chunk, view  # before the next is made: both may be large
+def _write_synced(file: IO[bytes], chunks: Iterable[bytes | memoryview], *, shown: Path) -> None:
+    for chunk in chunks:
         with _as_output_error(shown):
-            os.fsync(file.fileno())
+            view = memoryview(chunk).cast("B")
+            while view:
+                view = view[file.write(view) :]
+        del chunk, view  # before the next is made: both may be large
+    with _as_output_error(shown):
+        os.fsync(file.fileno())
 
 
 @contextmanager

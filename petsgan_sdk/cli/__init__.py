@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
+import petsgan_sdk
 from petsgan_sdk.cli._group import ErrorGroup
-from petsgan_sdk.cli._options import show_warnings
+from petsgan_sdk.cli._options import print_line, show_warnings
 from petsgan_sdk.cli._signals import raise_on_sigterm, say_why
+from petsgan_sdk.cli._streams import lost_stdout, open_streams, write_beside
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
@@ -40,14 +42,7 @@ app = typer.Typer(
 
 def _print_version(wanted: bool) -> None:
     if wanted:
-        # Imported here: it costs 20 ms and is wanted rarely.
-        from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415
-
-        try:
-            found = version("petsgan-sdk")
-        except PackageNotFoundError:
-            found = "unknown (runs from a folder, not installed)"
-        sys.stdout.write(f"petsgan-sdk {found}\n")
+        print_line(f"petsgan-sdk {petsgan_sdk.__version__}")
         raise typer.Exit
 
 
@@ -85,10 +80,13 @@ app.add_typer(cache_app, name="cache")
 
 def main() -> None:
     """Entry point of the `petsgan-sdk` program."""
+    open_streams()
     try:
         raise_on_sigterm()
         app(prog_name="petsgan-sdk")
     except KeyboardInterrupt as exc:
         reason, code = say_why(exc)
-        sys.stderr.write(f"error: {reason}\n")
+        write_beside(f"error: {reason}\n")
         sys.exit(code)
+    finally:
+        lost_stdout()  # else Python finds it out when it ends, and says so in many lines

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 import traceback
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -10,19 +9,23 @@ import typer
 from typer.core import TyperGroup
 
 from petsgan_sdk.cli._signals import say_why
-from petsgan_sdk.errors import PetsganError
+from petsgan_sdk.cli._streams import lost_stdout, write_beside
+from petsgan_sdk.errors import OutputError, PetsganError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ["ErrorGroup"]
 
+_BROKEN_PIPE = 141
+"""Exit code where nobody reads stdout any more: 128 and the number of SIGPIPE, as in a shell."""
+
 
 class ErrorGroup(TyperGroup):
     """The root command: runs a subcommand and maps what it raises to an exit code.
 
     0 ok, 1 unexpected (traceback with `--debug`), 2 bad input or usage, 3 a part is not there,
-    4 a numeric check failed, 130 Ctrl-C, 143 SIGTERM.
+    4 a numeric check failed, 130 Ctrl-C, 141 nobody reads stdout any more, 143 SIGTERM.
     """
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -50,14 +53,16 @@ def _mapped(command: Callable[[], Any], *, debug: bool | None) -> Any:
     except PetsganError as exc:
         _say(_one_line(str(exc)), debug=debug)
         raise typer.Exit(exc.exit_code) from exc
-    except (BrokenPipeError, EOFError, typer.Exit, typer.Abort):
+    except (EOFError, typer.Exit, typer.Abort):
         raise
     except Exception as exc:
+        if isinstance(exc, OSError) and (lost := lost_stdout()) is not None:
+            _give_up(lost)
         if hasattr(exc, "format_message"):
             _refuse_usage(exc)
         _say(f"unexpected {type(exc).__name__}: {_one_line(str(exc))}", debug=debug)
         if not debug:
-            sys.stderr.write("hint: run the same command with --debug for the traceback\n")
+            write_beside("hint: run the same command with --debug for the traceback\n")
         raise typer.Exit(1) from exc
 
 
@@ -69,10 +74,19 @@ def _refuse_usage(exc: Any) -> NoReturn:
     raise typer.Exit(exc.exit_code) from exc
 
 
+def _give_up(lost: OSError) -> NoReturn:
+    """End, since the results cannot be said; without a word where the reader had enough."""
+    if isinstance(lost, BrokenPipeError):
+        raise typer.Exit(_BROKEN_PIPE) from lost
+    reason = (lost.strerror or str(lost)).lower()
+    _say(f"stdout must be writable, got {reason!r}; hint: send it elsewhere", debug=False)
+    raise typer.Exit(OutputError.exit_code) from lost
+
+
 def _say(line: str, *, debug: bool | None) -> None:
-    sys.stderr.write(f"error: {line}\n")
+    write_beside(f"error: {line}\n")
     if debug:
-        traceback.print_exc()
+        write_beside(traceback.format_exc())
 
 
 def _one_line(text: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from importlib import import_module
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from petsgan_sdk._text import valid_texts
+from petsgan_sdk.cli._streams import write_beside, write_result
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
 if TYPE_CHECKING:
@@ -129,18 +129,17 @@ def parse_size(text: str) -> tuple[int, int]:
 def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout."""
     # Plain ASCII: a path may hold what the terminal cannot show, or what is no text at all.
-    sys.stdout.write(json.dumps(valid_texts(result), allow_nan=False) + "\n")
+    write_result(json.dumps(valid_texts(result), allow_nan=False) + "\n")
 
 
 def print_line(line: str) -> None:
     """Print one line of the result to stdout."""
-    encoding = sys.stdout.encoding or "utf-8"
-    sys.stdout.write(line.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    write_result(line + "\n")
 
 
 def note(line: str) -> None:
     """Print one line that is not a result to stderr."""
-    sys.stderr.write(line + "\n")
+    write_beside(line + "\n")
 
 
 def show_warnings() -> None:

@@ -74,12 +74,12 @@ def build_command(
         engines = [_as_json(result) for result in results]
         made_for = {"gpu": target.gpu, "compute_capability": target.compute_capability}
         tool = {"provider": provider.value, "flavour": target.flavour, "version": target.version}
-        print_json({**tool, **made_for, "cache": str(cache.folder), "engines": engines})
+        print_json({**tool, **made_for, "cache": cache.place, "engines": engines})
         return
     built = sum(not result.was_cached for result in results)
     print_line(
         f"{len(results)} engines ({built} built now) by {target.flavour} {target.version} for "
-        f"{target.gpu} ({target.compute_capability}) in {cache.folder}"
+        f"{target.gpu} ({target.compute_capability}) in {cache.place}"
     )
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import time
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from petsgan_sdk.cli._options import print_json, print_line
+
+if TYPE_CHECKING:
+    from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 
 __all__ = ["cache_app"]
 
@@ -40,7 +43,7 @@ def list_command(*, as_json: AsJson = False) -> None:
         ]
         limit = cache.limit_bytes
         print_json(
-            {"folder": str(cache.folder), "bytes": total, "limit_bytes": limit, "engines": engines}
+            {"folder": _folder(cache), "bytes": total, "limit_bytes": limit, "engines": engines}
         )
         return
     for entry in entries:
@@ -52,7 +55,7 @@ def list_command(*, as_json: AsJson = False) -> None:
         )
     print_line(
         f"{len(entries)} engines, {total / 1e6:.1f} of {cache.limit_bytes / 1e6:.0f} MB, "
-        f"in {cache.folder}"
+        f"in {cache.place}"
     )
 
 
@@ -64,6 +67,10 @@ def clear_command(*, as_json: AsJson = False) -> None:
     cache = EngineCache()
     count, freed = cache.clear()
     if as_json:
-        print_json({"folder": str(cache.folder), "removed": count, "bytes": freed})
+        print_json({"folder": _folder(cache), "removed": count, "bytes": freed})
     else:
-        print_line(f"{count} engines removed, {freed / 1e6:.1f} MB, from {cache.folder}")
+        print_line(f"{count} engines removed, {freed / 1e6:.1f} MB, from {cache.place}")
+
+
+def _folder(cache: EngineCache) -> str | None:
+    return None if cache.folder is None else str(cache.folder)

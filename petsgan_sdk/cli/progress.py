@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import TextIO
 
+from petsgan_sdk.cli._streams import write_beside
+
 __all__ = ["ProgressBar", "format_seconds"]
 
 _BAR_CHARS = 24
@@ -86,16 +88,13 @@ class ProgressBar:
     def close(self) -> None:
         """End the line, so that what follows starts on its own."""
         if self._drawn:
-            self._stream.write("\n")
-            self._stream.flush()
+            write_beside("\n", self._stream)
             self._drawn = False
 
     def note(self, line: str) -> None:
         """Print a line of its own without breaking the bar."""
-        if self._drawn:
-            self._stream.write("\r\x1b[K")
-        self._stream.write(line + "\n")
-        self._stream.flush()
+        start = "\r\x1b[K" if self._drawn else ""
+        write_beside(f"{start}{line}\n", self._stream)
         self._drawn = False
 
     def __enter__(self) -> ProgressBar:
@@ -131,8 +130,7 @@ class ProgressBar:
     def _write(self, line: str) -> None:
         if self._live:
             columns = shutil.get_terminal_size().columns
-            self._stream.write("\r" + line[: columns - 1] + "\x1b[K")
+            write_beside("\r" + line[: columns - 1] + "\x1b[K", self._stream)
             self._drawn = True
         else:
-            self._stream.write(line + "\n")
-        self._stream.flush()
+            write_beside(line + "\n", self._stream)

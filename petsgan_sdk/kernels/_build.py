@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
-from importlib.metadata import version
 from typing import Any
 
+import petsgan_sdk
 from petsgan_sdk.kernels import _backend
 from petsgan_sdk.kernels._cuda_module import cuda_info
 
@@ -24,7 +24,7 @@ def build_info() -> dict[str, Any]:
     core = _backend.core()
     if core is None:
         found = {
-            "version": version("petsgan-sdk"),
+            "version": petsgan_sdk.__version__,
             "compiler": f"none (numpy on Python {platform.python_version()})",
             "simd": "none",
             "threads": os.cpu_count() or 1,

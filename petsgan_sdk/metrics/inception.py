@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.errors import BackendUnavailableError
-from petsgan_sdk.files import user_cache
+from petsgan_sdk.files import shown_cache
 from petsgan_sdk.metrics.weights import (
     Backbone,
     WeightFile,
@@ -108,7 +108,7 @@ def load_inception(file: Path | None = None, *, layer: Layer = "pool1") -> Incep
             "sifid: needs weights of Inception v3; none are here, nor could they be downloaded: "
             f"get {URL} (its sha256 begins with 0cc3c7bd)"
         )
-        folder = str(user_cache() / "weights")
+        folder = shown_cache("weights")
         hint = f"put it into the folder {folder!r}, or name it: --inception FILE, {VARIABLE}=FILE"
         raise BackendUnavailableError(msg, hint=hint)
     weights = read_weights(path, metric="sifid")

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from petsgan_sdk.errors import BackendUnavailableError, InputError
-from petsgan_sdk.files import user_cache
+from petsgan_sdk.files import shown_cache
 from petsgan_sdk.metrics.lpips import Lpips
 from petsgan_sdk.metrics.lpips_networks import (
     NETWORKS,
@@ -122,7 +122,7 @@ def _missing() -> BackendUnavailableError:
         "lpips: needs weights, and none are here: take weights/vST0.0/alex_shift_tolerant.pth "
         "from the Python package stlpips-pytorch 0.0.2 (sha256 b356b382f960...)"
     )
-    folder = str(user_cache() / "weights")
+    folder = shown_cache("weights")
     hint = f"put it into the folder {folder!r}, or name it: --lpips FILE, {VARIABLE}=FILE"
     return BackendUnavailableError(msg, hint=hint)
 
@@ -132,7 +132,7 @@ def _missing_backbone() -> BackendUnavailableError:
         "lpips: the linear weights need a network; none is here, nor could it be downloaded: get "
         f"{_HUB + _ALEXNET} (its sha256 begins with 7be5be79)"
     )
-    folder = str(user_cache() / "weights")
+    folder = shown_cache("weights")
     hint = (
         f"put it into the folder {folder!r}, or name it: --lpips-backbone FILE, "
         f"{BACKBONE_VARIABLE}=FILE"

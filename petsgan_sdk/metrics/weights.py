@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from petsgan_sdk.errors import BackendUnavailableError, InputError
-from petsgan_sdk.files import user_cache
+from petsgan_sdk.files import cached_file, describe_failure, open_regular
 
 __all__ = ["Backbone", "WeightFile", "find_file", "from_torch_hub", "read_weights", "take"]
 
@@ -67,8 +67,8 @@ def find_file(given: Path | None, *, variable: str, names: Iterable[str]) -> Pat
     named = os.environ.get(variable, "").strip()
     if named:
         return Path(named)
-    cached = (user_cache() / "weights" / name for name in names)
-    return next((path for path in cached if path.is_file()), None)
+    cached = (cached_file("weights", name) for name in names)
+    return next((path for path in cached if path is not None), None)
 
 
 def from_torch_hub(url: str, *, metric: str) -> Path | None:
@@ -83,8 +83,10 @@ def from_torch_hub(url: str, *, metric: str) -> Path | None:
     """
     name = url.rpartition("/")[2]
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
-    if path.is_file():
+    if os.path.isfile(path):  # noqa: PTH113 - False also in a home of somebody else
         return path
+    if not path.is_absolute():  # torch hub makes a folder "~" where there is no home
+        return None
     digits = path.stem.rpartition("-")[2]
     _log.warning("%s: downloading %s to %s", metric, url, path)
     try:
@@ -109,13 +111,14 @@ def read_weights(path: Path, *, metric: str) -> WeightFile:
         InputError: No such file, or it holds anything else.
         BackendUnavailableError: The package safetensors is missing.
     """
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no file"
+    try:
+        with open_regular(path) as file:
+            digest = hashlib.file_digest(file, "sha256").hexdigest()
+    except (OSError, ValueError) as exc:  # ValueError: a NUL byte in the name
+        found = describe_failure(exc)
         msg = f"{metric}: weights {str(path)!r} must be a file, got {found}"
-        raise InputError(msg)
+        raise InputError(msg) from exc
     tensors = _read_safetensors(path, metric) if _is_safe(path) else _read_torch(path, metric)
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return WeightFile(path, tensors, digest[:_DIGEST_CHARS])
 
 

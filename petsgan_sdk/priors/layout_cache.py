@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from petsgan_sdk.container import Json, pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import InputError, OutputError
-from petsgan_sdk.files import user_cache
+from petsgan_sdk.files import NO_CACHE, user_cache
 from petsgan_sdk.priors.layouts import U8Images
 
 __all__ = ["LayoutCache"]
@@ -37,13 +38,15 @@ class LayoutCache:
         """Find the place; touches nothing."""
         text = json.dumps({"version": _FORMAT_VERSION, **key}, sort_keys=True, allow_nan=False)
         name = hashlib.sha256(text.encode()).hexdigest()
-        self.path: Path = user_cache() / "layouts" / f"{name}.layouts"
+        folder = user_cache()
+        self.path: Path | None = folder and folder / "layouts" / f"{name}.layouts"
         self._key = dict(key)
         self._note = note
 
     def read(self) -> tuple[U8Images, dict[str, Any]] | None:
         """Return the layouts `[K, S, S, 3]` and what was said of them, None if there are none."""
-        if not self.path.is_file():
+        # Not `Path.is_file`, which fails in a home that belongs to somebody else.
+        if self.path is None or not os.path.isfile(self.path):  # noqa: PTH113
             return None
         try:
             found = read_container(
@@ -58,6 +61,9 @@ class LayoutCache:
 
     def write(self, images: U8Images, said: Mapping[str, Json]) -> None:
         """Keep layouts, and what is to be said of them; a failure is noted and not an error."""
+        if self.path is None:
+            self._note(f"layout cache: not kept, since there is {NO_CACHE}")
+            return
         try:
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             write_container(

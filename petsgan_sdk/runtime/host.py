@@ -6,21 +6,38 @@ import importlib.metadata
 import os
 import platform
 import sys
+from importlib.util import find_spec
 from pathlib import Path
+
+import petsgan_sdk
 
 __all__ = ["installed_version", "load_average", "peak_rss_mb", "reset_peak_rss", "versions"]
 
 _STATUS = Path("/proc/self/status")
 _CLEAR_REFS = Path("/proc/self/clear_refs")
-_PACKAGES = ("petsgan-sdk", "numpy", "pillow", "typer", "onnxruntime", "onnxruntime-gpu")
+_OURS = "petsgan-sdk"
+_MODULES = {"pillow": "PIL"}
+"""What a package is imported as, where it is not its own name."""
+_PACKAGES = (_OURS, "numpy", "pillow", "typer", "onnxruntime", "onnxruntime-gpu")
 
 
 def installed_version(package: str) -> str | None:
-    """The version of an installed distribution, without importing it; None if it is not there."""
+    """The version of an installed distribution, without importing it; None if it is not there.
+
+    Where there is the package and no metadata of it, as in a frozen program: what the module says
+    that was imported, else `unknown`.
+    """
+    if package == _OURS:
+        return petsgan_sdk.__version__
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
+        module = _MODULES.get(package, package.replace("-", "_"))
+    if module not in sys.modules and find_spec(module) is None:
         return None
+    if module in importlib.metadata.packages_distributions():  # that of another package
+        return None
+    return str(getattr(sys.modules.get(module), "__version__", "unknown"))
 
 
 def versions(packages: tuple[str, ...] = _PACKAGES) -> dict[str, str | None]:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
-from petsgan_sdk.files import user_cache
+from petsgan_sdk.files import cached_file, describe_failure, open_regular, shown_cache
 from petsgan_sdk.models.features import VggFeatures
 
 __all__ = [
@@ -56,22 +56,20 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
     Raises:
         InputError: There are none, and they are needed.
     """
-    cached = vgg_cache()
-    if cached.is_file():
-        return cached
-    if is_needed:
+    cached = cached_file(_CACHE_NAME)
+    if cached is None and is_needed:
         msg = (
-            f"features: weights of VGG-19 must be at {str(cached)!r} (PETSGAN_CACHE moves the "
+            f"features: weights of VGG-19 must be at {vgg_cache()!r} (PETSGAN_CACHE moves the "
             "folder) or be named, got no file; hint: --features vgg19:FILE (torchvision's vgg19 "
             "state dict as .pth or .safetensors), or --features filters to train without them"
         )
         raise InputError(msg)
-    return None
+    return cached
 
 
-def vgg_cache() -> Path:
-    """Where cached weights of VGG-19 are looked for."""
-    return user_cache() / _CACHE_NAME
+def vgg_cache() -> str:
+    """Where cached weights of VGG-19 are looked for, as a message shows it."""
+    return shown_cache(_CACHE_NAME)
 
 
 def load_vgg(features: VggFeatures, path: Path) -> None:
@@ -142,10 +140,12 @@ def read_convolutions(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> VggC
 
 
 def _checked(path: Path) -> Path:
-    if not path.is_file():
-        found = "a folder" if path.is_dir() else "no file"
+    try:
+        open_regular(path).close()
+    except (OSError, ValueError) as exc:  # ValueError: a NUL byte in the name
+        found = describe_failure(exc)
         msg = f"features: {str(path)!r} must be a file of VGG-19 weights, got {found}"
-        raise InputError(msg)
+        raise InputError(msg) from exc
     return path
 
 

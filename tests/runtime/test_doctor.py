@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import importlib.metadata
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -143,3 +145,17 @@ def test_host_facts() -> None:
     assert host.peak_rss_mb() > 10
     assert host.installed_version("no-such-distribution") is None
     assert host.versions()["python"].startswith("3.")
+
+
+def test_a_module_without_metadata_is_there_all_the_same(tmp_path, monkeypatch):
+    (tmp_path / "vendored_part.py").write_text("__version__ = '7'\n", encoding="utf-8")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    assert host.installed_version("vendored-part") == "unknown"
+    assert "vendored_part" not in sys.modules
+    importlib.import_module("vendored_part")
+    assert host.installed_version("vendored-part") == "7"
+    monkeypatch.delitem(sys.modules, "vendored_part")
+    # A module of that name that another package brought.
+    owned = {"vendored_part": ["somebody-elses"]}
+    monkeypatch.setattr(importlib.metadata, "packages_distributions", lambda: owned)
+    assert host.installed_version("vendored-part") is None

@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -173,7 +175,7 @@ def test_a_folder_that_others_may_write_is_refused(cache, key):
 
 def test_a_folder_that_cannot_be_made(tmp_path, key):
     (tmp_path / "file").touch()
-    with pytest.raises(OutputError, match="cannot be made"):
+    with pytest.raises(OutputError, match=r"must be writable, got .* set PETSGAN_CACHE"):
         EngineCache(tmp_path / "file" / "engines").put(key, b"plan", REPORT)
 
 
@@ -211,3 +213,43 @@ def test_keys_that_cannot_be_read(key, change):
     data = {name: v for name, v in {**key.to_json(), **change}.items() if v is not None}
     with pytest.raises(EngineError, match="engine key must have"):
         EngineKey.from_json(data)
+
+
+def test_without_a_home_there_are_no_engines_and_none_can_be_kept(monkeypatch, key):
+    monkeypatch.setattr(cache_module, "user_cache", lambda: None)
+    cache = EngineCache()
+    assert (cache.entries(), cache.get(key), cache.clear()) == ([], None, (0, 0))
+    with pytest.raises(OutputError, match=r"no home directory.* set PETSGAN_CACHE"):
+        cache.put(key, b"plan", {})
+
+
+def test_a_folder_of_somebody_else_that_cannot_be_seen_has_no_engines(tmp_path, monkeypatch, key):
+    def refuse(path, **_kwargs):
+        raise PermissionError(errno.EACCES, "permission denied", str(path))
+
+    cache = EngineCache(tmp_path / "engines")
+    monkeypatch.setattr(os, "stat", refuse)
+    assert (cache.entries(), cache.get(key), cache.clear()) == ([], None, (0, 0))
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_an_engine_is_built(
+    tmp_path, monkeypatch
+):
+    def refuse(*_args, **_kwargs):
+        raise OutputError from PermissionError(errno.EACCES, "permission denied")
+
+    monkeypatch.setattr(cache_module, "check_writable", refuse)
+    with pytest.raises(OutputError, match=r"must be writable, got .permission denied.*PETSGAN_"):
+        EngineCache(tmp_path / "engines").prepare()
+
+
+def test_an_engine_that_cannot_be_removed(tmp_path, monkeypatch, key):
+    cache = EngineCache(tmp_path)
+    cache.put(key, b"plan", {})
+
+    def refuse(self, **_kwargs):
+        raise PermissionError(errno.EACCES, "permission denied", str(self))
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(OutputError, match="cannot be removed: permission denied"):
+        cache.clear()

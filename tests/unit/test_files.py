@@ -1,7 +1,11 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 import os
+import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -12,7 +16,9 @@ from petsgan_sdk.files import (
     atomic_write,
     check_distinct,
     check_writable,
+    open_regular,
     remove_abandoned,
+    shown_cache,
     user_cache,
 )
 
@@ -191,6 +197,188 @@ def test_the_file_of_a_living_writer_is_not_removed(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
 
+def _leave(folder, name="0123456789ab"):
+    left = folder / f".petsgan-{name}.tmp"
+    left.write_bytes(b"left by a writer that was killed")
+    return left
+
+
+@pytest.mark.parametrize("write", [atomic_write, check_writable])
+def test_the_next_writer_removes_what_a_killed_one_left(tmp_path, write):
+    left = _leave(tmp_path)
+    arguments = (b"x",) if write is atomic_write else ()
+    write(tmp_path / "out", *arguments, overwrite=False)
+    assert not left.exists()
+
+
+def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
+    looked = []
+    monkeypatch.setattr(files, "remove_abandoned", looked.append)
+    (tmp_path / "b").mkdir()
+    for name in ("1", "2", "b/1", "3", "b/2"):
+        atomic_write(tmp_path / name, b"x", overwrite=False)
+    assert looked == [tmp_path, tmp_path / "b"]
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+def test_what_has_the_name_of_an_abandoned_file_and_is_none_stays(tmp_path):
+    (tmp_path / "kept").write_bytes(b"x")
+    os.mkfifo(tmp_path / ".petsgan-pipe.tmp")
+    (tmp_path / ".petsgan-link.tmp").symlink_to(tmp_path / "kept")
+    (tmp_path / ".petsgan-folder.tmp").mkdir()
+    before = _names(tmp_path)
+    remove_abandoned(tmp_path)
+    assert _names(tmp_path) == before
+    remove_abandoned(tmp_path / "missing")
+
+
+def test_a_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
+    tmp_path, monkeypatch
+):
+    lock, taken = files._lock, []
+
+    def late(file):
+        if not taken:
+            taken.append(file.name)
+            monkeypatch.setattr(files, "_lock", lock)
+            remove_abandoned(tmp_path)
+            monkeypatch.setattr(files, "_lock", late)
+        lock(file)
+
+    remove_abandoned(tmp_path)
+    monkeypatch.setattr(files, "_lock", late)
+    atomic_write(tmp_path / "out", b"whole", overwrite=False)
+    assert len(taken) == 1
+    assert (tmp_path / "out").read_bytes() == b"whole"
+    assert _names(tmp_path) == ["out"]
+
+
+def test_a_file_stays_locked_until_it_has_its_name(tmp_path, monkeypatch):
+    pytest.importorskip("fcntl", reason="no locks here")
+    check = files._check_target
+
+    def checking(path, *, overwrite):
+        remove_abandoned(tmp_path)
+        check(path, overwrite=overwrite)
+
+    monkeypatch.setattr(files, "_check_target", checking)
+    for overwrite in (False, True):
+        atomic_write(tmp_path / "out", b"whole", overwrite=overwrite)
+    assert _names(tmp_path) == ["out"]
+
+
+def test_without_locks_only_old_files_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "_HAS_LOCKS", False)
+    young, old = _leave(tmp_path, "young"), _leave(tmp_path, "old")
+    os.utime(old, (1, 1))
+    remove_abandoned(tmp_path)
+    assert young.exists()
+    assert not old.exists()
+
+
+def _write_new(path, barrier, text):
+    barrier.wait()
+    try:
+        atomic_write(path, text, overwrite=False)
+    except OutputError as exc:
+        assert "must not exist yet, got a file" in str(exc)  # noqa: PT017 - one of several
+        return False
+    return True
+
+
+def _no_links(self, target):
+    raise PermissionError(errno.EPERM, "no links here", str(self), None, str(target))
+
+
+@pytest.mark.parametrize("has_links", [True, False])
+def test_of_threads_that_make_one_file_one_succeeds(tmp_path, monkeypatch, has_links):
+    if not has_links:
+        monkeypatch.setattr(Path, "hardlink_to", _no_links)
+    # Every writer has looked, and seen no file, before the first gives its own the name.
+    barrier, check = threading.Barrier(4), files._check_target
+    calls = threading.local()
+
+    def together(path, *, overwrite):
+        check(path, overwrite=overwrite)
+        calls.number = getattr(calls, "number", 0) + 1
+        if calls.number == 2:
+            barrier.wait()
+
+    monkeypatch.setattr(files, "_check_target", together)
+    start = threading.Barrier(4)
+    with ThreadPoolExecutor(4) as pool:
+        texts = [b"one", b"two", b"three", b"four"]
+        ok = list(pool.map(lambda text: _write_new(tmp_path / "a", start, text), texts))
+    assert ok.count(True) == 1
+    assert (tmp_path / "a").read_bytes() == texts[ok.index(True)]
+    assert _names(tmp_path) == ["a"]
+
+
+def _process(folder, barrier, text, answers):
+    answers.put([_write_new(folder / str(number), barrier, text) for number in range(40)])
+
+
+def test_of_processes_that_make_one_file_one_succeeds(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    barrier, answers = context.Barrier(2), context.Queue()
+    writers = [
+        context.Process(target=_process, args=(tmp_path, barrier, text, answers))
+        for text in (b"one", b"two")
+    ]
+    for writer in writers:
+        writer.start()
+    found = [answers.get(timeout=60) for _ in writers]
+    for writer in writers:
+        writer.join()
+    assert [left + right for left, right in zip(*found, strict=True)] == [1] * 40
+    assert _names(tmp_path) == sorted(map(str, range(40)))
+
+
+def test_a_file_that_cannot_be_given_its_name_leaves_no_empty_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(Path, "hardlink_to", _no_links)
+
+    def fail(*_args):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(Path, "replace", fail)
+    with pytest.raises(OutputError, match="must be writable"):
+        atomic_write(tmp_path / "a", b"x", overwrite=False)
+    assert _names(tmp_path) == []
+
+
+def test_open_regular(tmp_path):
+    (tmp_path / "file").write_bytes(b"bytes")
+    (tmp_path / "link").symlink_to("file")
+    for name in ("file", "link"):
+        with open_regular(tmp_path / name) as file:
+            assert file.read() == b"bytes"
+    with pytest.raises(FileNotFoundError):
+        open_regular(tmp_path / "missing")
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(OSError, match="symbolic links"):
+        open_regular(tmp_path / "loop")
+    with pytest.raises(OSError, match="a folder"):
+        open_regular(tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
+@pytest.mark.parametrize("swapped", [False, True])
+def test_a_pipe_or_device_is_refused_at_once(tmp_path, monkeypatch, swapped):
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+    paths = [tmp_path / "pipe", Path("/dev/zero")]
+    if swapped:  # it was a file when it was looked at
+        (tmp_path / "file").write_bytes(b"x")
+        regular = (tmp_path / "file").stat()
+        monkeypatch.setattr(Path, "stat", lambda _: regular)
+    else:
+        paths.append(tmp_path / "socket")
+    for path in paths:
+        with pytest.raises(OSError, match="a device, pipe or socket"):
+            open_regular(path)
+
+
 @pytest.mark.parametrize(
     ("platform", "variable", "parts"),
     [
@@ -206,3 +394,23 @@ def test_the_users_cache(monkeypatch, tmp_path, platform, variable, parts):
     assert user_cache() == tmp_path.joinpath(*parts)
     monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path / "mine"))
     assert user_cache() == tmp_path / "mine"
+
+
+@pytest.mark.parametrize("home", [None, "relative/home"])
+def test_no_home_is_no_cache(monkeypatch, home):
+    def unknown():
+        raise RuntimeError
+
+    monkeypatch.setattr("sys.platform", "linux")
+    for name in ("PETSGAN_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    if home is None:
+        monkeypatch.setattr(Path, "home", unknown)
+    else:
+        monkeypatch.setenv("HOME", home)
+    assert user_cache() is None
+    assert shown_cache("weights") == os.path.join("$PETSGAN_CACHE", "weights")  # noqa: PTH118
+    monkeypatch.setenv("XDG_CACHE_HOME", "relative/cache")
+    assert user_cache() is None
+    monkeypatch.setenv("PETSGAN_CACHE", "mine")
+    assert user_cache() == Path("mine")

@@ -177,7 +177,9 @@ def build_engine(
 
     Raises:
         EngineError: TensorRT refused the graph or ended its process.
+        OutputError: The cache cannot be written.
     """
+    cache.prepare()  # not minutes later
     plan, report = _in_process(graph, key, target, workspace_bytes)
     return cache.put(key, plan, report)
 

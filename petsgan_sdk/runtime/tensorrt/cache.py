@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk.errors import ConfigError, EngineError, OutputError
-from petsgan_sdk.files import atomic_write, user_cache
+from petsgan_sdk.files import NO_CACHE, atomic_write, check_writable, shown_cache, user_cache
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
 __all__ = ["DEFAULT_LIMIT_BYTES", "EngineCache", "Entry", "cache_folder"]
@@ -33,9 +33,10 @@ _RUBBISH_AFTER_S = 3600.0
 """Age from which an engine without a description is not one that is being written."""
 
 
-def cache_folder() -> Path:
-    """Where engines are kept."""
-    return user_cache() / "engines"
+def cache_folder() -> Path | None:
+    """Where engines are kept; None where there is no place, see `files.user_cache`."""
+    folder = user_cache()
+    return folder and folder / "engines"
 
 
 def _limit_from_environment() -> int:
@@ -102,8 +103,37 @@ class EngineCache:
 
     def __init__(self, folder: Path | None = None, *, limit_bytes: int | None = None) -> None:
         """Keep both; touches nothing."""
-        self.folder = cache_folder() if folder is None else folder
+        self.folder: Path | None = cache_folder() if folder is None else folder
         self.limit_bytes = _limit_from_environment() if limit_bytes is None else limit_bytes
+
+    @property
+    def place(self) -> str:
+        """The folder as a message shows it."""
+        return shown_cache("engines") if self.folder is None else str(self.folder)
+
+    def prepare(self) -> Path:
+        """Make the folder and prove that it can be written, before engines are built for it.
+
+        Raises:
+            OutputError: It cannot be made or written, or there is no place for it.
+            EngineError: Somebody else may write to the folder.
+        """
+        if self.folder is None:
+            msg = f"cache: there is {NO_CACHE}"
+            raise OutputError(msg)
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _check_owner(self.folder)
+            check_writable(self.folder / "probe", overwrite=True)
+        except (OSError, OutputError) as exc:
+            cause = exc.__cause__ if isinstance(exc, OutputError) else exc
+            reason = getattr(cause, "strerror", None) or str(exc)
+            msg = (
+                f"cache: folder {str(self.folder)!r} must be writable, got {reason.lower()!r}; "
+                "hint: set PETSGAN_CACHE to another folder"
+            )
+            raise OutputError(msg) from cause
+        return self.folder
 
     def entries(self) -> list[Entry]:
         """Every engine, the last used first. Descriptions that cannot be read are left out.
@@ -111,18 +141,16 @@ class EngineCache:
         Raises:
             EngineError: Somebody else may write to the folder.
         """
-        if not self.folder.is_dir():
+        if (folder := self._existing()) is None:
             return []
-        _check_owner(self.folder)
-        found = (_read_entry(path) for path in self.folder.glob("*.json"))
+        found = (_read_entry(path) for path in folder.glob("*.json"))
         return sorted((e for e in found if e is not None), key=lambda e: e.used_at, reverse=True)
 
     def get(self, key: EngineKey) -> Entry | None:
         """The engine that was built for exactly this key."""
-        if not self.folder.is_dir():
+        if (folder := self._existing()) is None:
             return None
-        _check_owner(self.folder)
-        entry = _read_entry(self.folder / f"{key.digest}.json")
+        entry = _read_entry(folder / f"{key.digest}.json")
         return entry if entry is not None and entry.key == key else None
 
     def put(self, key: EngineKey, plan: bytes, report: Mapping[str, Any]) -> Entry:
@@ -132,15 +160,10 @@ class EngineCache:
             OutputError: The folder cannot be written.
             EngineError: Somebody else may write to the folder.
         """
-        try:
-            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as exc:
-            msg = f"cache: folder {str(self.folder)!r} cannot be made: {exc.strerror or exc}"
-            raise OutputError(msg) from exc
-        _check_owner(self.folder)
+        folder = self.prepare()
         digest = hashlib.sha256(plan).hexdigest()
-        path = self.folder / _plan_name(key.digest, digest)
-        described = self.folder / f"{key.digest}.json"
+        path = folder / _plan_name(key.digest, digest)
+        described = folder / f"{key.digest}.json"
         replaced = _read_entry(described)
         description = {
             "format": _FORMAT,
@@ -173,42 +196,50 @@ class EngineCache:
         """
         entries = self.entries()
         for entry in entries:
-            _remove(entry)
-        if self.folder.is_dir():
-            for path in (*self.folder.glob("*.plan"), *self.folder.glob("*.json")):
-                path.unlink(missing_ok=True)
+            _remove(entry.description, entry.plan)
+        if (folder := self._existing()) is not None:
+            _remove(*folder.glob("*.plan"), *folder.glob("*.json"))
         return len(entries), sum(entry.size_bytes for entry in entries)
+
+    def _existing(self) -> Path | None:
+        """The folder, if it is there and nobody else may write to it."""
+        # Not `Path.is_dir`, which fails in a home that belongs to somebody else.
+        if self.folder is None or not os.path.isdir(self.folder):  # noqa: PTH112
+            return None
+        _check_owner(self.folder)
+        return self.folder
 
     def _shrink(self, *, keep: Entry) -> None:
         total = keep.size_bytes
         entries = self.entries()
-        self._remove_rubbish({entry.plan for entry in entries})
+        _remove_rubbish(keep.plan.parent, {entry.plan for entry in entries})
         for entry in entries:
             if entry.plan == keep.plan:
                 continue
             total += entry.size_bytes
             if total > self.limit_bytes:
-                _remove(entry)
+                _remove(entry.description, entry.plan)
                 total -= entry.size_bytes
 
-    def _remove_rubbish(self, described: set[Path]) -> None:
-        for plan in set(self.folder.glob("*.plan")) - described:
-            with suppress(OSError):
-                if time.time() - plan.stat().st_mtime > _RUBBISH_AFTER_S:
-                    plan.unlink()
+
+def _remove_rubbish(folder: Path, described: set[Path]) -> None:
+    for plan in set(folder.glob("*.plan")) - described:
+        with suppress(OSError):
+            if time.time() - plan.stat().st_mtime > _RUBBISH_AFTER_S:
+                plan.unlink()
 
 
 def _plan_name(key_digest: str, sha256: str) -> str:
     return f"{key_digest}-{sha256[:16]}.plan"
 
 
-def _remove(entry: Entry) -> None:
-    try:
-        entry.description.unlink(missing_ok=True)
-        entry.plan.unlink(missing_ok=True)
-    except OSError as exc:
-        msg = f"cache: {str(entry.plan)!r} cannot be removed: {exc.strerror or exc}"
-        raise OutputError(msg) from exc
+def _remove(*paths: Path) -> None:
+    for path in paths:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as exc:
+            msg = f"cache: {str(path)!r} cannot be removed: {exc.strerror or exc}"
+            raise OutputError(msg) from exc
 
 
 def _read_entry(description: Path) -> Entry | None:

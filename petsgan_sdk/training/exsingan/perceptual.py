@@ -118,7 +118,7 @@ def needed_vgg() -> Path:
     if found is None:
         msg = (
             "perceptual: the semantic stages' loss needs weights of VGG-19, and there are none at "
-            f"{str(vgg_cache())!r}; give them with --perceptual vgg19:FILE (torchvision's "
+            f"{vgg_cache()!r}; give them with --perceptual vgg19:FILE (torchvision's "
             "vgg19 state dict as .pth or .safetensors), put the file there, or train without by "
             "--perceptual none"
         )
