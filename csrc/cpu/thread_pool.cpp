@@ -3,11 +3,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <condition_variable>
 #include <deque>
 #include <exception>
 #include <memory>
 #include <mutex>
+#include <new>
+#include <system_error>
 #include <thread>
 
 namespace petsgan {
@@ -61,18 +64,32 @@ class Job {
 
 class ThreadPool {
  public:
+  // Offers the job to `helpers` workers, or to as many as the system lets this process have.
   void submit(const std::shared_ptr<Job>& job, int helpers) {
     {
       const std::lock_guard lock(mutex_);
-      for (; num_workers_ < helpers; ++num_workers_) {
-        std::thread([this] { serve(); }).detach();
-      }
-      queue_.insert(queue_.end(), static_cast<std::size_t>(helpers), job);
+      while (num_workers_ < helpers && start_worker()) ++num_workers_;
+      queue_.insert(queue_.end(), static_cast<std::size_t>(std::min(helpers, num_workers_)), job);
     }
     wake_.notify_all();
   }
 
+  const pid_t owner = getpid();
+
  private:
+  // False where a limit on threads or memory refuses one. The caller works itself, so that a job
+  // without helpers is only slower; the next job tries again.
+  bool start_worker() {
+    try {
+      std::thread([this] { serve(); }).detach();
+    } catch (const std::system_error&) {
+      return false;
+    } catch (const std::bad_alloc&) {
+      return false;
+    }
+    return true;
+  }
+
   void serve() {
     std::unique_lock lock(mutex_);
     for (;;) {
@@ -92,17 +109,18 @@ class ThreadPool {
 };
 
 // Never destroyed, since its threads sleep until the process ends. A forked child has none of them
-// and may hold locked mutexes, so it gets a pool of its own.
+// and may hold locked mutexes, so it gets a pool of its own; finding it takes no lock, which
+// another thread could have held at the fork.
 ThreadPool& shared_pool() {
-  static std::mutex mutex;
-  static ThreadPool* pool = nullptr;
-  static pid_t owner = -1;
-  const std::lock_guard lock(mutex);
-  if (owner != getpid()) {
-    pool = new ThreadPool;
-    owner = getpid();
+  static std::atomic<ThreadPool*> shared{nullptr};
+  ThreadPool* found = shared.load(std::memory_order_acquire);
+  if (found != nullptr && found->owner == getpid()) return *found;
+  auto made = std::make_unique<ThreadPool>();
+  // Where another thread was faster, `found` is its pool from here on.
+  if (shared.compare_exchange_strong(found, made.get(), std::memory_order_acq_rel)) {
+    return *made.release();
   }
-  return *pool;
+  return *found;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "petsgan/cuda/resize_window.h"
 #include "petsgan/errors.h"
 #include "python/dlpack.h"
+#include "python/release_gil.h"
 #include "python/translate_errors.h"
 
 namespace py = pybind11;
@@ -135,7 +136,7 @@ void order_streams(std::uintptr_t before, std::uintptr_t after, int device) {
 PYBIND11_MODULE(_cuda, module) {
   module.doc() = "CUDA kernels of petsgan_sdk; call them through petsgan_sdk.kernels.";
   py::register_local_exception_translator(petsgan::python::translate_errors);
-  using release_gil = py::call_guard<py::gil_scoped_release>;
+  using release_gil = py::call_guard<petsgan::python::ReleaseGil>;
   module.def("status", &status);
   module.def(
       "pointer_device",

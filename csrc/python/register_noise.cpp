@@ -7,6 +7,7 @@
 #include "petsgan/noise.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
+#include "python/release_gil.h"
 
 namespace petsgan::python {
 namespace {
@@ -18,7 +19,7 @@ py::array_t<float> normal_noise_array(std::array<std::int64_t, 4> shape, std::ui
   check_result_size({shape.begin(), shape.end()}, "normal_noise");
   py::array_t<float> out({shape[0], shape[1], shape[2], shape[3]});
   float* data = out.mutable_data();
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   normal_noise(block, seed, data);
   return out;
 }

@@ -8,6 +8,7 @@
 #include "petsgan/patch_transfer_gradient.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
+#include "python/release_gil.h"
 
 namespace petsgan::python {
 namespace {
@@ -30,7 +31,7 @@ PatchReference make_reference(const py::array& features, const py::array& values
   const PatchReference::Shape shape{features.shape(1), values.shape(1), features.shape(2),
                                     features.shape(3), features.shape(0)};
   const PatchPrecision kind = precision_named(precision);
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   return PatchReference(shape, window, feature_data, value_data, kind);
 }
 
@@ -56,7 +57,7 @@ py::tuple transfer(const PatchReference& reference, const py::array& query, doub
   const PatchTransferOutput output{values.mutable_data(), index.mutable_data(),
                                    weight.mutable_data()};
   {
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     patch_transfer({batch, height, width, features}, reference, {temperature, normalize, threads},
                    output);
   }
@@ -97,7 +98,7 @@ py::tuple gradient(const PatchReference& reference, const py::array& query,
       std::vector<py::ssize_t>{shape.images, shape.value_channels, shape.height, shape.width});
   const PatchInputGradient result{to_query.mutable_data(), to_values.mutable_data()};
   {
-    py::gil_scoped_release release;
+    const ReleaseGil release;
     patch_transfer_gradient({batch, height, width, query_data}, reference, feature_data,
                             {temperature, normalize, threads}, matches, incoming, result);
   }

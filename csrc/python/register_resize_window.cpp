@@ -7,6 +7,7 @@
 #include "petsgan/resize_window.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
+#include "python/release_gil.h"
 
 namespace petsgan::python {
 namespace {
@@ -28,7 +29,7 @@ py::array_t<float> resize_window_array(const py::array& source, Pair source_size
       wrap};
   py::array_t<float> out({batch, channels, height, width});
   float* data = out.mutable_data();
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   resize_window(shape, pixels, threads, data);
   return out;
 }

@@ -5,6 +5,7 @@
 #include "petsgan/signed_to_u8.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
+#include "python/release_gil.h"
 
 namespace petsgan::python {
 namespace {
@@ -18,7 +19,7 @@ py::array_t<std::uint8_t> signed_to_u8_array(const py::array& image, std::int64_
   const SignedCanvas canvas{image.shape(1), image.shape(2), pixels};
   py::array_t<std::uint8_t> out({height, width, std::int64_t{3}});
   std::uint8_t* data = out.mutable_data();
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   signed_to_u8(canvas, height, width, threads, data);
   return out;
 }

@@ -6,6 +6,7 @@
 #include "petsgan/texture_transfer.h"
 #include "python/numpy_interop.h"
 #include "python/register.h"
+#include "python/release_gil.h"
 
 namespace petsgan::python {
 namespace {
@@ -33,7 +34,7 @@ py::array_t<float> texture_transfer_array(const py::array& index, const py::arra
   py::array_t<float> out(
       {shape.batch, std::int64_t{3}, shape.height * factor, shape.width * factor});
   float* data = out.mutable_data();
-  py::gil_scoped_release release;
+  const ReleaseGil release;
   texture_transfer(shape, index_data, texture_data, threads, data);
   return out;
 }
