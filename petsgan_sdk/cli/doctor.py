@@ -35,7 +35,13 @@ def _print_table(diagnosis: dict[str, Any]) -> None:
         answer = "ok" if entry["ok"] else "no"
         version = f" {entry['version']}" if entry["present"] else ""
         print_line(f"provider {name:<13}{answer}{version}: {entry['detail']}")
-    print_line(f"kernels           {', '.join(diagnosis['kernels'])}")
+    cores, backend = diagnosis["cores"], diagnosis["backend"]
+    quota = "no quota" if cores["quota"] is None else f"a quota of {cores['quota']:g}"
+    print_line(f"cores             {cores['usable']} usable: {cores['allowed']} allowed, {quota}")
+    simd = f" ({backend['simd']})" if backend["used"] == "cpu" else ""
+    print_line(
+        f"kernels           {', '.join(diagnosis['kernels'])}; used: {backend['used']}{simd}"
+    )
     for entry in diagnosis["missing"]:
         print_line(f"missing: {entry['what']}: {entry['detail']}")
         print_line(f"    {entry['install']}")

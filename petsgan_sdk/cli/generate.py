@@ -88,7 +88,9 @@ def generate_command(
     provider: Annotated[
         Provider, typer.Option(help="auto may fall back to cpu and says so.")
     ] = Provider.auto,
-    threads: Annotated[int | None, typer.Option(help="Cores to keep busy.  [default: all]")] = None,
+    threads: Annotated[
+        int | None, typer.Option(help="Cores to keep busy.  [default: all usable]")
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Keep files that are whole, make the others.")
     ] = False,
@@ -132,11 +134,13 @@ def generate_command(
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.quota import usable_cores  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
     count = 16 if count is None else count
-    at_once, threads = share_cores(default_threads(threads, most=256), count, asked)
+    cores = default_threads(threads, most=256)
+    at_once, threads = share_cores(cores, count, asked, most=usable_cores())
     sampler = load(bundle, provider=provider.value, threads=threads, options=options)
     height, width = sampler.manifest.image_size_px
     plan = plan_batch(

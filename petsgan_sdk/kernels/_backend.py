@@ -3,30 +3,38 @@
 from __future__ import annotations
 
 import os
+import warnings
 from importlib import import_module
 from typing import Any, Literal
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
-__all__ = ["Backend", "available_backends", "core", "resolve"]
+__all__ = ["Backend", "available_backends", "core", "core_problem", "resolve"]
 
 Backend = Literal["auto", "cpu", "numpy"]
 
 _NAMES = ("auto", "cpu", "numpy")
+_HINT = "pip install --force-reinstall --no-deps petsgan-sdk"
+
 _core: Any = None
+_problem: str | None = None
+_has_warned = False
 
 
 def core() -> Any:
-    """The compiled module, or None where it was not built."""
-    global _core  # noqa: PLW0603 - loaded once, and not before the first op
+    """The compiled module, or None where it was not built or cannot be loaded."""
+    global _core, _problem  # noqa: PLW0603 - loaded once, and not before the first op
     if _core is None:
         try:
             _core = import_module("petsgan_sdk._core")
-        except ModuleNotFoundError as error:
-            if error.name != "petsgan_sdk._core":
-                raise
-            _core = False
+        except ImportError as error:
+            _core, _problem = False, str(error)
     return _core or None
+
+
+def core_problem() -> str | None:
+    """Why there is no compiled module, None where there is one."""
+    return None if core() is not None else _problem or "not built"
 
 
 def available_backends() -> tuple[str, ...]:
@@ -39,6 +47,9 @@ def resolve(backend: str) -> str:
 
     The environment variable PETSGAN_BACKEND replaces "auto", never an explicit name.
 
+    Warns, once in a process, where "auto" means numpy; `PETSGAN_BACKEND=numpy` says that this is
+    wanted, and nothing warns.
+
     Raises:
         ConfigError: The name is unknown.
         BackendUnavailableError: The named backend is not built.
@@ -50,8 +61,25 @@ def resolve(backend: str) -> str:
         message = f"{origin} must be one of {', '.join(_NAMES)}, got {backend!r}"
         raise ConfigError(message)
     if backend == "auto":
-        return available_backends()[0]
-    if backend not in available_backends():
-        message = f"{origin} {backend!r} is not built here, only {available_backends()}"
-        raise BackendUnavailableError(message, hint="pip install --force-reinstall petsgan-sdk")
+        backend = available_backends()[0]
+        if backend == "numpy":
+            _warn_once()
+    elif backend not in available_backends():
+        message = (
+            f"{origin} {backend!r} is not built here, only {available_backends()} "
+            f"({core_problem()})"
+        )
+        raise BackendUnavailableError(message, hint=_HINT)
     return backend
+
+
+def _warn_once() -> None:
+    global _has_warned  # noqa: PLW0603 - a program calls kernels thousands of times
+    if _has_warned:
+        return
+    _has_warned = True
+    message = (
+        f"the compiled kernels cannot be loaded ({core_problem()}): numpy is used, which is "
+        f"several times slower; hint: {_HINT}, or set PETSGAN_BACKEND=numpy if this is wanted"
+    )
+    warnings.warn(message, RuntimeWarning, stacklevel=4)  # at the call of the kernel

@@ -18,8 +18,9 @@ def build_info() -> dict[str, Any]:
 
     Returns:
         `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (hardware
-        threads), `backends` (names that `backend=` accepts), `cuda` (`built`, `usable` and why not,
-        and for which `architectures`).
+        threads), `backends` (names that `backend=` accepts), `problem` (why the compiled kernels
+        cannot be loaded, else None), `cuda` (`built`, `usable` and why not, and for which
+        `architectures`).
     """
     core = _backend.core()
     if core is None:
@@ -31,4 +32,9 @@ def build_info() -> dict[str, Any]:
         }
     else:
         found = core.build_info()
-    return {**found, "backends": list(_backend.available_backends()), "cuda": cuda_info()}
+    return {
+        **found,
+        "backends": list(_backend.available_backends()),
+        "problem": _backend.core_problem(),
+        "cuda": cuda_info(),
+    }

@@ -6,7 +6,6 @@ Imports numpy and onnxruntime (at use), never torch.
 from __future__ import annotations
 
 import importlib.util
-import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -21,6 +20,7 @@ from petsgan_sdk.runtime.host import load_average, peak_rss_mb, reset_peak_rss, 
 from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import available_providers
+from petsgan_sdk.runtime.quota import usable_cores
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.tensorrt.flavour import MIN_MAJOR
 
@@ -50,8 +50,8 @@ def benchmark(
 
     Returns:
         JSON types: `rows`, `unavailable` providers with reasons, `versions`, `load_average` (before
-        and after) and `cores`. Times are in milliseconds, memory in MB; the peak memory of a row is
-        that of the whole process since the row began.
+        and after) and `cores`, the usable ones. Times are in milliseconds, memory in MB; the peak
+        memory of a row is that of the whole process since the row began.
 
     Raises:
         BundleError: The bundle cannot be used.
@@ -89,7 +89,7 @@ def benchmark(
         "unavailable": unavailable,
         "versions": versions(),
         "load_average": {"before": load_before, "after": load_average()},
-        "cores": os.cpu_count(),
+        "cores": usable_cores(),
     }
 
 

@@ -9,6 +9,7 @@ import operator
 import os
 
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.runtime.quota import usable_cores
 
 __all__ = [
     "MAX_CANVAS_PIXELS",
@@ -206,7 +207,7 @@ def default_threads(threads: int | None = None, *, most: int = _DEFAULT_MAX_THRE
 
     Args:
         threads: What the caller says, or None.
-        most: Of the usable cores.
+        most: Of the usable cores, see `quota.usable_cores`: a container's quota counts.
 
     Raises:
         ConfigError: A number that is not from 1 to 256.
@@ -219,11 +220,4 @@ def default_threads(threads: int | None = None, *, most: int = _DEFAULT_MAX_THRE
             msg = f"PETSGAN_NUM_THREADS must be an integer from 1 to {_MAX_THREADS}, got {named!r}"
             raise ConfigError(msg)
         return check_int(int(named), "PETSGAN_NUM_THREADS", low=1, high=_MAX_THREADS)
-    return min(most, _usable_cores())
-
-
-def _usable_cores() -> int:
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
-        return os.cpu_count() or 1
+    return min(most, usable_cores())

@@ -9,7 +9,9 @@ _ALONE_PIXELS = 1024 * 1024
 alone keeps several threads busy."""
 
 
-def share_cores(cores: int, count: int, size_px: tuple[int, int] | None) -> tuple[int, int]:
+def share_cores(
+    cores: int, count: int, size_px: tuple[int, int] | None, *, most: int | None = None
+) -> tuple[int, int]:
     """How many images to make at once, and with how many threads each.
 
     One thread for each image wastes nothing on waiting, so that many small images get one each.
@@ -19,11 +21,13 @@ def share_cores(cores: int, count: int, size_px: tuple[int, int] | None) -> tupl
         cores: To keep busy, at least 1.
         count: Number of images.
         size_px: `(width, height)`; None for the size of the training image.
+        most: Images at once; each takes its own memory, and more than there are usable cores are
+            no faster, however many threads were asked for.
 
     Returns:
         `(images at once, threads for each)`; their product is at most `cores`.
     """
     if size_px is not None and size_px[0] * size_px[1] > _ALONE_PIXELS:
         return 1, cores
-    at_once = max(1, min(cores, count))
+    at_once = max(1, min(cores, count, cores if most is None else most))
     return at_once, cores // at_once

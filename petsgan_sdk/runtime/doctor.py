@@ -8,6 +8,7 @@ installed packages.
 
 from __future__ import annotations
 
+import os
 import struct
 from typing import Any
 
@@ -26,6 +27,7 @@ from petsgan_sdk.runtime.providers import (
     conflicting_wheels,
     import_onnxruntime,
 )
+from petsgan_sdk.runtime.quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
 from petsgan_sdk.runtime.wire import bytes_field, varint_field
@@ -96,8 +98,10 @@ def diagnose() -> dict[str, Any]:
     Returns:
         JSON types: `ok` (a bundle can be sampled here), `versions`, `providers` (`cuda`, `cpu`,
         `tensorrt`, `tensorrt-rtx`, each with `ok`, `present`, `version`, `detail` and `install`;
-        either TensorRT serves `--provider tensorrt`), `kernels`, and `missing`: a list of
-        `{"what", "detail", "install"}`.
+        either TensorRT serves `--provider tensorrt`), `cores` (`allowed` by the system, `quota` of
+        the control groups or None, and how many are `usable`), `kernels` (names of backends),
+        `backend` (the one `used`, what PETSGAN_BACKEND `asked` for, `simd`, and the `problem` of
+        the compiled kernels or None), and `missing`: a list of `{"what", "detail", "install"}`.
     """
     missing: list[dict[str, str]] = []
     providers = _try_providers(missing)
@@ -105,9 +109,10 @@ def diagnose() -> dict[str, Any]:
     if wheels:
         detail = f"{' and '.join(wheels)} are both installed and overwrite each other"
         missing.append({"what": "one onnxruntime", "detail": detail, "install": REPAIR})
-    backends = kernels.available_backends()
-    if "cpu" not in backends:
-        detail = "the compiled kernels are not built: numpy is used, which is much slower"
+    built = kernels.build_info()
+    backends: list[str] = built["backends"]
+    if built["problem"] is not None:
+        detail = f"numpy is used, which is several times slower ({built['problem']})"
         command = "pip install --force-reinstall --no-deps petsgan-sdk"
         missing.append({"what": "compiled kernels", "detail": detail, "install": command})
     for task, extra, packages in _EXTRAS:
@@ -120,8 +125,20 @@ def diagnose() -> dict[str, Any]:
         "ok": any(entry["ok"] for entry in providers.values()) and not wheels,
         "versions": {**versions(), **versions(("torch", "onnx", "onnxscript"))},
         "providers": providers,
-        "kernels": list(backends),
+        "cores": {"allowed": allowed_cores(), "quota": cpu_quota(), "usable": usable_cores()},
+        "kernels": backends,
+        "backend": _backend_state(built),
         "missing": missing,
+    }
+
+
+def _backend_state(built: dict[str, Any]) -> dict[str, Any]:
+    asked = os.environ.get("PETSGAN_BACKEND") or "auto"
+    return {
+        "used": built["backends"][0] if asked == "auto" else asked,
+        "asked": asked,
+        "simd": built["simd"],
+        "problem": built["problem"],
     }
 
 

@@ -12,6 +12,7 @@ from petsgan_sdk.runtime.device.pipeline import open_pipeline
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
 from petsgan_sdk.runtime.sampler import Sampler
+from petsgan_sdk.runtime.startable import affordable_threads
 
 __all__ = ["load"]
 
@@ -33,7 +34,8 @@ def load(
             `Sampler.provider_note` says why), `cpu`, `cuda`, or `tensorrt`, whose engines
             `petsgan-sdk build` makes.
         threads: Threads for one image, 1 to 256. Default: `PETSGAN_NUM_THREADS`, else the usable
-            cores but at most 4.
+            cores but at most 4. Fewer, with a warning in the log, where the system does not let
+            this process start so many: every graph has its own, and so have our kernels.
         options: Precision, building and memory of the GPU providers.
 
     Raises:
@@ -44,6 +46,7 @@ def load(
     check_provider_name(provider)
     threads = default_threads(threads)
     bundle = open_bundle(Path(path))
+    threads = affordable_threads(threads, pools=len(bundle.graphs) + 1)
     note: str | None = None
     for candidate in candidate_providers(provider):
         try:

@@ -1,4 +1,7 @@
-"""Work in threads whose results are taken in order. Standard library only."""
+"""Work in threads whose results are taken in order. Standard library only.
+
+Where the system lets this process start no more threads, the caller's own does the work.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from petsgan_sdk.runtime.startable import startable_threads
 
 __all__ = ["one_ahead", "ordered_map"]
 
@@ -25,9 +30,13 @@ def ordered_map(
     Args:
         function: Called from several threads at once.
         numbers: What to call it with.
-        workers: Number of threads.
+        workers: Number of threads; fewer where no more can be started.
         ahead: Most calls that are begun and not yet taken.
     """
+    workers = startable_threads(workers)
+    if workers == 0:
+        yield from map(function, numbers)
+        return
     waiting: deque[Future[ResultT]] = deque()
     source = iter(numbers)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="petsgan-batch")
@@ -52,6 +61,9 @@ def one_ahead(items: Iterator[ItemT], *, stop: Callable[[], None]) -> Generator[
         items: Used by the thread alone.
         stop: Called when no more items are wanted; should end one that is being made.
     """
+    if startable_threads(1) == 0:
+        yield from items
+        return
     pool = ThreadPoolExecutor(1, thread_name_prefix="petsgan-ahead")
     try:
         making: Future[ItemT | _End] = pool.submit(next, items, _End())

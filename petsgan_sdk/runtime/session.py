@@ -19,7 +19,9 @@ from typing import Any
 from petsgan_sdk.errors import BackendUnavailableError, BundleError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.canvas import FloatArray
+from petsgan_sdk.runtime.exit_gate import exit_gate
 from petsgan_sdk.runtime.providers import INSTALL_GPU, ORT_NAMES, import_onnxruntime
+from petsgan_sdk.runtime.startable import check_startable
 from petsgan_sdk.runtime.wire import refuse_external_data
 
 __all__ = ["GraphSession"]
@@ -104,7 +106,7 @@ class GraphSession:
 
     Raises:
         BundleError: The graph is damaged, or its weights lie in other files.
-        BackendUnavailableError: The provider did not start.
+        BackendUnavailableError: The provider did not start, or its threads could not.
     """
 
     def __init__(
@@ -119,17 +121,19 @@ class GraphSession:
         """Create the session and check where it really runs."""
         refuse_external_data(graph, name)
         ort = import_onnxruntime()
+        check_startable(threads - 1, what=f"the session of {name!r}")
         wanted = ORT_NAMES[provider]
         asked = {**_PROVIDER_OPTIONS[provider], **(provider_options or {})}
         lost = _preload_cuda(ort) if provider == "cuda" else ""
         try:
-            self._session = ort.InferenceSession(
-                graph,
-                sess_options=_session_options(threads),
-                providers=[(wanted, asked)],
-                # Else it would print and carry on with the CPU, here and in later runs.
-                enable_fallback=0,
-            )
+            with exit_gate:
+                self._session = ort.InferenceSession(
+                    graph,
+                    sess_options=_session_options(threads),
+                    providers=[(wanted, asked)],
+                    # Else it would print and carry on with the CPU, here and in later runs.
+                    enable_fallback=0,
+                )
         except _ort_errors() as exc:
             if provider != "cpu":
                 msg = f"provider {provider!r} did not start: {_first_line(exc)}"
@@ -184,7 +188,8 @@ class GraphSession:
         """
         try:
             options = self._releasing() if release else None
-            results = self._session.run(self.outputs, dict(feeds), options)
+            with exit_gate:
+                results = self._session.run(self.outputs, dict(feeds), options)
         except _ort_errors() as exc:
             shapes = {key: value.shape for key, value in feeds.items()}
             msg = f"{self.name!r} failed on {shapes}: {_first_line(exc)}"

@@ -9,10 +9,13 @@ import sys
 import tarfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from commands import ROOT, generate
 from PIL import Image
+
+from petsgan_sdk.runtime import batch
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
 
@@ -28,6 +31,24 @@ def test_a_tar(bundle: Path, tmp_path: Path) -> None:
     with tarfile.open(path) as archive:
         names = archive.getnames()
     assert names == [f"{k:06d}.{kind}" for k in range(3) for kind in ("png", "json")]
+
+
+@pytest.mark.parametrize(("usable", "at_once"), [(1, 1), (3, 3), (64, 8)])
+def test_a_quota_bounds_the_images_in_memory_whatever_is_asked(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, usable: int, at_once: int
+) -> None:
+    asked = []
+    generate_images = batch.generate_images
+
+    def watched(*arguments: Any, **options: Any) -> batch.BatchResult:
+        asked.append(options["at_once"])
+        return generate_images(*arguments, **options)
+
+    monkeypatch.setattr(batch, "generate_images", watched)
+    monkeypatch.setattr("petsgan_sdk.runtime.quota.usable_cores", lambda: usable)
+    result = generate(bundle, "-n", 10, "-o", tmp_path / "new", "--threads", 8)
+    assert result.exit_code == 0, result.output
+    assert asked == [at_once]
 
 
 def test_the_speed_is_no_part_of_the_result(bundle: Path, tmp_path: Path) -> None:

@@ -279,6 +279,12 @@ def test_cores_are_shared(
     assert share_cores(cores, count, size) == shared
 
 
+def test_no_more_images_at_once_than_there_are_usable_cores() -> None:
+    assert share_cores(32, 100, (1000, 1000), most=1) == (1, 32)
+    assert share_cores(32, 100, (256, 256), most=2) == (2, 16)
+    assert share_cores(2, 100, (256, 256), most=8) == (2, 1)
+
+
 @pytest.mark.parametrize(
     ("count", "size"), [(1, (640, 480)), (7, (16, 16)), (64, (1000, 700)), (1000, (16, 4000))]
 )

@@ -8,7 +8,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import runner
 
+from petsgan_sdk import kernels
+from petsgan_sdk.cli import app
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 from petsgan_sdk.runtime import benchmark as benchmark_module
 from petsgan_sdk.runtime import doctor, host
@@ -42,6 +45,32 @@ def test_diagnosis() -> None:
     assert found["versions"]["numpy"] == np.__version__
     for entry in found["missing"]:
         assert set(entry) == {"what", "detail", "install"}
+
+
+def test_the_quota_and_the_usable_cores_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "allowed_cores", lambda: 32)
+    monkeypatch.setattr(doctor, "cpu_quota", lambda: 0.5)
+    monkeypatch.setattr(doctor, "usable_cores", lambda: 1)
+    assert doctor.diagnose()["cores"] == {"allowed": 32, "quota": 0.5, "usable": 1}
+    result = runner.invoke(app, ["doctor"])
+    assert "cores             1 usable: 32 allowed, a quota of 0.5\n" in result.stdout
+
+
+def test_the_state_of_the_kernels_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PETSGAN_BACKEND", raising=False)
+    best = kernels.available_backends()[0]
+    state = doctor.diagnose()["backend"]
+    assert (state["used"], state["asked"]) == (best, "auto")
+    monkeypatch.setenv("PETSGAN_BACKEND", "numpy")
+    state = doctor.diagnose()["backend"]
+    assert (state["used"], state["asked"]) == ("numpy", "numpy")
+    monkeypatch.delenv("PETSGAN_BACKEND")
+    monkeypatch.setattr(kernels._backend, "_core", False)
+    monkeypatch.setattr(kernels._backend, "_problem", "no such file")
+    found = doctor.diagnose()
+    assert (found["backend"]["used"], found["backend"]["problem"]) == ("numpy", "no such file")
+    (entry,) = [entry for entry in found["missing"] if entry["what"] == "compiled kernels"]
+    assert "several times slower (no such file)" in entry["detail"]
 
 
 def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,6 +15,7 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
+from petsgan_sdk.runtime.exit_gate import exit_gate
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import import_onnxruntime
 from petsgan_sdk.runtime.session import GraphSession
@@ -69,7 +70,8 @@ class OnnxCudaGraph:
             binding.bind_input(key, "cuda", 0, np.float32, array.shape, address_of(array))
         for key in self._step.outputs:
             binding.bind_output(key, "cuda", 0)
-        self._session.native.run_with_iobinding(binding)
+        with exit_gate:
+            self._session.native.run_with_iobinding(binding)
         results: dict[str, Any] = {}
         found = dict(zip(self._step.outputs, binding.get_outputs(), strict=True))
         for key, name in self._step.outputs.items():
@@ -84,6 +86,7 @@ class OnnxCudaGraph:
             binding.bind_output(key, "cuda", 0, np.float32, array.shape, address)
 
         def enqueue() -> None:
-            self._session.native.run_with_iobinding(binding, self._run_options)
+            with exit_gate:
+                self._session.native.run_with_iobinding(binding, self._run_options)
 
         return results, enqueue

@@ -9,6 +9,7 @@ from petsgan_sdk.errors import BundleError, EngineError, KernelError
 from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
+from petsgan_sdk.runtime.exit_gate import exit_gate
 from petsgan_sdk.runtime.tensorrt.cache import Entry
 from petsgan_sdk.runtime.tensorrt.flavour import Flavour
 
@@ -70,7 +71,9 @@ class TensorrtGraph:
             context.set_tensor_address(key, address_of(results[name]))
 
         def enqueue() -> None:
-            if not context.execute_async_v3(self._device.stream):
+            with exit_gate:
+                is_enqueued = context.execute_async_v3(self._device.stream)
+            if not is_enqueued:
                 msg = f"{self._step.member!r}: TensorRT could not enqueue the engine"
                 raise KernelError(msg)
 
