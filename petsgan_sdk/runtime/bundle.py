@@ -28,6 +28,7 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
     parse,
 )
+from petsgan_sdk.runtime.graphs.bundle import check_bundle_graphs
 
 __all__ = [
     "Bundle",
@@ -105,7 +106,7 @@ def open_bundle(path: Path) -> Bundle:
         manifest=manifest,
         digest=container.digest,
         size_bytes=path.stat().st_size,
-        graphs=graphs,
+        graphs=check_bundle_graphs(manifest, graphs, arrays, required_image(manifest)),
         arrays=arrays,
         member_sizes_bytes={name: len(raw) for name, raw in container.members.items()},
     )
