@@ -99,7 +99,7 @@ TENSORS = {
     "sizes that overflow to their bytes": raw_tensor([2**62 + 1], 1, b"\0" * 4),
     "a negative size": raw_tensor([-1, -1], 1, b"\0" * 4),
     "no elements": raw_tensor([1, 0], 1, b""),
-    "five axes": raw_tensor([1] * 5, 1, b"\0" * 4),
+    "seven axes": raw_tensor([1] * 7, 1, b"\0" * 4),
     "strings": raw_tensor([1], 8, b"\0" * 8),
     "bools": raw_tensor([1], 9, b"\0"),
     "doubles": raw_tensor([1], 11, b"\0" * 8),
@@ -326,9 +326,25 @@ USES = {
         *[node("Mul", [f"s{n}" if n else "s"] * 2, f"s{n + 1}") for n in range(8)],
         node("Expand", ["x", "s8"], "y"),
     ),
-    "a division of sizes": chain(
-        SHAPE, node("Div", ["s", "s"], "n"), node("Expand", ["x", "n"], "y")
+    "a division of sizes by zero": chain(
+        SHAPE,
+        node("Sub", ["s", "s"], "zero"),
+        node("Div", ["s", "zero"], "n"),
+        node("Expand", ["x", "n"], "y"),
     ),
+    "a division of constants by zero": chain(
+        node("Div", ["a", "a"], "n"),
+        node("Expand", ["x", "n"], "y"),
+        weights=[integers("a", 0)],
+    ),
+    "other elements": chain(node("Reshape", ["x", "n"], "y"), weights=[integers("n", 1, 3, 8, 9)]),
+    "axes of nothing": chain(node("Reshape", ["x", "n"], "y"), weights=[integers("n", 0, 0, -1)]),
+    "two sizes to find": chain(node("Reshape", ["x", "n"], "y"), weights=[integers("n", -1, -1)]),
+    "seven axes of a map": chain(
+        node("Reshape", ["x", "n"], "y"), weights=[integers("n", 1, 1, 1, 1, 3, 8, 8)]
+    ),
+    "an order of too few axes": chain(node("Transpose", ["x"], "y", row("perm", 0, 1, 2))),
+    "an order that repeats": chain(node("Transpose", ["x"], "y", row("perm", 0, 1, 2, 2))),
     "rows and columns that multiply": chain(
         node("Add", ["a", "b"], "c"),
         node("Mul", ["x", "c"], "y"),
@@ -359,6 +375,27 @@ def test_uses_of_operators_that_are_refused(data: bytes) -> None:
 
 
 ACCEPTED = {
+    "a pixel unshuffle of torch": (
+        chain(
+            SHAPE,
+            node("Gather", ["s", "two"], "h"),
+            node("Div", ["h", "two"], "half"),
+            node(
+                "Concat", ["one", "three", "half", "two", "half", "two"], "six", integer("axis", 0)
+            ),
+            node("Reshape", ["x", "six"], "a"),
+            node("Transpose", ["a"], "b", row("perm", 0, 1, 3, 5, 2, 4)),
+            node("Reshape", ["b", "four"], "y"),
+            weights=[
+                integers("one", -1),
+                integers("two", 2),
+                integers("three", 3),
+                integers("four", 0, 12, -1, 4),
+            ],
+            y=value("y", "N", 12, "h", "w"),
+        ),
+        (1, 3, 8, 8),
+    ),
     "the probe": (probe_model(), (1, 1, 34, 34)),
     "a convolution": (conv(row("pads", 1, 1, 1, 1)), (2, 3, 8, 8)),
     "a mirror": (pad(0, 0, 7, 2, 0, 0, 7, 2, mode="reflect"), (1, 3, 8, 8)),

@@ -26,6 +26,7 @@ __all__ = [
     "FLOAT32",
     "INT64",
     "MAX_NODES",
+    "MAX_RANK",
     "OPSET",
     "AttributeValue",
     "Declared",
@@ -44,9 +45,9 @@ _TYPE_NAMES = "float32, float16 or int64"
 OPSET = 18
 """The one operator set: an operator means what it means there."""
 
-MAX_NODES = 2048
+MAX_NODES, MAX_RANK = 2048, 6
 _MAX_TENSORS, _MAX_VALUES, _MAX_ENDS = 2048, 4096, 64
-_MAX_INPUTS, _MAX_ATTRIBUTES, _MAX_INTS, _MAX_RANK = 64, 16, 16, 4
+_MAX_INPUTS, _MAX_ATTRIBUTES, _MAX_INTS = 64, 16, 16
 _MAX_TEXT_BYTES = 1024
 _MAX_KEPT_BYTES = 128
 
@@ -101,7 +102,7 @@ _ATTRIBUTE = Message(
 )
 _TENSOR = Message(
     "Tensor",
-    Field("dims", 1, VARINT, _MAX_RANK),
+    Field("dims", 1, VARINT, MAX_RANK),
     Field("data_type", 2, VARINT),
     Field("name", 8, BYTES),
     Field("raw_data", 9, BYTES),
@@ -113,7 +114,7 @@ _VALUE = Message(
 )
 _TYPE = Message("Type", Field("tensor_type", 1, BYTES))
 _TENSOR_TYPE = Message("Type.Tensor", Field("elem_type", 1, VARINT), Field("shape", 2, BYTES))
-_SHAPE = Message("TensorShape", Field("dim", 1, BYTES, _MAX_RANK))
+_SHAPE = Message("TensorShape", Field("dim", 1, BYTES, MAX_RANK))
 _DIM = Message("Dimension", Field("dim_value", 1, VARINT), Field("dim_param", 2, BYTES))
 
 _ATTRIBUTE_TYPES = {1: "f", 2: "i", 3: "s", 4: "t", 7: "ints"}

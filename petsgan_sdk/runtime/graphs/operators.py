@@ -12,9 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
-from petsgan_sdk.runtime.graphs import rules
+from petsgan_sdk.runtime.graphs import rules, shaping
 from petsgan_sdk.runtime.graphs.model import FLOAT16, FLOAT32, INT64, AttributeValue, Tensor
-from petsgan_sdk.runtime.graphs.rules import MAX_PAD, MAX_SCALE, Given, Values
+from petsgan_sdk.runtime.graphs.operands import Given, Values
+from petsgan_sdk.runtime.graphs.rules import MAX_PAD, MAX_SCALE
 from petsgan_sdk.runtime.graphs.values import Cost
 
 __all__ = ["OPERATORS", "Operator"]
@@ -64,15 +65,19 @@ def _tensor(value: AttributeValue) -> bool:
     return isinstance(value, Tensor)
 
 
+def _any_row(value: AttributeValue) -> bool:
+    return isinstance(value, tuple)
+
+
 def _element_type(value: AttributeValue) -> bool:
     return isinstance(value, int) and value in (FLOAT32, FLOAT16, INT64)
 
 
 def _arithmetic(name: str) -> Rule:
-    return lambda _, values: rules.arithmetic(name, values)
+    return lambda _, values: shaping.arithmetic(name, values)
 
 
-_ANY_AXIS = _whole(-4, 3)
+_ANY_AXIS, _ANY_PLACE = _whole(-4, 3), _whole(-_MAX_INTEGER, _MAX_INTEGER)
 _PADS, _STRIDES = _wholes(0, MAX_PAD, 4), _wholes(1, MAX_SCALE, 2)
 _NO_AUTO_PAD = {"auto_pad": _word(b"NOTSET")}
 
@@ -85,17 +90,16 @@ _UNARY = {
     **dict.fromkeys(("Elu", "LeakyRelu"), Operator(rules.pointwise, (1, 1), {"alpha": _real})),
 }
 _BINARY = {
-    **{name: Operator(_arithmetic(name), (2, 2)) for name in ("Add", "Mul", "Sub")},
-    # Of floats alone: dividing integers by zero would end the process.
-    **dict.fromkeys(("Div", "Pow"), Operator(rules.pointwise, (2, 2))),
+    **{name: Operator(_arithmetic(name), (2, 2)) for name in ("Add", "Div", "Mul", "Sub")},
+    "Pow": Operator(rules.pointwise, (2, 2)),
     **dict.fromkeys(("Max", "Min"), Operator(rules.pointwise, (1, 2))),
     "Clip": Operator(rules.clip, (1, 3)),
 }
 _SIZES = {
-    "Reshape": Operator(rules.rearranged, (2, 2), {"allowzero": _whole(0, 0)}),
-    "Squeeze": Operator(rules.rearranged, (1, 2)),
-    "Unsqueeze": Operator(rules.rearranged, (2, 2)),
-    "Shape": Operator(rules.shape, (1, 1), {"start": _whole(-4, 4), "end": _whole(-4, 4)}),
+    "Reshape": Operator(shaping.reshape, (2, 2), {"allowzero": _whole(0, 1)}),
+    "Squeeze": Operator(shaping.rearranged, (1, 2)),
+    "Unsqueeze": Operator(shaping.rearranged, (2, 2)),
+    "Shape": Operator(shaping.shape, (1, 1), {"start": _ANY_PLACE, "end": _ANY_PLACE}),
 }
 
 OPERATORS: Mapping[str, Operator] = {
@@ -119,19 +123,19 @@ OPERATORS: Mapping[str, Operator] = {
         (5, 5),
         {"epsilon": _real, "momentum": _real, "training_mode": _whole(0, 0)},
     ),
-    "Cast": Operator(rules.cast, (1, 1), {"to": _element_type}),
-    "Concat": Operator(rules.concat, (1, 64), {"axis": _ANY_AXIS}),
+    "Cast": Operator(shaping.cast, (1, 1), {"to": _element_type}),
+    "Concat": Operator(shaping.concat, (1, 64), {"axis": _ANY_AXIS}),
     "Constant": Operator(
-        rules.constant,
+        shaping.constant,
         (0, 0),
         {
             "value": _tensor,
             "value_float": _real,
-            "value_int": _whole(-_MAX_INTEGER - 1, _MAX_INTEGER),
-            "value_ints": lambda value: isinstance(value, tuple),
+            "value_int": _ANY_PLACE,
+            "value_ints": _any_row,
         },
     ),
-    "ConstantOfShape": Operator(rules.constant_of_shape, (1, 1), {"value": _tensor}),
+    "ConstantOfShape": Operator(shaping.constant_of_shape, (1, 1), {"value": _tensor}),
     "Conv": Operator(
         rules.conv,
         (2, 3),
@@ -162,9 +166,9 @@ OPERATORS: Mapping[str, Operator] = {
         (1, 1),
         {"blocksize": _whole(1, MAX_SCALE), "mode": _word(b"DCR", b"CRD")},
     ),
-    "Expand": Operator(rules.expand, (2, 2)),
-    "Gather": Operator(rules.gather, (2, 2), {"axis": _whole(0, 0)}),
-    "Identity": Operator(rules.identity, (1, 1)),
+    "Expand": Operator(shaping.expand, (2, 2)),
+    "Gather": Operator(shaping.gather, (2, 2), {"axis": _whole(0, 0)}),
+    "Identity": Operator(shaping.identity, (1, 1)),
     "Pad": Operator(rules.pad, (2, 4), {"mode": _word(b"constant", b"edge", b"reflect")}),
     "Resize": Operator(
         rules.resize,
@@ -180,8 +184,9 @@ OPERATORS: Mapping[str, Operator] = {
             "nearest_mode": _word(b"floor", b"round_prefer_floor"),
         },
     ),
-    "Slice": Operator(rules.part, (3, 5)),
+    "Slice": Operator(shaping.part, (3, 5)),
     "Softmax": Operator(rules.softmax, (1, 1), {"axis": _ANY_AXIS}),
     "SpaceToDepth": Operator(rules.space_to_depth, (1, 1), {"blocksize": _whole(1, MAX_SCALE)}),
+    "Transpose": Operator(shaping.transpose, (1, 1), {"perm": _any_row}),
 }
 """By type."""
