@@ -29,6 +29,7 @@ from petsgan_sdk.manifest import (
     parse,
 )
 from petsgan_sdk.runtime.flow import required_image, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.graphs.bundle import check_bundle_graphs
 from petsgan_sdk.runtime.limits import check_limits
 
 __all__ = [
@@ -111,7 +112,7 @@ def open_bundle(path: Path) -> Bundle:
         manifest=manifest,
         digest=container.digest,
         size_bytes=path.stat().st_size,
-        graphs=graphs,
+        graphs=check_bundle_graphs(manifest, graphs, arrays, required_image(manifest)),
         arrays=arrays,
         member_sizes_bytes={name: len(raw) for name, raw in container.members.items()},
     )

@@ -17,6 +17,8 @@ import numpy as np
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError, PetsganError
 from petsgan_sdk.runtime.canvas import FloatArray
+from petsgan_sdk.runtime.graphs.model import OPSET
+from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field
 from petsgan_sdk.runtime.host import installed_version, versions
 from petsgan_sdk.runtime.providers import (
     INSTALL_CPU,
@@ -30,12 +32,11 @@ from petsgan_sdk.runtime.providers import (
 from petsgan_sdk.runtime.quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
-from petsgan_sdk.runtime.wire import bytes_field, varint_field
 
 __all__ = ["diagnose", "probe_model", "probe_provider"]
 
 _FLOAT = 1
-_IR_VERSION, _OPSET = 8, 13
+_IR_VERSION = 8
 _SIDE_PX = 32
 _KERNEL: FloatArray = np.linspace(-0.5, 0.5, 9, dtype=np.float32).reshape(1, 1, 3, 3)
 _TOLERANCE = 1e-4
@@ -65,7 +66,7 @@ def probe_model() -> bytes:
         + bytes_field(11, tensor_type("x", _SIDE_PX + 2, _SIDE_PX + 2))
         + bytes_field(12, tensor_type("y", _SIDE_PX, _SIDE_PX))
     )
-    opset = bytes_field(8, varint_field(2, _OPSET))
+    opset = bytes_field(8, varint_field(2, OPSET))
     return varint_field(1, _IR_VERSION) + bytes_field(7, graph) + opset
 
 

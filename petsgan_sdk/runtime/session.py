@@ -1,8 +1,8 @@
 """One ONNX graph of a bundle, ready to run: an ONNX Runtime session made from bytes.
 
 Everything that ONNX Runtime does silently is made loud here: a session that fell back to another
-provider, a graph whose weights lie in other files, a graph whose tensors are not the ones that the
-manifest names. Imports onnxruntime at use only.
+provider, a graph that is not one of ours, a graph whose tensors are not the ones that the manifest
+names. Imports onnxruntime at use only.
 """
 
 from __future__ import annotations
@@ -20,14 +20,18 @@ from petsgan_sdk.errors import BackendUnavailableError, BundleError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.exit_gate import exit_gate
+from petsgan_sdk.runtime.graphs.bundle import check_names
+from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, check_graph, check_run
 from petsgan_sdk.runtime.providers import INSTALL_GPU, ORT_NAMES, import_onnxruntime
 from petsgan_sdk.runtime.startable import check_startable
-from petsgan_sdk.runtime.wire import refuse_external_data
 
 __all__ = ["GraphSession"]
 
 _QUIET, _WARNINGS = 4, 2
 """Log levels of ONNX Runtime: `fatal`, since errors arrive as exceptions, and its default."""
+
+_MAX_SHAPES = 256
+"""Kept of those that were checked, so that a session that sees many sizes stays small."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,6 +67,8 @@ def _session_options(threads: int) -> Any:
     options.log_severity_level = _QUIET
     # Our kernels run between two graphs: threads that spin would take their cores.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # Else bytes that are a graph to our reader could be another in ONNX Runtime's own format.
+    options.add_session_config_entry("session.load_model_format", "ONNX")
     return options
 
 
@@ -98,14 +104,15 @@ class GraphSession:
     `device/` binds memory instead. The CUDA provider has not been run on a GPU yet.
 
     Args:
-        graph: A serialised ONNX model that holds its own weights.
+        graph: A serialised ONNX model. One of an open bundle was checked with it; any other is
+            checked here, by itself.
         name: What to call it in messages: its member name in the bundle.
         provider: `cpu` or `cuda`; the session runs there or is refused.
         threads: Threads of ONNX Runtime's own pool, at least 1.
         provider_options: For the provider, beside those that make its results repeatable.
 
     Raises:
-        BundleError: The graph is damaged, or its weights lie in other files.
+        BundleError: The graph is damaged, or is not one that a bundle may hold.
         BackendUnavailableError: The provider did not start, or its threads could not.
     """
 
@@ -119,7 +126,10 @@ class GraphSession:
         provider_options: Mapping[str, str] | None = None,
     ) -> None:
         """Create the session and check where it really runs."""
-        refuse_external_data(graph, name)
+        if not isinstance(graph, CheckedGraph):
+            graph = check_graph(graph, name)
+        self._model, self._factor = graph.model, graph.factor
+        self._seen: set[tuple[tuple[str, Shape], ...]] = set()
         ort = import_onnxruntime()
         check_startable(threads - 1, what=f"the session of {name!r}")
         wanted = ORT_NAMES[provider]
@@ -151,7 +161,10 @@ class GraphSession:
         self.name = name
         self._arena = "cpu:0" if provider == "cpu" else "cpu:0;gpu:0"
         self.inputs: tuple[str, ...] = tuple(i.name for i in self._session.get_inputs())
-        self.outputs: tuple[str, ...] = tuple(o.name for o in self._session.get_outputs())
+        # Half tensors that an export shows, to have them rounded, are no results.
+        self.outputs: tuple[str, ...] = tuple(
+            o.name for o in self._session.get_outputs() if o.type == "tensor(float)"
+        )
 
     @property
     def native(self) -> Any:
@@ -164,13 +177,24 @@ class GraphSession:
         Raises:
             BundleError: It has others.
         """
-        if set(step.inputs) != set(self.inputs) or not set(step.outputs) <= set(self.outputs):
-            msg = (
-                f"{step.member!r} must have inputs {sorted(step.inputs)} and outputs "
-                f"{sorted(step.outputs)}, got {sorted(self.inputs)} and "
-                f"{sorted(self.outputs)}; export the model again"
-            )
-            raise BundleError(msg)
+        check_names(step, set(self.inputs), set(self.outputs))
+
+    def check_shapes(self, shapes: Mapping[str, Shape]) -> None:
+        """Check that a run on maps of these shapes fits together, see `check_run`.
+
+        Args:
+            shapes: By input.
+
+        Raises:
+            BundleError: It does not fit, or would make or compute too much.
+        """
+        key = tuple(shapes.items())
+        if key in self._seen:
+            return
+        check_run(self._model, shapes, self.name, factor=self._factor)
+        if len(self._seen) >= _MAX_SHAPES:
+            self._seen.clear()
+        self._seen.add(key)
 
     def run(self, feeds: Mapping[str, FloatArray], *, release: bool = False) -> dict[str, Any]:
         """Run the graph once.
@@ -181,11 +205,12 @@ class GraphSession:
                 the next run.
 
         Returns:
-            An array for every output.
+            A float32 array `[1, C, H, W]` for every float32 output.
 
         Raises:
-            BundleError: The graph refuses what the step before it made.
+            BundleError: The graph refuses what the step before it made, or makes no map of it.
         """
+        self.check_shapes({key: value.shape for key, value in feeds.items()})
         try:
             options = self._releasing() if release else None
             with exit_gate:
@@ -194,6 +219,13 @@ class GraphSession:
             shapes = {key: value.shape for key, value in feeds.items()}
             msg = f"{self.name!r} failed on {shapes}: {_first_line(exc)}"
             raise BundleError(msg) from exc
+        for name, array in zip(self.outputs, results, strict=True):
+            if array.ndim != 4 or array.size == 0:
+                msg = (
+                    f"{self.name!r} must make a map [N, C, H, W] as {name!r}, got {array.shape}; "
+                    "export the model again"
+                )
+                raise BundleError(msg)
         return dict(zip(self.outputs, results, strict=True))
 
     def _releasing(self) -> Any:

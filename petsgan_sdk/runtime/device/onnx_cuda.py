@@ -64,6 +64,9 @@ class OnnxCudaGraph:
         sizes: Mapping[str, Size],  # noqa: ARG002
     ) -> tuple[dict[str, Any], Callable[[], None]]:
         """Run once to learn the sizes, then bind arrays of these sizes."""
+        self._session.check_shapes(
+            {key: tuple(tensors[name].shape) for key, name in self._step.inputs.items()}
+        )
         binding = self._session.native.io_binding()
         for key, name in self._step.inputs.items():
             array = tensors[name]

@@ -15,6 +15,7 @@ from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle, required_image
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
+from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
@@ -178,7 +179,12 @@ def build_engine(
     Raises:
         EngineError: TensorRT refused the graph or ended its process.
         OutputError: The cache cannot be written.
+        BundleError: A run of it would not fit together, or make too much.
     """
+    if isinstance(graph, CheckedGraph):  # halves are the export's own
+        for point in range(3):
+            shapes = {name: points[point] for name, points in key.profile.items()}
+            check_run(graph.model, shapes, key.graph, factor=graph.factor)
     cache.prepare()  # not minutes later
     plan, report = _in_process(graph, key, target, workspace_bytes)
     return cache.put(key, plan, report)
