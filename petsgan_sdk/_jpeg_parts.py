@@ -1,8 +1,8 @@
 """A JPEG without what applications added to it, of which what matters is taken.
 
-Metadata can be broken in an image that is whole. Where a file ends early or is not as it should be,
-it is passed on unchanged from there, so that the decoder judges it. This module imports the standard
-library and `petsgan_sdk._image_stream` only.
+Metadata can be broken in an image that is whole. Where a file ends early or is not as it should
+be, it is passed on unchanged from there, so that the decoder judges it. This module imports the
+standard library and `petsgan_sdk._image_stream` only.
 """
 
 from __future__ import annotations
