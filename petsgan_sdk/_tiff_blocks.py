@@ -17,13 +17,15 @@ from PIL import Image
 
 from petsgan_sdk._tiff_directory import Directory, tiff_bytes
 
-__all__ = ["LOSSLESS", "Blocks", "tiff_blocks"]
+__all__ = ["LOSSLESS", "PREDICTED", "Blocks", "tiff_blocks"]
 
 _BAND_BYTES = 4 << 20
 _MAX_TILES_BYTES = 512 << 20
 _PLAIN, _DEFLATE = 1, (8, 32946)
-LOSSLESS = (_PLAIN, *_DEFLATE, 5, 32773, 34925, 50000)
-"""Packings of bytes: none, deflate, LZW, PackBits, LZMA, Zstandard."""
+PREDICTED = (*_DEFLATE, 5, 34925, 50000)
+"""Packings of bytes that may have a predictor: deflate, LZW, LZMA, Zstandard."""
+LOSSLESS = (_PLAIN, 32773, *PREDICTED)
+"""Packings of bytes: none, PackBits, and those."""
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1])
 _CUT_SHORT = "a strip or tile is missing or cut short"
 
