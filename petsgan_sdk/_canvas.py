@@ -72,10 +72,10 @@ class Canvas:
 def over_white(layer: Image.Image) -> tuple[Levels, Levels | None]:
     """An RGBA image as `[H, W, 3]` over white, and how opaque it is, `[H, W]`; None if it is."""
     alpha = layer.getchannel("A")
-    least_and_most = alpha.getextrema()
-    if least_and_most == (255, 255):
+    least, most = alpha.getextrema()
+    if least == 255:
         return np.asarray(layer.convert("RGB")), None
-    if least_and_most == (0, 0):
+    if most == 0:
         return np.full((layer.height, layer.width, 3), 255, np.uint8), np.asarray(alpha)
     flat = Image.alpha_composite(Image.new("RGBA", layer.size, _WHITE), layer)
     return np.asarray(flat.convert("RGB")), np.asarray(alpha)

@@ -90,7 +90,9 @@ def load_image(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LoadedIma
         _refuse(path, "readable", "permission denied", cause=exc)
     except Exception as exc:  # noqa: BLE001 - decoders of hostile files fail in every way there is
         reason = " ".join(str(exc).split())[:120] or type(exc).__name__
-        _refuse(path, "a whole image", f"a damaged or truncated one ({reason})", cause=exc)
+        # What a TIFF may hold has no end, and what a decoder says of it tells the two not apart.
+        other = ", or a TIFF of a kind that cannot be read" if kind == "TIFF" else ""
+        _refuse(path, "a whole image", f"a damaged or truncated one{other} ({reason})", cause=exc)
 
 
 def _refuse(
@@ -146,9 +148,9 @@ def _check_kind(path: Path, kind: str | None, head: bytes) -> None:
         _refuse_kind(path, *other)
     if kind in ("TIFF", "JPEG") and has_raw_ending(path.name):
         _refuse_kind(path, *RAW_PHOTO)
-    if kind == "HEIF":
-        _register_heif(path)
     Image.init()
+    if kind == "HEIF" and kind not in Image.OPEN:
+        _register_heif(path)
     if kind is not None and kind not in Image.OPEN:
         advice = f"pip install --upgrade pillow, {_CONVERT}"
         _refuse_kind(path, f"{kind}, which this Pillow cannot read", advice)

@@ -17,8 +17,10 @@ from PIL.ImageFile import ImageFile
 from petsgan_sdk._canvas import Canvas
 from petsgan_sdk._exif import orientation
 from petsgan_sdk._gif_frames import gif_frames
-from petsgan_sdk._image_stream import CleanImage, clean_jpeg, clean_png
+from petsgan_sdk._image_stream import CleanImage
+from petsgan_sdk._jpeg_parts import clean_jpeg
 from petsgan_sdk._pixels import fill_from_image, fill_from_samples
+from petsgan_sdk._png_parts import clean_png
 from petsgan_sdk._tiff_directory import Directory, clean_tiff
 from petsgan_sdk._tiff_samples import tiff_samples
 
@@ -61,6 +63,8 @@ def read_image(
         UnusableImageError: It has values or a mode that cannot be converted.
         Exception: Whatever Pillow raises for what is not an image, or damaged.
     """
+    if kind == "WEBP":
+        _check_webp(file, check_size)
     clean, page = _clean(file, kind)
     samples = None if page is None else tiff_samples(page)
     if samples is not None:
@@ -85,6 +89,22 @@ def read_image(
             or (page is not None and _EXTRA_SAMPLES not in page.entries),
         )
         return _finished(canvas, clean)
+
+
+def _check_webp(file: IO[bytes], check_size: Callable[[int, int], None]) -> None:
+    """Check the size by the header: opening takes memory for the whole image."""
+    file.seek(0)
+    head = file.read(30)
+    if len(head) < 30:
+        return
+    if head[12:16] == b"VP8X":
+        sides = [1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27)]
+    elif head[12:16] == b"VP8L":
+        bits = int.from_bytes(head[21:25], "little")
+        sides = [1 + (bits >> shift & 0x3FFF) for shift in (0, 14)]
+    else:
+        sides = [int.from_bytes(head[at : at + 2], "little") & 0x3FFF for at in (26, 28)]
+    check_size(*sides)
 
 
 def _formats(kind: str | None) -> list[str]:

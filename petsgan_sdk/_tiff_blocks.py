@@ -9,6 +9,7 @@ import io
 import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,17 +17,20 @@ from PIL import Image
 
 from petsgan_sdk._tiff_directory import Directory, tiff_bytes
 
-__all__ = ["LOSSLESS", "Blocks", "tiff_blocks"]
+__all__ = ["LOSSLESS", "PREDICTED", "Blocks", "tiff_blocks"]
 
 _BAND_BYTES = 4 << 20
-_MAX_TILE_BYTES = 128 << 20
+_MAX_TILES_BYTES = 512 << 20
 _PLAIN, _DEFLATE = 1, (8, 32946)
-LOSSLESS = (_PLAIN, *_DEFLATE, 5, 32773, 34925, 50000)
-"""Packings of bytes: none, deflate, LZW, PackBits, LZMA, Zstandard."""
+PREDICTED = (*_DEFLATE, 5, 34925, 50000)
+"""Packings of bytes that may have a predictor: deflate, LZW, LZMA, Zstandard."""
+LOSSLESS = (_PLAIN, 32773, *PREDICTED)
+"""Packings of bytes: none, PackBits, and those."""
 _REVERSED = np.packbits(np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)[:, ::-1])
 _CUT_SHORT = "a strip or tile is missing or cut short"
 
 ByteRows = npt.NDArray[np.uint8]
+Places = npt.NDArray[np.unsignedinteger[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +50,8 @@ class Blocks:
     """Blocks next to each other: 1 for strips."""
     is_tiled: bool
     packing: int
-    starts: tuple[int, ...]
-    sizes: tuple[int, ...]
+    starts: Places
+    sizes: Places
 
     def rows(self, plane: int) -> Iterator[list[ByteRows]]:
         """Unpack a plane from top to bottom.
@@ -134,11 +138,11 @@ class Blocks:
     def _start(self, index: int) -> int:
         if index >= len(self.starts):
             raise OSError(_CUT_SHORT)
-        return self.starts[index]
+        return int(self.starts[index])
 
     def _packed(self, index: int) -> bytes:
         self.page.file.seek(self._start(index))
-        size = self.sizes[index] if index < len(self.sizes) else 0
+        size = int(self.sizes[index]) if index < len(self.sizes) else 0
         content = self.page.file.read(size)
         if len(content) < size:
             raise OSError(_CUT_SHORT)
@@ -155,6 +159,11 @@ def _as_rows(content: bytes, size: int, row_bytes: int) -> ByteRows:
     if len(content) < size:
         raise OSError(_CUT_SHORT)
     return np.frombuffer(content, np.uint8, size).reshape(-1, row_bytes)
+
+
+def _places(page: Directory, tag: int) -> Places:
+    form = page.format(tag)
+    return np.frombuffer(page.raw(tag) if form else b"", form or "B")
 
 
 def tiff_blocks(page: Directory, *, samples: int, bits: int) -> Blocks:
@@ -175,12 +184,11 @@ def tiff_blocks(page: Directory, *, samples: int, bits: int) -> Blocks:
     if min(wide, tall) < 1:
         msg = f"tiles are of {wide}x{tall} px"
         raise OSError(msg)
-    row_bytes = -(-wide * samples * bits // 8)
-    if is_tiled and row_bytes * tall > _MAX_TILE_BYTES:
-        msg = f"tiles are larger than {_MAX_TILE_BYTES >> 20} MiB"
+    row_bytes, across = -(-wide * samples * bits // 8), -(-width // wide)
+    if is_tiled and row_bytes * tall * across > _MAX_TILES_BYTES:
+        msg = f"a row of tiles is larger than {_MAX_TILES_BYTES >> 20} MiB"
         raise OSError(msg)
-    starts = page.numbers(324 if is_tiled else 273)
-    sizes = page.numbers(325 if is_tiled else 279)
+    starts = _places(page, 324 if is_tiled else 273)
+    sizes = _places(page, 325 if is_tiled else 279)
     packing = page.number(259, 1)
-    across = -(-width // wide)
     return Blocks(page, height, wide, tall, row_bytes, across, is_tiled, packing, starts, sizes)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import io
 import struct
+import sys
+from array import array
 from dataclasses import dataclass
 from typing import IO
 
@@ -18,6 +20,7 @@ __all__ = ["Directory", "RawPhotoError", "clean_tiff", "tiff_bytes"]
 _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _SIZES |= {16: 8, 17: 8, 18: 8}
 _INTEGERS = {1: "B", 3: "H", 4: "I", 6: "b", 8: "h", 9: "i", 13: "I", 16: "Q", 17: "q", 18: "Q"}
+_MAX_NUMBERS = 64
 _MAX_ENTRIES = 100_000  # of all directories together
 _MAX_PROFILE_BYTES = 32 << 20
 _MAX_XMP_BYTES = 8 << 20
@@ -60,13 +63,19 @@ class Directory:
         self.file.seek(start)
         return self.file.read(size)
 
+    def format(self, tag: int) -> str | None:
+        """What the integers of a tag are to `struct`, without their number; None for others."""
+        letter = _INTEGERS.get(self.entries.get(tag, (0,))[0])
+        return None if letter is None else self.order + letter
+
     def numbers(self, tag: int) -> tuple[int, ...]:
-        """The integers of a tag; empty without it, or where it holds something else."""
-        kind, _, _ = self.entries.get(tag, (0, 0, b""))
-        letter, content = _INTEGERS.get(kind), self.raw(tag)
-        if letter is None:
+        """The first integers of a tag; empty without it, or where it holds something else."""
+        form = self.format(tag)
+        if form is None:
             return ()
-        return struct.unpack(f"{self.order}{len(content) // _SIZES[kind]}{letter}", content)
+        content = self.raw(tag)[: _MAX_NUMBERS * struct.calcsize(form)]
+        count = len(content) // struct.calcsize(form)
+        return struct.unpack(f"{form[0]}{count}{form[1]}", content)
 
     def number(self, tag: int, default: int) -> int:
         """The first integer of a tag."""
@@ -157,10 +166,26 @@ def _alone(page: Directory) -> IO[bytes]:
         for tag, (kind, count, _) in page.entries.items()
         if tag in _NEEDED and (content := page.raw(tag))
     }
+    is_big = page.is_big and size >= 1 << 31
+    if page.is_big and not is_big:  # not every version of Pillow reads both byte orders of BigTIFF
+        entries = {tag: _shorter(page.order, *entry) for tag, entry in entries.items()}
     start = size + size % 2
-    head, directory = _encoded(entries, start, page.order, is_big=page.is_big)
+    head, directory = _encoded(entries, start, page.order, is_big=is_big)
     pieces: list[tuple[int, int] | bytes] = [head, (len(head), size), bytes(size % 2), directory]
     return io.BufferedReader(Pieces(page.file, pieces), 1 << 16)
+
+
+def _shorter(order: str, kind: int, count: int, content: bytes) -> tuple[int, int, bytes]:
+    """An entry without the types that only BigTIFF has; of one place for each strip or tile."""
+    if kind not in (16, 18):
+        return kind, count, content
+    numbers = array("Q", content)
+    if (order == "<") != (sys.byteorder == "little"):
+        numbers.byteswap()
+    short = array("I", (min(number, 2**32 - 1) for number in numbers))
+    if (order == "<") != (sys.byteorder == "little"):
+        short.byteswap()
+    return 4, count, short.tobytes()
 
 
 def tiff_bytes(tags: dict[int, int | tuple[int, ...]], data: list[bytes]) -> bytes:

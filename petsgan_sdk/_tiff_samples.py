@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from petsgan_sdk._tiff_blocks import LOSSLESS, Blocks, tiff_blocks
+from petsgan_sdk._tiff_blocks import LOSSLESS, PREDICTED, Blocks, tiff_blocks
 from petsgan_sdk._tiff_directory import Directory
 
 __all__ = ["Samples", "tiff_samples"]
@@ -144,7 +144,7 @@ def tiff_samples(page: Directory) -> Samples | None:
         return None
     if kind == _UNSIGNED and (bits <= 8 or (bits == 16 and _is_for_pillow(page, colours, count))):
         return None
-    predictor = page.number(317, 1)
+    predictor = page.number(317, 1) if page.number(259, 1) in PREDICTED else 1
     is_summed = bits in (8, 16, 32, 64) if predictor == _DIFFERENCES else kind == _FLOAT
     if predictor != 1 and not (predictor in (_DIFFERENCES, _FLOAT_DIFFERENCES) and is_summed):
         return None
