@@ -156,6 +156,8 @@ def _print_results(
     samples: Path, image: Path, found: SampleSet, judge: Judge, *, as_json: bool
 ) -> None:
     results = judge(found.samples, found.photo)
+    for name, reason in judge.undefined(found.photo).items():
+        note(f"{name} is left out: {reason}")
     height, width = found.photo.shape[:2]
     if as_json:
         skipped = {file.path.name: file.reason for file in found.skipped}

@@ -76,7 +76,8 @@ def fill_table(
     """Train, export, sample and measure what is not there yet.
 
     Args:
-        photos: Folder of images; a file that is none, or too small, is skipped.
+        photos: Folder of images; a file that is none, too small, or flat where a metric needs
+            contrast, is skipped.
         output: Folder for models and measurements; made if it is not there.
         variants: Rows, see `choose_variants`.
         judge: What measures.
@@ -158,6 +159,8 @@ def _usable(
                 f"metrics, got {least}"
             )
             skipped.append(SkippedFile(path, reason))
+        elif reasons := judge.undefined(image):
+            skipped.append(SkippedFile(path, "; ".join(f"{n}: {r}" for n, r in reasons.items())))
         else:
             usable.append(path)
     for file in skipped:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.metrics._images import (
     LEAST_COUNT,
     LEAST_SIDE_PX,
@@ -20,7 +20,7 @@ from petsgan_sdk.metrics._images import (
     check_samples,
 )
 from petsgan_sdk.metrics.copies import CopySearch
-from petsgan_sdk.metrics.pixels import pixel_diversity, sharpness
+from petsgan_sdk.metrics.pixels import UNDEFINED, pixel_diversity, sharpness, why_undefined
 from petsgan_sdk.metrics.ssim import ssim
 from petsgan_sdk.metrics.summary import MetricResult
 
@@ -111,8 +111,13 @@ class Judge:
             facts |= {"lpips": str(self._lpips.backbone), "num_pairs": self._num_pairs}
         return facts
 
+    def undefined(self, photo: U8Array) -> dict[str, str]:
+        """Its metrics that have no value for a photo `[H, W, 3]` uint8, and why."""
+        reasons = {name: why_undefined(name, photo) for name in self.metrics if name in UNDEFINED}
+        return {name: reason for name, reason in reasons.items() if reason is not None}
+
     def __call__(self, samples: U8Array, photo: U8Array) -> dict[str, MetricResult]:
-        """Measure samples against their photo.
+        """Measure samples against their photo; what is `undefined` for it is left out.
 
         Args:
             samples: `[N, H, W, 3]` uint8; N from 2 for `lpips` and `diversity`.
@@ -125,9 +130,14 @@ class Judge:
 
         Raises:
             InputError: Two sizes, or too few or too small images for a metric; the message says
-                the least.
+                the least. Or no metric has a value for the photo.
         """
-        for name in self.metrics:
+        left_out = self.undefined(photo)
+        metrics = [name for name in self.metrics if name not in left_out]
+        if not metrics:
+            msg = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+            raise InputError(msg)
+        for name in metrics:
             check_samples(name, samples)
             check_image(name, photo)
             check_same_size(name, samples[0], photo)
@@ -140,7 +150,7 @@ class Judge:
             "sharpness": _sharpness,
             "copy": _copy,
         }
-        found = [result for name in self.metrics for result in steps[name](samples, photo)]
+        found = [result for name in metrics for result in steps[name](samples, photo)]
         return {result.name: result for result in found}
 
     def _sifid(self, name: str, samples: U8Array, photo: U8Array) -> list[MetricResult]:

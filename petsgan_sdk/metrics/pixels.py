@@ -9,7 +9,19 @@ from petsgan_sdk import imaging
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.metrics._images import U8Array, check_image, check_same_size, check_samples, luma
 
-__all__ = ["pixel_diversity", "sharpness"]
+__all__ = ["UNDEFINED", "pixel_diversity", "sharpness", "why_undefined"]
+
+UNDEFINED = ("diversity", "sharpness")
+"""Metrics that divide by what the photo has of them, which for a flat photo is nothing."""
+
+
+def why_undefined(metric: str, photo: U8Array) -> str | None:
+    """Why a photo `[H, W, 3]` uint8 has no value of a metric; None where it has."""
+    if metric == "sharpness" and not imaging.sharpness(photo):
+        return "the photo must not be of one colour, got one without any gradient"
+    if metric == "diversity" and not _contrast(photo):
+        return "the photo must not be of one brightness, got one without any contrast"
+    return None
 
 
 def sharpness(samples: U8Array, photo: U8Array) -> npt.NDArray[np.float64]:
@@ -27,10 +39,8 @@ def sharpness(samples: U8Array, photo: U8Array) -> npt.NDArray[np.float64]:
     """
     check_samples("sharpness", samples)
     check_image("sharpness", photo)
+    _check_defined("sharpness", photo)
     whole = imaging.sharpness(photo)
-    if not whole:
-        msg = "sharpness: the photo must not be of one colour, got one without any gradient"
-        raise InputError(msg)
     return np.array([imaging.sharpness(sample) / whole for sample in samples])
 
 
@@ -51,8 +61,18 @@ def pixel_diversity(samples: U8Array, photo: U8Array) -> float:
     check_samples("diversity", samples)
     check_image("diversity", photo)
     check_same_size("diversity", samples[0], photo)
-    whole = float(luma(photo).std())
-    if not whole:
-        msg = "diversity: the photo must not be of one brightness, got one without any contrast"
+    _check_defined("diversity", photo)
+    return float(luma(samples).std(axis=0).mean()) / _contrast(photo)
+
+
+def _contrast(photo: U8Array) -> float:
+    # Of equal numbers the mean may be off by a last bit: they have no deviation all the same.
+    levels = luma(photo)
+    return float(levels.std()) if np.ptp(levels) else 0.0
+
+
+def _check_defined(metric: str, photo: U8Array) -> None:
+    reason = why_undefined(metric, photo)
+    if reason is not None:
+        msg = f"{metric}: {reason}"
         raise InputError(msg)
-    return float(luma(samples).std(axis=0).mean()) / whole

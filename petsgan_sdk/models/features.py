@@ -14,9 +14,9 @@ _IMAGENET_MEAN = (0.485, 0.456, 0.406)
 _IMAGENET_STD = (0.229, 0.224, 0.225)
 _FLOOR = 0.05
 """Least standard deviation of a channel, as a share of the largest: flat channels stay quiet."""
-_LEAST = 1 / 1024
-"""The same as a share of what lies between black and white, a quarter of one level of 256: what is
-less is rounding. Photos that are flat, or so regular that their reduction is, have no more."""
+_LEAST = 1 / 512
+"""The same as a share of the largest feature that black or white has: below is rounding, which must
+not be enlarged. Photos that are flat, or so regular that their reduction is, have nothing else."""
 
 
 class PatchFeatures(nn.Module):
@@ -49,8 +49,8 @@ class PatchFeatures(nn.Module):
         std = (features - mean).square().mean(dim=(0, 2, 3), keepdim=True).sqrt()
         self.mean.copy_(mean)
         black_and_white = torch.tensor([-1.0, 1.0], device=low_res.device).view(2, 1, 1, 1)
-        black, white = self.raw(black_and_white.expand(2, 3, 1, 1))
-        floor = torch.maximum(_FLOOR * std.max(), _LEAST * (white - black).abs().max())
+        largest = self.raw(black_and_white.expand(2, 3, 1, 1)).abs().max()
+        floor = torch.maximum(_FLOOR * std.max(), _LEAST * largest)
         self.scale.copy_(1 / (std + floor + 1e-8))
 
     def forward(self, image: Tensor) -> Tensor:

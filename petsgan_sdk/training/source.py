@@ -63,7 +63,7 @@ def _remarks(given: tuple[int, int], size: tuple[int, int], config: ImageConfig)
     if max(size) > config.max_size_px:
         yield (
             f"longer than {config.max_size_px} px: so long a photo is learned at {min(size)} px of "
-            "its shorter side"
+            "its shorter side; a larger --max-size shows more of it"
         )
     stretch = size[0] * given[1] / (size[1] * given[0])
     change = max(stretch, 1 / stretch) - 1

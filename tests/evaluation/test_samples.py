@@ -50,6 +50,17 @@ def test_nothing_is_said_of_the_photo_that_was_learned(tmp_path, photo):
     assert not notes
 
 
+def test_the_photo_that_was_learned_may_have_been_stretched(tmp_path):
+    wide = noise_picture(30, 300, seed=0)
+    save_image(tmp_path / "wide.png", wide)
+    digest = hashlib.sha256(resize(wide, (WIDTH, HEIGHT)).tobytes()).hexdigest()
+    bundle = write_bundle(tmp_path / "m.petsgan", changes={"provenance": {"digest": digest}})
+    notes = []
+    found = sample_bundle(bundle, tmp_path / "wide.png", count=1, note=notes.append)
+    assert found.photo.shape == (HEIGHT, WIDTH, 3)
+    assert not notes
+
+
 def test_a_photo_of_another_shape(tmp_path):
     bundle = write_bundle(tmp_path / "model.petsgan")
     save_image(tmp_path / "tall.png", noise_picture(90, 60, seed=0))

@@ -11,6 +11,7 @@ import json
 import pytest
 import torch
 from bundle_factory import IMAGE_SIZE_PX, write_bundle
+from PIL import Image
 from tiny_training import NARROW, write_picture
 
 from petsgan_sdk.config import load_preset, preset_ablations
@@ -193,6 +194,20 @@ def test_photos_that_are_too_small_for_a_metric_are_skipped(photos, tmp_path, mo
     with pytest.raises(InputError, match=r"be learned at 64 px, got none among 3 files"):
         fill(photos, tmp_path, judge=judge, note=notes.append)
     assert any("skipped a.png: its shorter side" in line and "got 48" in line for line in notes)
+
+
+def test_photos_that_no_size_or_metric_fits_are_skipped(photos, tmp_path):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    (folder / "a.png").write_bytes((photos / "a.png").read_bytes())
+    Image.new("RGB", (16, 600)).save(folder / "thread.png")
+    Image.new("RGB", (WIDTH, HEIGHT), (9, 9, 9)).save(folder / "wall.png")
+    notes = []
+    table = fill(folder, tmp_path / "out", variants=("full",), note=notes.append)
+    assert [cell.photo for cell in table.cells] == ["a.png"]
+    assert [file.path.name for file in table.skipped] == ["thread.png", "wall.png"]
+    assert any("skipped thread.png: image: one side must be at most 32" in n for n in notes)
+    assert any("skipped wall.png: diversity: the photo must not be of one" in n for n in notes)
 
 
 def test_an_output_that_is_a_file(photos, tmp_path):

@@ -48,6 +48,19 @@ def test_each_result_is_that_of_its_function():
     assert found["ssim"].values[0] == pytest.approx(1) == found["ssim_mirror"].values[1]
 
 
+@pytest.mark.parametrize("level", [0, 77, 255])
+def test_a_flat_photo_is_judged_by_what_it_has(level):
+    flat = np.full((40, 48, 3), (level, 200, 7), np.uint8)
+    judge = Judge(PIXELS)
+    assert list(judge(SAMPLES, flat)) == [
+        *("ssim", "ssim_mirror", "copy", "copy_shifted", "copy_mirrored")
+    ]
+    assert judge.undefined(flat).keys() == {"diversity", "sharpness"}
+    assert judge.undefined(PHOTO) == {}
+    with pytest.raises(InputError, match=r"^sharpness: the photo must not be of one colour"):
+        Judge(["sharpness"])(SAMPLES, flat)
+
+
 def test_json_types():
     for result in Judge(PIXELS)(SAMPLES, PHOTO).values():
         printed = json.loads(json.dumps(result.to_json(), allow_nan=False))

@@ -1,18 +1,24 @@
 from __future__ import annotations
 
+import copy
 import math
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from flat_pictures import flat_pictures
 from helpers import assert_close
+from torch.nn import functional
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.models import FilterBankFeatures, VggFeatures
+from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 VGG_FILE = Path(__file__).parents[3] / "shared/data/weights/vgg19_conv_u8.safetensors"
+
+FLAT = flat_pictures()
 
 
 @pytest.fixture
@@ -39,6 +45,28 @@ def test_features_of_a_flat_image_are_finite():
     flat = torch.full((1, 3, 6, 6), 0.3)
     features.fit(flat)
     assert features(flat).isfinite().all()
+
+
+@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("build", [FilterBankFeatures, VggFeatures])
+def test_features_of_a_flat_photo_are_no_rounding(build, name):
+    torch.manual_seed(0)
+    features = build()
+    low_res = functional.avg_pool2d(image_tensor(FLAT[name]), 8)
+    features.fit(low_res)
+    exact = copy.deepcopy(features).double()
+    for layout in (low_res, low_res.flip(1), torch.ones_like(low_res), 0.5 * low_res):
+        expected = exact(layout.double())
+        apart = (features(layout) - expected).abs().max() / expected.abs().max().clamp(min=1)
+        assert apart < 5e-4  # half of what export allows
+
+
+def test_the_floor_changes_no_feature_of_a_photo(image):
+    features = FilterBankFeatures()
+    features.fit(image)
+    std = features.raw(image).std((0, 2, 3), correction=0)
+    expected = (1 / (std + 0.05 * std.max() + 1e-8)).view_as(features.scale)
+    torch.testing.assert_close(features.scale, expected, rtol=1e-5, atol=0)
 
 
 @pytest.mark.parametrize("build", [FilterBankFeatures, VggFeatures])
@@ -226,7 +254,7 @@ def test_cached_weights(tmp_path, monkeypatch):
     cached = tmp_path / "vgg19.safetensors"
     assert cached_vgg(is_needed=False) is None
     with pytest.raises(
-        InputError, match=r"vgg19\.safetensors' or be named, got no file; hint: --features"
+        InputError, match=r"vgg19\.safetensors' .* or be named, got no file; hint: --features"
     ):
         cached_vgg(is_needed=True)
     cached.touch()

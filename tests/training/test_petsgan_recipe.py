@@ -59,6 +59,20 @@ def test_a_preset_that_needs_vgg_says_how_to_give_it():
         settled({}, "vgg19")
 
 
+def test_paper_is_refused_without_vgg(tmp_path):
+    photo = write_picture(tmp_path / "photo.png", 40, 32)
+    call = {"preset": "paper", "steps": 1, "device": "cpu", "overrides": NARROW["paper"]}
+    with pytest.raises(InputError, match=r"--features vgg19:FILE .*, or --features filters to"):
+        train(photo, tmp_path / "model.pt", **call)
+    assert not (tmp_path / "model.pt").exists()
+    train(photo, tmp_path / "model.pt", options={"features": "filters"}, **call)
+    assert load_checkpoint(tmp_path / "model.pt").config.transfer.features == "filters"
+    write_vgg(tmp_path / "vgg.pth")
+    named = {"features": f"vgg19:{tmp_path / 'vgg.pth'}"}
+    train(photo, tmp_path / "vgg.pt", options=named, **call)
+    assert load_checkpoint(tmp_path / "vgg.pt").config.transfer.features == "vgg19"
+
+
 def test_networks_are_not_built_on_a_guess():
     config = narrow_config("fast", **{"transfer.features": "auto"})
     with pytest.raises(ConfigError, match=r"transfer\.features must be filters or vgg19 to build"):
