@@ -10,6 +10,7 @@ Run once more, the command ends well, leaves what an uninterrupted one leaves, a
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import random
@@ -45,6 +46,31 @@ main()
 
 
 @dataclass(frozen=True, slots=True)
+class Plan:
+    """When and how a round's command is killed."""
+
+    signal: signal.Signals
+    over_older: bool
+    """Whether outputs of an earlier run are there and are to be replaced."""
+    in_write: bool
+    """Whether the moment is when a hidden file is seen, or a part of the usual time."""
+    part: float
+    pause_s: float
+
+    @staticmethod
+    def of(writer: Writer, seed: int, number: int) -> Plan:
+        """That of a round's number."""
+        rng = random.Random(f"{seed} {writer.name} {number}")
+        return Plan(
+            rng.choice(_SIGNALS),
+            writer.replaces and rng.random() < 0.5,
+            rng.random() < 0.5,
+            rng.uniform(0.02, 1.0),
+            rng.choice((0.0, 0.001, 0.01, 0.05)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class Reference:
     """What an uninterrupted command leaves, and how long it takes."""
 
@@ -70,15 +96,15 @@ def run_rounds(
 ) -> Tally:
     """Kill and repeat a command; rounds are numbered, and the same number is the same round."""
     tally = Tally()
-    whole = _reference(writer, inputs, folder / "reference", ())
+    whole = _reference(writer, inputs, folder / "reference")
     older = None
     if writer.replaces:
         older = folder / "older"
         _make_older(folder / "reference" / OUT, older)
     for number in rounds:
-        rng = random.Random(f"{seed} {writer.name} {number}")
         place = folder / f"round-{number}"
-        problems = _round(writer, inputs, place, rng, whole=whole, older=older, tally=tally)
+        plan = Plan.of(writer, seed, number)
+        problems = _round(writer, inputs, place, plan, whole=whole, older=older, tally=tally)
         tally.failures += [f"{writer.name}, round {number}: {problem}" for problem in problems]
         shutil.rmtree(place, ignore_errors=True)
     return tally
@@ -88,21 +114,21 @@ def _round(
     writer: Writer,
     inputs: Inputs,
     place: Path,
-    rng: random.Random,
+    plan: Plan,
     *,
     whole: Reference,
     older: Path | None,
     tally: Tally,
 ) -> list[str]:
-    number = rng.choice(_SIGNALS)
+    number = plan.signal
     more: tuple[str, ...] = ()
     _make_folders(place)
-    if older is not None and rng.random() < 0.5:
+    if older is not None and plan.over_older:
         shutil.rmtree(place / OUT)
         shutil.copytree(older, place / OUT)
         more = ("--force",)
     before = _files(place / OUT)
-    code, stderr = _killed(writer, inputs, place, more, number, rng, whole.seconds)
+    code, stderr = _killed(writer, inputs, place, more, plan, whole.seconds)
     tally.rounds[number.name] += 1
     tally.too_late += code == 0
     tally.amid_write += bool(_hidden(place / OUT))
@@ -130,27 +156,25 @@ def _killed(
     inputs: Inputs,
     place: Path,
     more: tuple[str, ...],
-    number: signal.Signals,
-    rng: random.Random,
+    plan: Plan,
     usual_s: float,
 ) -> tuple[int, str]:
     """Run the command and end it, at a moment of its usual time or while it writes."""
     process = _start([*writer.command(inputs), *more], place)
-    wait_s = rng.uniform(0.02, 1.0) * usual_s
-    in_write = rng.random() < 0.5
-    pause_s = rng.choice((0.0, 0.001, 0.01, 0.05))
     started = time.monotonic()
     while process.poll() is None and time.monotonic() - started < _TIMEOUT_S:
-        if in_write and _hidden(place / OUT):
-            time.sleep(pause_s)
+        if plan.in_write and _hidden(place / OUT):
+            time.sleep(plan.pause_s)
             break
-        if not in_write and time.monotonic() - started > wait_s:
+        if not plan.in_write and time.monotonic() - started > plan.part * usual_s:
             break
         time.sleep(0.001)
     # Before Python runs our program no program could handle these.
-    while number != signal.SIGKILL and process.poll() is None and not _is_listening(process.pid):
+    while (
+        plan.signal != signal.SIGKILL and process.poll() is None and not _is_listening(process.pid)
+    ):
         time.sleep(0.01)
-    process.send_signal(number)
+    process.send_signal(plan.signal)
     _, stderr = process.communicate(timeout=_TIMEOUT_S)
     return process.returncode, stderr
 
@@ -189,10 +213,10 @@ def _make_folders(place: Path) -> None:
         (place / name).mkdir(parents=True)
 
 
-def _reference(writer: Writer, inputs: Inputs, place: Path, more: tuple[str, ...]) -> Reference:
+def _reference(writer: Writer, inputs: Inputs, place: Path) -> Reference:
     _make_folders(place)
     started = time.monotonic()
-    process = _start([*writer.command(inputs), *more], place)
+    process = _start(writer.command(inputs), place)
     _, stderr = process.communicate(timeout=_TIMEOUT_S)
     if process.returncode:
         msg = f"{writer.name}: left with {process.returncode} undisturbed: {stderr.strip()}"
@@ -261,6 +285,9 @@ def main(words: Sequence[str] | None = None, say: Callable[[str], None] | None =
         inputs = make_inputs(Path(name), with_models=True)
         for number, writer in enumerate(WRITERS):
             if options.command and writer.name not in options.command:
+                continue
+            if writer.needs is not None and importlib.util.find_spec(writer.needs) is None:
+                say(f"{writer.name}: left out, {writer.needs} is not installed")
                 continue
             folder = Path(name) / f"command-{number}"
             rounds = range(options.first, options.first + options.rounds)

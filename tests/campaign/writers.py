@@ -38,7 +38,6 @@ class Inputs:
     composite: Path
     mask: Path
     photo: Path
-    large_photo: Path
     photos: Path
     checkpoint: Path
 
@@ -54,8 +53,8 @@ class Writer:
     """What is added to run it once more after it was killed."""
     replaces: bool = True
     """Whether it is also run over older outputs, with `--force`."""
-    is_quick: bool = False
-    """Whether a round takes about a second."""
+    needs: str | None = None
+    """A module without which the command cannot run."""
 
     def command(self, inputs: Inputs) -> list[str]:
         paths = {name: str(getattr(inputs, name)) for name in Inputs.__slots__}
@@ -72,14 +71,14 @@ def _train(name: str, *more: str, settings: tuple[str, ...] = _NARROW, steps: in
 
 def _task(name: str, image: str, *more: str) -> Writer:
     outputs = ("-o", f"{OUT}/made.png", "--compare", f"{OUT}/side.png")
-    return Writer(name, (name, "{copier}", image, *outputs, *more), is_quick=name == "paint")
+    return Writer(name, (name, "{copier}", image, *outputs, *more))
 
 
 def _generate(name: str, output: str, *more: str, resumes: bool = True) -> Writer:
     words = ("generate", "{bundle}", "-o", f"{OUT}/{output}", "--threads", "2", *more)
     if not resumes:
-        return Writer(name, words, is_quick=True)
-    return Writer(name, (*words, "-n", "24"), ("--resume",), replaces=False, is_quick=True)
+        return Writer(name, words)
+    return Writer(name, (*words, "-n", "24"), ("--resume",), replaces=False)
 
 
 def _export(name: str, output: str, *more: str) -> Writer:
@@ -121,7 +120,9 @@ WRITERS: tuple[Writer, ...] = (
         again=(),
         replaces=False,
     ),
-    Writer("build", ("build", "{bundle}", "--sizes", "64"), again=(), replaces=False),
+    Writer(
+        "build", ("build", "{bundle}", "--sizes", "64"), (), replaces=False, needs="tensorrt_rtx"
+    ),
 )  # fmt: skip
 
 
@@ -141,7 +142,6 @@ def make_inputs(folder: Path, *, with_models: bool) -> Inputs:
         composite=folder / "composite.png",
         mask=folder / "mask.png",
         photo=write_picture(folder / "photo.png", 256, 200),
-        large_photo=folder / "photo.png",
         photos=folder / "photos",
         checkpoint=folder / "model.pt",
     )
