@@ -16,7 +16,6 @@ from pyramid_factory import write_enlarger, write_pyramid
 from task_bundle import write_copier
 
 from petsgan_sdk import _stored_zip, checkpoint, manifest
-from petsgan_sdk._decode import _FORMATS
 from petsgan_sdk.config import load_preset, preset_names
 from petsgan_sdk.container import MANIFEST, _comment, _sha256, read_container
 from petsgan_sdk.errors import PetsganError
@@ -163,7 +162,7 @@ def _images() -> dict[str, bytes]:
     Image.init()
     files: dict[str, bytes] = {}
     for name, make in made.items():
-        if make.args[1] in _FORMATS and make.args[1] in Image.SAVE:
+        if make.args[1] in Image.SAVE:
             files[name] = make()
     return files
 
