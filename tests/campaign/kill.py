@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from campaign.writers import OUT, WRITERS, Inputs, Writer, digest, make_inputs
+from campaign.writers import OUT, WRITERS, Inputs, Writer, digest, final_name, make_inputs
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import PetsganError
 
@@ -238,12 +238,11 @@ def _files(out: Path) -> dict[str, str]:
     for path in sorted(out.rglob("*")):
         relative = path.relative_to(out)
         if path.is_file() and not any(part.startswith(_HIDDEN) for part in relative.parts):
-            if path.suffix == ".lock":
-                continue
+            name = final_name(path, out)
             try:
-                found[str(relative)] = digest(path)
+                found[name] = digest(path)
             except (PetsganError, ValueError) as exc:
-                found[str(relative)] = f"cannot be read: {exc}"
+                found[name] = f"cannot be read: {exc}"
     return found
 
 

@@ -159,6 +159,12 @@ def digest(path: Path) -> str:
     return _DIGESTS.get(path.suffix, _of_bytes)(path)
 
 
+def final_name(path: Path, out: Path) -> str:
+    """What a file is called in every run: the name of an engine ends in a digest of its own."""
+    name = str(path.relative_to(out))
+    return name.rpartition("-")[0] + ".plan" if path.suffix == ".plan" else name
+
+
 def _of_bytes(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
@@ -172,24 +178,23 @@ def _of_checkpoint(path: Path) -> str:
 
 
 def _of_json(path: Path) -> str:
-    def timeless(value: object) -> object:
-        if isinstance(value, dict):
-            kept = {k: v for k, v in value.items() if k not in _TIMES}
-            return {key: timeless(inner) for key, inner in kept.items()}
-        return [timeless(inner) for inner in value] if isinstance(value, list) else value
-
-    return hashlib.sha256(json.dumps(timeless(json.loads(path.read_text()))).encode()).hexdigest()
-
-
-def _of_nothing(path: Path) -> str:
-    """An engine is another one each time that it is built; that it is whole its record says."""
-    return str(path.stat().st_size > 0)
+    content = json.loads(path.read_text())
+    if content.get("format") == "petsgan-engine":
+        # Built anew an engine is another one: that it is whole, and for what, must be the same.
+        plan = path.with_name(f"{path.stem}-{content['sha256'][:16]}.plan")
+        is_whole = _of_bytes(plan) == content["sha256"]
+        content = {"key": content["key"], "is_whole": is_whole}
+    return hashlib.sha256(json.dumps(_timeless(content)).encode()).hexdigest()
 
 
-_TIMES = ("seconds", "built", "created", "plan_sha256", "sha256", "size_bytes", "bytes", "digest")
+def _timeless(value: object) -> object:
+    if isinstance(value, dict):
+        return {key: _timeless(inner) for key, inner in value.items() if key != "seconds"}
+    return [_timeless(inner) for inner in value] if isinstance(value, list) else value
+
+
 _DIGESTS: dict[str, Callable[[Path], str]] = {
     ".pt": _of_checkpoint,
     ".json": _of_json,
-    ".plan": _of_nothing,
-    ".engine": _of_nothing,
+    ".plan": lambda _: "an engine, which its description vouches for",
 }
