@@ -9,7 +9,7 @@ CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.cu' -o -na
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv demo test pytest lint format sanitize clean
+.PHONY: help venv demo test pytest lint format fuzz kill sanitize clean
 
 help:
 	@echo "make venv      create $(VENV) with everything (again only when the build inputs change)"
@@ -17,6 +17,8 @@ help:
 	@echo "make test      lint, then run the tests"
 	@echo "make lint      ruff, mypy, import contracts, clang-format"
 	@echo "make format    rewrite the sources in the house format"
+	@echo "make fuzz      attack what reads files: SECONDS=60 SEED=1 ARGS='--target onnx --count 5000'"
+	@echo "make kill      kill and resume every command that writes: ROUNDS=3 SEED=1 ARGS="
 	@echo "make sanitize  kernel tests under the address and undefined-behaviour sanitizers"
 	@echo "make clean     remove builds and caches ($(VENV) too)"
 
@@ -53,6 +55,16 @@ format: venv
 	$(BIN)/ruff check --fix-only
 	$(BIN)/ruff format
 	$(BIN)/clang-format -i $(CXX_SOURCES)
+
+# What passes is `ok` or a typed error; anything else is kept in results/fuzz. See docs/reliability.md.
+SECONDS ?= 60
+ROUNDS ?= 3
+SEED ?= 1
+fuzz: venv
+	PYTHONPATH=tests $(BIN)/python -m campaign.fuzz --seconds $(SECONDS) --seed $(SEED) $(ARGS)
+
+kill: venv
+	PYTHONPATH=tests $(BIN)/python -m campaign.kill --rounds $(ROUNDS) --seed $(SEED) $(ARGS)
 
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back. Without CUDA: tests/cuda runs its kernels under the sanitizers itself.
