@@ -16,7 +16,7 @@ from petsgan_sdk.config import from_dict, require, to_dict
 from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.families import family_named
-from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings import ImageConfig, ModelSettings
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -28,6 +28,7 @@ _MIN_LAYOUT_PX = 4
 """Least side of a layout, as `imaging.fit_size` makes it."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
+U8Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +106,7 @@ def load_checkpoint(path: Path) -> Checkpoint:
         config=config,
         steps_done=run.steps_done,
         seconds=run.seconds,
-        source=_source(content.members, config.image.factor),
+        source=_source(content.members, config.image),
         provenance=run.provenance,
         arrays=_arrays(content.members),
     )
@@ -135,17 +136,21 @@ class _Run:
 _RUN_KEYS = ("steps_done", "seconds", "provenance")
 
 
-def _source(members: Mapping[str, bytes], factor: int) -> np.ndarray[Any, np.dtype[np.uint8]]:
+def _source(
+    members: Mapping[str, bytes], image: ImageConfig
+) -> np.ndarray[Any, np.dtype[np.uint8]]:
     if _SOURCE not in members:
         msg = f"checkpoint: the photo must be stored as {_SOURCE!r}, got no such member"
         raise CheckpointError(msg)
     source = unpack_array(members[_SOURCE], _SOURCE, error=CheckpointError, dtype="uint8", ndim=3)
     height, width, channels = source.shape
+    factor, most = image.factor, image.max_size_px
     least = _MIN_LAYOUT_PX * factor
-    if channels != 3 or height % factor or width % factor or min(height, width) < least:
+    is_fitted = not (height % factor or width % factor) and least <= min(height, width)
+    if channels != 3 or not is_fitted or max(height, width) > most:
         msg = (
             f"checkpoint: {_SOURCE} must have shape (H, W, 3), H and W multiples of {factor} from "
-            f"{least}, got {source.shape}"
+            f"{least} to {most}, got {source.shape}"
         )
         raise CheckpointError(msg)
     return source
@@ -160,5 +165,9 @@ def _arrays(members: Mapping[str, bytes]) -> dict[str, Array]:
             msg = f"checkpoint: members must be {_SOURCE!r} and {_ARRAYS + '*.npy'!r}, got {name!r}"
             raise CheckpointError(msg)
         plain = name.removeprefix(_ARRAYS).removesuffix(".npy")
-        arrays[plain] = unpack_array(data, name, error=CheckpointError)
+        array = unpack_array(data, name, error=CheckpointError)
+        if not np.isfinite(array).all():  # training saves none that is not
+            msg = f"checkpoint: {name!r} must hold finite numbers, got NaN or infinity"
+            raise CheckpointError(msg)
+        arrays[plain] = array
     return arrays

@@ -16,6 +16,7 @@ from petsgan_sdk.errors import BundleError
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
+    "NARROW_MARGIN",
     "PREVIEW",
     "BundleManifest",
     "Entry",
@@ -40,6 +41,10 @@ Size = tuple[int, int]
 
 _MAX_SIDE_PX = 1 << 20
 _MAX_MARGIN = 4096
+NARROW_MARGIN = 64
+"""Most pixels of margin that a whole network may run on: ours have 5. More is for noise that is
+made smooth and then cut to the margin of positions."""
+
 _MAX_LIVE_VALUES = 1 << 40
 _MAX_LEVELS = 64
 _MAX_TENSORS = 64
@@ -105,7 +110,8 @@ class PositionStep:
         require(self, "frequencies", is_wave, expected=expected)
         is_sized = self.extent is None or all(1 <= side <= _MAX_SIDE_PX for side in self.extent)
         require(self, "extent", is_sized, expected=f"null or sides from 1 to {_MAX_SIDE_PX}")
-        require(self, "margin", 0 <= self.margin <= _MAX_MARGIN, expected=f"0 to {_MAX_MARGIN}")
+        is_narrow = 0 <= self.margin <= NARROW_MARGIN
+        require(self, "margin", is_narrow, expected=f"0 to {NARROW_MARGIN}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import petsgan_sdk
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.config import to_dict
 from petsgan_sdk.container import pack_array, write_container
+from petsgan_sdk.errors import CheckpointError, ConfigError, DTypeError, InputError, ShapeError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.parity import check_parity, compare
 from petsgan_sdk.export.tiling import check_windows, with_halos
@@ -108,7 +109,11 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
         done, total = checkpoint.steps_done, checkpoint.config.training.steps
         note(f"training stopped at step {done} of {total}; exporting the model as it is")
     take_apart = import_named(family_named(checkpoint.config.family).export)
-    deployment: Deployment = take_apart(checkpoint)
+    try:
+        deployment: Deployment = take_apart(checkpoint)
+    except (ConfigError, DTypeError, InputError, ShapeError) as exc:
+        msg = f"checkpoint: {str(checkpoint_path)!r} must describe a model, but {exc}"
+        raise CheckpointError(msg) from exc
     factor = checkpoint.config.image.factor
     steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
     deployment = replace(deployment, steps=steps)

@@ -15,7 +15,7 @@ from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 from petsgan_sdk.models.petsgan_dipnet import DipNet
 from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged, enlarging_net
-from petsgan_sdk.models.state import AVERAGED, load_state
+from petsgan_sdk.models.state import AVERAGED, built_from
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings.petsgan import PetsganConfig
 
@@ -88,11 +88,10 @@ def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:
     settings = _settings(checkpoint, task="generate")
     photo = image_tensor(checkpoint.source)
     times = settings.enlargement.factor
-    generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
-    load_state(generator, checkpoint.arrays, AVERAGED)
+    image = functional.avg_pool2d(photo, times)
+    generator = built_from(lambda: PetsganGenerator(settings, image), checkpoint.arrays, AVERAGED)
     if times > 1:
-        enlarging = enlarging_net(settings)
-        load_state(enlarging, checkpoint.arrays, ENLARGEMENT)
+        enlarging = built_from(lambda: enlarging_net(settings), checkpoint.arrays, ENLARGEMENT)
         generator = enlarged(generator, photo, enlarging)
     return generator.eval().requires_grad_(False)
 
@@ -104,8 +103,8 @@ def dipnet_from(checkpoint: Checkpoint) -> DipNet:
         CheckpointError: As `generator_from`.
     """
     settings = _settings(checkpoint, task="manipulate")
-    network = DipNet(settings, image_tensor(checkpoint.source))
-    load_state(network, checkpoint.arrays, AVERAGED)
+    photo = image_tensor(checkpoint.source)
+    network = built_from(lambda: DipNet(settings, photo), checkpoint.arrays, AVERAGED)
     return network.eval().requires_grad_(False)
 
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.norm import FOLLOWED, LONG
 
-__all__ = ["AVERAGED", "load_state", "named_arrays"]
+__all__ = ["AVERAGED", "built_from", "load_state", "named_arrays"]
 
 AVERAGED = "averaged"
 """Prefix of the exported weights in a checkpoint."""
@@ -22,6 +22,7 @@ _SINCE = {FOLLOWED: np.array(LONG, np.int64)}
 did not count batches, and went on as if there had been many."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 def named_arrays(module: nn.Module, prefix: str) -> dict[str, Array]:
@@ -37,23 +38,52 @@ def load_state(module: nn.Module, arrays: Mapping[str, Array], prefix: str) -> N
         CheckpointError: An array is missing, left over, or of another shape or dtype; the first is
             named.
     """
-    start = f"{prefix}/"
-    given = {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
     state = module.state_dict()
-    for name in state.keys() - given.keys():
-        last = name.rpartition(".")[2]
-        if last in _SINCE:
-            given[name] = _SINCE[last]
-    for name in sorted(state.keys() | given.keys()):
-        expected = _kind(state[name].detach().cpu().numpy()) if name in state else None
-        found = _kind(given[name]) if name in given else None
-        if expected != found:
-            msg = f"checkpoint: {start}{name} must have shape {expected}, got {found}"
-            raise CheckpointError(msg)
+    given = _given(state, arrays, prefix)
     with torch.no_grad():
         for name, tensor in state.items():
             tensor.copy_(torch.from_numpy(given[name]))
 
 
-def _kind(array: Array) -> str:
-    return f"{array.shape} {array.dtype}"
+def built_from(build: Callable[[], ModuleT], arrays: Mapping[str, Array], prefix: str) -> ModuleT:
+    """Build a module and fill it, see `load_state`.
+
+    It is built without memory first: what a checkpoint says of widths and blocks costs nothing
+    until the weights are there that belong to them.
+
+    Args:
+        build: Makes the module; called twice.
+        arrays: Of a checkpoint.
+        prefix: Of the module's arrays.
+
+    Raises:
+        CheckpointError: As `load_state`.
+    """
+    with torch.device("meta"):
+        _given(build().state_dict(), arrays, prefix)
+    module = build()
+    load_state(module, arrays, prefix)
+    return module
+
+
+def _given(
+    state: Mapping[str, Tensor], arrays: Mapping[str, Array], prefix: str
+) -> dict[str, Array]:
+    """The arrays of a module by its own names, if they are those of its state."""
+    start = f"{prefix}/"
+    given = {name[len(start) :]: a for name, a in arrays.items() if name.startswith(start)}
+    for name in state.keys() - given.keys():
+        last = name.rpartition(".")[2]
+        if last in _SINCE:
+            given[name] = _SINCE[last]
+    for name in sorted(state.keys() | given.keys()):
+        expected = _kind(state[name]) if name in state else None
+        found = _kind(given[name]) if name in given else None
+        if expected != found:
+            msg = f"checkpoint: {start}{name} must have shape {expected}, got {found}"
+            raise CheckpointError(msg)
+    return given
+
+
+def _kind(array: Array | Tensor) -> str:
+    return f"{tuple(array.shape)} {str(array.dtype).removeprefix('torch.')}"

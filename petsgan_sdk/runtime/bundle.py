@@ -18,6 +18,7 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import (
     FORMAT,
     FORMAT_VERSION,
+    NARROW_MARGIN,
     BundleManifest,
     GraphStep,
     NoiseStep,
@@ -87,7 +88,7 @@ def open_bundle(path: Path) -> Bundle:
     manifest = parse(container.header)
     _check_tensors(manifest)
     tensor_levels(manifest)
-    _check_resizes(manifest)
+    _check_margins(manifest)
     _check_entries(manifest)
     if manifest.min_canvas_px > _MAX_CANVAS_PX:
         msg = (
@@ -166,14 +167,25 @@ def _check_tensors(manifest: BundleManifest) -> None:
         raise BundleError(msg)
 
 
-def _check_resizes(manifest: BundleManifest) -> None:
-    """A map with a margin does not lie on a grid as others do."""
-    margins = [s for s in manifest.steps if isinstance(s, NoiseStep | PositionStep) and s.margin]
-    with_margin = {step.output for step in margins}
+def _check_margins(manifest: BundleManifest) -> None:
+    """A map with a margin does not lie on a grid as others do, and may be much larger."""
+    margins = {
+        step.output: step
+        for step in manifest.steps
+        if isinstance(step, NoiseStep | PositionStep) and step.margin
+    }
     for number, step in enumerate(manifest.steps):
-        if isinstance(step, ResizeStep) and step.input in with_margin:
-            where = f"manifest: steps[{number}] (resize)"
-            msg = f"{where} must read a map without a margin, got {step.input!r}"
+        read = [margins[name] for name in step_reads(step) if name in margins]
+        where = f"manifest: steps[{number}] ({step.kind})"
+        if read and not isinstance(step, GraphStep):
+            msg = f"{where} must read a map without a margin, got {read[0].output!r}"
+            raise BundleError(msg)
+        widest = max((each.margin for each in read), default=0)
+        if widest > NARROW_MARGIN and not any(isinstance(each, PositionStep) for each in read):
+            msg = (
+                f"{where} must read positions with a margin beside noise with one of more than "
+                f"{NARROW_MARGIN}, got one of {widest}"
+            )
             raise BundleError(msg)
 
 

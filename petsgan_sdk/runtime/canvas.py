@@ -120,20 +120,17 @@ class Canvas:
         whole = self.given[name]
         if window == Window(0, 0, *whole.shape[2:]):
             return whole
-        rows, columns = (
-            np.arange(start, start + length) % size
-            for start, length, size in (
-                (window.top, window.height, whole.shape[2]),
-                (window.left, window.width, whole.shape[3]),
-            )
-        )
-        return np.ascontiguousarray(whole[:, :, rows[:, None], columns])
+        return _wrapped(whole, window)
 
     def draw(self, window: Window, *, channels: int, stage: int) -> FloatArray:
         """Noise `[1, channels, height, width]` of a window, which may reach over the border."""
         if not self.seamless:
             shape = (1, channels, window.height, window.width)
             return self.noise(shape, stage, window.top, window.left)
+        if window.height * window.width >= self.height * self.width:
+            # The canvas comes many times, and is drawn once.
+            whole = self.noise((1, channels, self.height, self.width), stage, 0, 0)
+            return _wrapped(whole, window)
         out = np.empty((1, channels, window.height, window.width), dtype=np.float32)
         torus = Lattice(self, height=self.height, width=self.width, halo=0)
         for piece in torus.pieces(window):
@@ -261,6 +258,18 @@ def _spans(cuts: tuple[int, ...], start: int, length: int) -> Iterator[tuple[int
         count = min(cuts[block + 1] - at, length - done)
         yield block, done, at - cuts[block], count
         done += count
+
+
+def _wrapped(whole: FloatArray, window: Window) -> FloatArray:
+    """A window of a map whose copies lie edge to edge."""
+    rows, columns = (
+        np.arange(start, start + length) % size
+        for start, length, size in (
+            (window.top, window.height, whole.shape[2]),
+            (window.left, window.width, whole.shape[3]),
+        )
+    )
+    return np.ascontiguousarray(whole[:, :, rows[:, None], columns])
 
 
 def _region(top: int, left: int, height: int, width: int, scale: int) -> tuple[Any, ...]:

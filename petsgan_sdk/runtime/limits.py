@@ -41,7 +41,7 @@ MAX_MADE_VALUES = 25_000_000
 100 MB and about a second. The widest noise of ours, for layouts of 128 px with modes, has 18
 million; `fast` at 256 px has 22 thousand."""
 
-MAX_VALUES_PER_PIXEL = 256
+MAX_VALUES_PER_PIXEL = 128
 """The same for one pixel of any image, margins aside. Ours have at most 35 and 3 for each stage."""
 
 MAX_WINDOW_PIXELS = 1 << 21

@@ -17,13 +17,14 @@ __all__ = ["check_map", "reading_maps", "scale_of"]
 Array = np.ndarray[Any, np.dtype[Any]]
 
 
-def check_map(array: Array, name: str, window: Window) -> None:
+def check_map(array: Array, name: str, window: Window, *, factor: int) -> None:
     """Check what a graph made.
 
     Args:
         array: Of any shape.
         name: Of the tensor.
         window: That the graph was run on.
+        factor: Of the bundle: the most pixels of a map for one of its grid, per axis.
 
     Raises:
         BundleError: It is no `[1, C, rows, columns]` that covers the window, see `scale_of`.
@@ -31,7 +32,13 @@ def check_map(array: Array, name: str, window: Window) -> None:
     if array.ndim != 4 or array.shape[0] != 1 or array.shape[1] < 1:
         msg = f"tensor {name!r} must be [1, C, h, w], got {array.shape}; export the model again"
         raise BundleError(msg)
-    scale_of(array, name, window)
+    scale = scale_of(array, name, window)
+    if scale > factor:
+        msg = (
+            f"tensor {name!r} must have at most {factor} pixels for one of its grid, got {scale}; "
+            "export the model again"
+        )
+        raise BundleError(msg)
 
 
 def scale_of(array: Array, name: str, window: Window) -> int:

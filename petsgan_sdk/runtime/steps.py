@@ -135,13 +135,16 @@ class RunPosition:
 class RunGraph:
     """One ONNX graph."""
 
-    def __init__(self, step: GraphStep, session: GraphSession, *, level: int | None = None) -> None:
+    def __init__(
+        self, step: GraphStep, session: GraphSession, *, factor: int, level: int | None = None
+    ) -> None:
         """Check that the graph has the inputs and outputs that the manifest names."""
         self.label = PurePosixPath(step.member).stem
         self.step = step
         self.level = level
         self.halo = halo_of(step)
         self._session = session
+        self._factor = factor
         session.check_names(step)
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
@@ -149,7 +152,7 @@ class RunGraph:
         feeds = {key: tensors[t] for key, t in self.step.inputs.items()}
         results = self._session.run(feeds, release=canvas.release)
         for key, tensor in self.step.outputs.items():
-            check_map(results[key], tensor, window)
+            check_map(results[key], tensor, window, factor=self._factor)
             tensors[tensor] = results[key]
 
 
@@ -316,7 +319,7 @@ def build_pipeline(
                         threads=threads,
                         provider_options=provider_options,
                     )
-                return RunGraph(step, sessions[name], level=level)
+                return RunGraph(step, sessions[name], factor=manifest.factor, level=level)
             case PatchTransferStep():
                 key = (step.reference, step.values, step.window)
                 if key not in references:  # every pass of a bundle has the same one

@@ -17,7 +17,7 @@ from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.exsingan.stage import RefinementStage
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableBatchNorm
-from petsgan_sdk.models.state import AVERAGED, load_state
+from petsgan_sdk.models.state import AVERAGED, built_from
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.pyramid import build_pyramid, level_sizes
 from petsgan_sdk.settings.exsingan import ExsinganConfig
@@ -208,6 +208,7 @@ def generator_from(checkpoint: Checkpoint) -> ExsinganGenerator:
     if not isinstance(config, ExsinganConfig):
         msg = f"checkpoint: family must be 'exsingan', got {config.family!r}"
         raise CheckpointError(msg)
-    generator = ExsinganGenerator(config, checkpoint.source)
-    load_state(generator, checkpoint.arrays, AVERAGED)
+    generator = built_from(
+        lambda: ExsinganGenerator(config, checkpoint.source), checkpoint.arrays, AVERAGED
+    )
     return generator.eval().requires_grad_(False)
