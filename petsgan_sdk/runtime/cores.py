@@ -9,7 +9,7 @@ _ALONE_PIXELS = 1024 * 1024
 alone keeps several threads busy."""
 
 
-def share_cores(cores: int, count: int, size_px: tuple[int, int] | None) -> tuple[int, int]:
+def share_cores(cores: int, count: int, size_px: tuple[int, int]) -> tuple[int, int]:
     """How many images to make at once, and with how many threads each.
 
     One thread for each image wastes nothing on waiting, so that many small images get one each.
@@ -18,12 +18,12 @@ def share_cores(cores: int, count: int, size_px: tuple[int, int] | None) -> tupl
     Args:
         cores: To keep busy, at least 1.
         count: Number of images.
-        size_px: `(width, height)`; None for the size of the training image.
+        size_px: `(width, height)`.
 
     Returns:
         `(images at once, threads for each)`; their product is at most `cores`.
     """
-    if size_px is not None and size_px[0] * size_px[1] > _ALONE_PIXELS:
+    if size_px[0] * size_px[1] > _ALONE_PIXELS:
         return 1, cores
     at_once = max(1, min(cores, count))
     return at_once, cores // at_once
