@@ -11,7 +11,7 @@ import petsgan_sdk
 from petsgan_sdk.cli._group import ErrorGroup
 from petsgan_sdk.cli._options import print_line, show_warnings
 from petsgan_sdk.cli._signals import raise_on_sigterm, say_why
-from petsgan_sdk.cli._streams import lost_stdout, open_streams, write_beside
+from petsgan_sdk.cli._streams import standard_streams, write_beside
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
@@ -80,13 +80,11 @@ app.add_typer(cache_app, name="cache")
 
 def main() -> None:
     """Entry point of the `petsgan-sdk` program."""
-    open_streams()
-    try:
-        raise_on_sigterm()
-        app(prog_name="petsgan-sdk")
-    except KeyboardInterrupt as exc:
-        reason, code = say_why(exc)
-        write_beside(f"error: {reason}\n")
-        sys.exit(code)
-    finally:
-        lost_stdout()  # else Python finds it out when it ends, and says so in many lines
+    with standard_streams():
+        try:
+            raise_on_sigterm()
+            app(prog_name="petsgan-sdk")
+        except KeyboardInterrupt as exc:
+            reason, code = say_why(exc)
+            write_beside(f"error: {reason}\n")
+            sys.exit(code)

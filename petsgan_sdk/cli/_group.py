@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from petsgan_sdk.cli._signals import say_why
-from petsgan_sdk.cli._streams import lost_stdout, write_beside
+from petsgan_sdk.cli._streams import StdoutError, write_beside
 from petsgan_sdk.errors import OutputError, PetsganError
 
 if TYPE_CHECKING:
@@ -55,9 +55,9 @@ def _mapped(command: Callable[[], Any], *, debug: bool | None) -> Any:
         raise typer.Exit(exc.exit_code) from exc
     except (EOFError, typer.Exit, typer.Abort):
         raise
+    except StdoutError as exc:
+        _give_up(exc.__cause__)
     except Exception as exc:
-        if isinstance(exc, OSError) and (lost := lost_stdout()) is not None:
-            _give_up(lost)
         if hasattr(exc, "format_message"):
             _refuse_usage(exc)
         _say(f"unexpected {type(exc).__name__}: {_one_line(str(exc))}", debug=debug)
@@ -74,11 +74,11 @@ def _refuse_usage(exc: Any) -> NoReturn:
     raise typer.Exit(exc.exit_code) from exc
 
 
-def _give_up(lost: OSError) -> NoReturn:
+def _give_up(lost: BaseException | None) -> NoReturn:
     """End, since the results cannot be said; without a word where the reader had enough."""
     if isinstance(lost, BrokenPipeError):
         raise typer.Exit(_BROKEN_PIPE) from lost
-    reason = (lost.strerror or str(lost)).lower()
+    reason = (getattr(lost, "strerror", None) or str(lost)).lower()
     _say(f"stdout must be writable, got {reason!r}; hint: send it elsewhere", debug=False)
     raise typer.Exit(OutputError.exit_code) from lost
 

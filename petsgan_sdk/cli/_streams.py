@@ -9,37 +9,46 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TextIO
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TextIO, cast
 
-__all__ = ["lost_stdout", "open_streams", "write_beside", "write_result"]
+__all__ = ["StdoutError", "standard_streams", "write_beside", "write_result"]
 
 _STREAMS = 3
 
 
-def open_streams() -> None:
-    """Give the program the streams that it was started without; the first thing that it does.
+class StdoutError(Exception):
+    """Stdout cannot be written; the cause says why."""
 
-    Else the next file that is opened would be stdout or stderr to everybody, and what a library
-    prints would be written into it.
+
+@contextmanager
+def standard_streams() -> Iterator[None]:
+    """Give the program streams that can be used, whatever it was started with.
+
+    Inside, whoever writes to a stdout that cannot be written gets a `StdoutError`. What is left in
+    a buffer and cannot get out is dropped at the end: Python would end with a code of its own.
     """
-    for number in range(_STREAMS):
-        try:
-            os.fstat(number)
-        except OSError:
-            # The lowest number that is free: those below are open by now.
-            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
-    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
-        stream = getattr(sys, name)
-        if stream is None or getattr(stream, "closed", False):
-            replaced = open(os.devnull, mode, encoding="utf-8")  # noqa: PTH123, SIM115 - stays open
-            setattr(sys, name, replaced)
+    _open_streams()
+    before = sys.stdout
+    sys.stdout = cast("TextIO", _Checked(before))
+    try:
+        yield
+    finally:
+        sys.stdout = before
+        for stream in (sys.stderr, before):
+            try:
+                stream.flush()
+            except (OSError, ValueError):  # ValueError: closed
+                _silence(stream)
 
 
 def write_result(text: str) -> None:
     """Write to stdout at once, so that what fails does so here and not when Python ends.
 
     Raises:
-        OSError: It cannot be written; `lost_stdout` tells it from others.
+        StdoutError: It cannot be written.
     """
     sys.stdout.write(_shown(text, sys.stdout))
     sys.stdout.flush()
@@ -55,22 +64,50 @@ def write_beside(text: str, stream: TextIO | None = None) -> None:
         _silence(stream)
 
 
-def lost_stdout() -> OSError | None:
-    """Why what was written to stdout cannot get there; None where it does.
+class _Checked:
+    """A stream that says by its own error that it cannot be written."""
 
-    Whatever is written afterwards is dropped. So is what a library has left in stderr and cannot
-    get there: Python would end with a code of its own.
-    """
-    lost: OSError | None = None
-    for stream in (sys.stderr, sys.stdout):
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        # Remembered: what failed once is not in the buffer any more, and Typer tries without a word
+        # whether text can be written.
+        self._lost: OSError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        return self._try(self._stream.write, text)  # type: ignore[no-any-return]
+
+    def flush(self) -> None:
+        self._try(self._stream.flush)
+
+    def _try(self, act: Callable[..., Any], *given: str) -> Any:
         try:
-            stream.flush()
-        except ValueError:  # closed
-            continue
+            if self._lost is None:
+                return act(*given)
         except OSError as exc:
-            _silence(stream)
-            lost = exc if stream is sys.stdout else None
-    return lost
+            self._lost = exc
+        raise StdoutError from self._lost
+
+
+def _open_streams() -> None:
+    """Open those that the program was started without.
+
+    Else the next file that is opened would be stdout or stderr to everybody, and what a library
+    prints would be written into it.
+    """
+    for number in range(_STREAMS):
+        try:
+            os.fstat(number)
+        except OSError:
+            # The lowest number that is free: those below are open by now.
+            os.set_inheritable(os.open(os.devnull, os.O_RDWR), True)
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        stream = getattr(sys, name)
+        if stream is None or getattr(stream, "closed", False):
+            nowhere = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 - stays open
+            setattr(sys, name, nowhere)
 
 
 def _shown(text: str, stream: TextIO) -> str:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petsgan_sdk.cli._options import print_json, print_line
+from petsgan_sdk.cli._options import note, print_json, print_line
+from petsgan_sdk.files import NO_CACHE
 
 if TYPE_CHECKING:
     from petsgan_sdk.runtime.tensorrt.cache import EngineCache
@@ -46,6 +47,8 @@ def list_command(*, as_json: AsJson = False) -> None:
             {"folder": _folder(cache), "bytes": total, "limit_bytes": limit, "engines": engines}
         )
         return
+    if cache.folder is None:
+        note(f"note: there is {NO_CACHE}")
     for entry in entries:
         key = entry.key
         used = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.used_at))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
@@ -97,6 +98,8 @@ def evaluate_command(
     if (table is None) == (samples is None) or (samples is None) != (image is None):
         msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
         raise ConfigError(msg)
+    if table is not None:
+        check_ending(output, (), expected="a folder")
     # Before weights of metrics are looked for: a wrong name is found at once.
     rows = _rows(variants, preset, model) if table is not None else ()
     judge = Judge(

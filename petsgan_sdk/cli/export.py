@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
 
@@ -29,6 +30,16 @@ _SUFFIXES = {
     ExportFormat.onnx_custom: ".custom.onnx",
     ExportFormat.tensorrt: ".tensorrt",
 }
+
+_HINTS = {
+    "petsgan": "--format bundle writes this",
+    "onnx": "--format onnx writes this",
+    **dict.fromkeys(
+        ("tensorrt", "trt", "engine", "plan"),
+        "--format tensorrt writes a folder, of which petsgan-sdk build makes engines",
+    ),
+}
+"""What to ask for instead, by the ending of the output."""
 
 
 def export_command(
@@ -65,6 +76,9 @@ def export_command(
         msg = f"--precision must be fp32 for a bundle, got {precision.value}; hint: --format onnx"
         raise ConfigError(msg)
     path = checkpoint.with_suffix(_SUFFIXES[form]) if output is None else output
+    ending = _SUFFIXES[form].rpartition(".")[2]
+    expected = f"an output that ends in .{ending} with --format {form.value}"
+    check_ending(path, (ending,), expected=expected, hints=_HINTS)
     check_distinct(path, checkpoint)
     if form is not ExportFormat.tensorrt:
         check_writable(path, overwrite=force)

@@ -130,24 +130,25 @@ def generate_command(
         msg = f"--tile needs one file, -o FILE.png or -o FILE.tif, got -o {str(output)!r}"
         raise ConfigError(msg)
 
-    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.loading import start  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.quota import usable_cores  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
     count = 16 if count is None else count
     cores = default_threads(threads, most=256)
-    at_once, threads = share_cores(cores, count, asked, most=usable_cores())
-    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
-    height, width = sampler.manifest.image_size_px
+    opened = open_bundle(bundle)
+    height, width = opened.manifest.image_size_px
+    size_px = asked or (width, height)
     plan = plan_batch(
         bundle,
         output,
         count=count,
-        size_px=asked or (width, height),
+        size_px=size_px,
         seed=seed,
         template=name,
         extension=image_format.value,
@@ -158,6 +159,8 @@ def generate_command(
         shard_size=shard_size,
         sidecars=sidecars,
     )
+    at_once, threads = share_cores(cores, count, size_px, most=usable_cores())
+    sampler = start(opened, provider=provider.value, threads=threads, options=options)
     with ProgressBar("generating", unit="img") as bar:
         result = generate_images(
             sampler, plan, at_once=at_once, progress=lambda done: bar.update(done, count)

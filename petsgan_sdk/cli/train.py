@@ -8,11 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli._options import import_extra, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar, format_seconds
 from petsgan_sdk.errors import ConfigError
 
 __all__ = ["train_command"]
+
+_HINTS = dict.fromkeys(("petsgan", "onnx", "tensorrt"), "petsgan-sdk export makes it of MODEL.pt")
 
 
 def train_command(
@@ -138,6 +141,7 @@ def train_command(
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
 
+    check_ending(output, ("pt", "pth", "ckpt"), expected="a checkpoint, MODEL.pt", hints=_HINTS)
     options = {
         "features": features,
         "task": task,

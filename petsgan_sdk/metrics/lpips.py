@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from itertools import combinations
+from itertools import chain, combinations
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,8 @@ __all__ = ["Lpips", "choose_pairs"]
 _SHIFT = (-0.030, -0.088, -0.188)
 _SCALE = (0.458, 0.448, 0.450)
 _FLOOR = 1e-10
+_HELD_BYTES = 1 << 30
+"""Most features of samples that are held at once."""
 
 
 class Lpips:
@@ -56,7 +59,8 @@ class Lpips:
     ) -> npt.NDArray[np.float64]:
         """Distances of pairs of samples; their mean is the diversity that PetsGAN's table has.
 
-        The features of all samples are held at once, about 170 bytes a pixel with ST-LPIPS.
+        The features of samples that are in pairs are held, about 170 bytes a pixel with ST-LPIPS,
+        and never more than 1 GiB of them: of more samples, some are computed several times.
 
         Args:
             samples: `[N, H, W, 3]` uint8, N from 2.
@@ -71,9 +75,17 @@ class Lpips:
             ConfigError: `num_pairs` is not positive.
         """
         check_samples("lpips", samples)
-        features = [self._features(sample) for sample in samples]
         pairs = choose_pairs(len(samples), num_pairs=num_pairs, seed=seed)
-        return np.array([self._distance(features[a], features[b]) for a, b in pairs])
+        size = sum(depth.nbytes for depth in self._features(samples[0]))
+        distances = np.empty(len(pairs))
+        for numbers in _groups(pairs, most=_HELD_BYTES // size):
+            needed = sorted({k for number in numbers for k in pairs[number]})
+            features = {k: self._features(samples[k]) for k in needed}
+            for number in numbers:
+                left, right = pairs[number]
+                distances[number] = self._distance(features[left], features[right])
+            del features  # before those of the next are made
+        return distances
 
     @plain_torch()
     @torch.no_grad()
@@ -109,11 +121,32 @@ def choose_pairs(
     Raises:
         ConfigError: `num_pairs` is not positive.
     """
-    pairs = list(combinations(range(count), 2))
-    if num_pairs is None or num_pairs >= len(pairs):
-        return pairs
+    total = count * (count - 1) // 2
+    if num_pairs is None or num_pairs >= total:
+        return list(combinations(range(count), 2))
     if num_pairs < 1:
         msg = f"lpips: number of pairs must be positive, got {num_pairs}"
         raise ConfigError(msg)
-    drawn = np.random.default_rng(seed).choice(len(pairs), num_pairs, replace=False)
-    return [pairs[number] for number in sorted(drawn)]
+    drawn = np.random.default_rng(seed).choice(total, num_pairs, replace=False)
+    return [_pair(int(number), count) for number in sorted(drawn)]
+
+
+def _pair(number: int, count: int) -> tuple[int, int]:
+    """Pair `number` of all ascending ones, which are not listed: there may be millions."""
+    left_over = count * (count - 1) // 2 - 1 - number  # pairs after it
+    # Of the last k items there are k (k - 1) / 2 pairs; its first item is one before those.
+    k = (math.isqrt(8 * left_over + 1) + 1) // 2
+    return count - 1 - k, count - 1 - (left_over - k * (k - 1) // 2)
+
+
+def _groups(pairs: Sequence[tuple[int, int]], *, most: int) -> list[Sequence[int]]:
+    """Numbers of the pairs in groups, each with pairs between at most `most` items (or two)."""
+    used = sorted(set(chain.from_iterable(pairs)))
+    if len(used) <= most:
+        return [range(len(pairs))]
+    length = max(1, most // 2)
+    block = {item: place // length for place, item in enumerate(used)}
+    groups: dict[tuple[int, int], list[int]] = {}
+    for number, (left, right) in enumerate(pairs):
+        groups.setdefault((block[left], block[right]), []).append(number)
+    return list(groups.values())

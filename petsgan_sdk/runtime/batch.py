@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from petsgan_sdk._endings import check_ending
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import check_distinct, remove_abandoned
 from petsgan_sdk.imaging import FORMATS
@@ -81,12 +82,13 @@ def plan_batch(
 
     Raises:
         ConfigError: A count, size, seed, template or extension cannot be used, or two options
-            exclude each other.
+            exclude each other, or the output's name is that of a file of another format.
         OutputError: A file exists, or a folder cannot be written.
     """
     count = check_int(count, "number of images", low=1, high=MAX_IMAGES)
     seed = check_seed(seed)
     height, width = check_size(size_px[1], size_px[0])
+    check_ending(output, ("tar",), expected="a folder, FILE.tar, FILE.png or FILE.tif")
     is_tar = _extension(output) == "tar"
     _check_options(shard_size, is_tar=is_tar, sidecars=sidecars, both=overwrite and resume)
     size = (width, height)

@@ -10,7 +10,7 @@ alone keeps several threads busy."""
 
 
 def share_cores(
-    cores: int, count: int, size_px: tuple[int, int] | None, *, most: int | None = None
+    cores: int, count: int, size_px: tuple[int, int], *, most: int | None = None
 ) -> tuple[int, int]:
     """How many images to make at once, and with how many threads each.
 
@@ -20,14 +20,14 @@ def share_cores(
     Args:
         cores: To keep busy, at least 1.
         count: Number of images.
-        size_px: `(width, height)`; None for the size of the training image.
+        size_px: `(width, height)`.
         most: Images at once; each takes its own memory, and more than there are usable cores are
             no faster, however many threads were asked for.
 
     Returns:
         `(images at once, threads for each)`; their product is at most `cores`.
     """
-    if size_px is not None and size_px[0] * size_px[1] > _ALONE_PIXELS:
+    if size_px[0] * size_px[1] > _ALONE_PIXELS:
         return 1, cores
     at_once = max(1, min(cores, count, cores if most is None else most))
     return at_once, cores // at_once

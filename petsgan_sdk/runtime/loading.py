@@ -6,7 +6,7 @@ import logging
 from pathlib import Path
 
 from petsgan_sdk.errors import BackendUnavailableError
-from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.checks import default_threads
 from petsgan_sdk.runtime.device.pipeline import open_pipeline
 from petsgan_sdk.runtime.options import ProviderOptions
@@ -14,7 +14,7 @@ from petsgan_sdk.runtime.providers import candidate_providers, check_provider_na
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.startable import affordable_threads
 
-__all__ = ["load"]
+__all__ = ["load", "start"]
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,30 @@ def load(
     """
     check_provider_name(provider)
     threads = default_threads(threads)
-    bundle = open_bundle(Path(path))
+    return start(open_bundle(Path(path)), provider=provider, threads=threads, options=options)
+
+
+def start(
+    bundle: Bundle,
+    *,
+    provider: str = "auto",
+    threads: int,
+    options: ProviderOptions | None = None,
+) -> Sampler:
+    """Make a bundle that was opened ready to sample; who asks its manifest first needs this.
+
+    Args:
+        bundle: From `open_bundle`.
+        provider: As `load`.
+        threads: Threads for one image, 1 to 256; fewer where so many cannot be started.
+        options: As `load`.
+
+    Raises:
+        BundleError: A graph cannot be loaded.
+        BackendUnavailableError: The named provider, or onnxruntime, is not there.
+        ConfigError: An unknown provider.
+    """
+    check_provider_name(provider)
     threads = affordable_threads(threads, pools=len(bundle.graphs) + 1)
     note: str | None = None
     for candidate in candidate_providers(provider):

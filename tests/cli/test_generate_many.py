@@ -15,7 +15,8 @@ import pytest
 from commands import ROOT, generate
 from PIL import Image
 
-from petsgan_sdk.runtime import batch
+from petsgan_sdk.runtime import batch, cores, loading, quota
+from petsgan_sdk.runtime import bundle as opening
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
 
@@ -75,6 +76,33 @@ def test_refused(bundle: Path, tmp_path: Path, words: list[str], message: str) -
     assert message in result.stderr
     assert result.stderr.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(("limit", "threads"), [(64 * 48 - 1, 4), (64 * 48, 1)])
+def test_cores_are_shared_by_the_size_that_is_made(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: int, threads: int
+) -> None:
+    """The size as trained decides where none is asked for, and the bundle is read once for it."""
+    started: list[int] = []
+    read: list[Path] = []
+
+    def start(opened: Any, *, threads: int, **named: Any) -> Any:
+        started.append(threads)
+        return real_start(opened, threads=threads, **named)
+
+    def read_container(path: Path, **named: Any) -> Any:
+        read.append(path)
+        return real_read(path, **named)
+
+    real_start, real_read = loading.start, opening.read_container
+    monkeypatch.setattr(loading, "start", start)
+    monkeypatch.setattr(opening, "read_container", read_container)
+    monkeypatch.setattr(cores, "_ALONE_PIXELS", limit)
+    monkeypatch.setattr(quota, "usable_cores", lambda: 4)
+    result = generate(bundle, "-n", 4, "--threads", 4, "-o", tmp_path / "out")
+    assert result.exit_code == 0, result.stderr
+    assert started == [threads]
+    assert read == [bundle]
 
 
 def check_whole(folder: Path) -> int:

@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import tracemalloc
+import weakref
+from itertools import combinations
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +11,7 @@ from metric_cases import noise_picture, random_like, random_linear, save_safeten
 from torch import nn
 
 from petsgan_sdk.errors import ConfigError, InputError
+from petsgan_sdk.metrics import lpips as lpips_module
 from petsgan_sdk.metrics.lpips import Lpips, choose_pairs
 from petsgan_sdk.metrics.lpips_networks import (
     NETWORKS,
@@ -145,3 +150,55 @@ def test_what_is_refused():
         lpips(image, noise_picture(64, 65, seed=0))
     with pytest.raises(InputError, match="at least 2 samples are needed, got 1"):
         lpips.pairwise(image[None])
+
+
+def test_pairs_are_drawn_from_the_list_of_all_which_is_not_made():
+    for count in (2, 3, 4, 9, 31):
+        everything = list(combinations(range(count), 2))
+        for number in range(1, len(everything)):
+            drawn = np.random.default_rng(5).choice(len(everything), number, replace=False)
+            expected = [everything[k] for k in sorted(drawn)]
+            assert choose_pairs(count, num_pairs=number, seed=5) == expected
+    tracemalloc.start()
+    try:
+        drawn = choose_pairs(1_000_000, num_pairs=20)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    finally:
+        tracemalloc.stop()
+    assert len(set(drawn)) == 20
+    assert all(0 <= a < b < 1_000_000 for a, b in drawn)
+
+
+def counted(lpips, monkeypatch):
+    """What features are made of, and how many samples have some at the same time at most."""
+    made, alive, most = [], set(), []
+    features = lpips._features
+
+    def counting(image):
+        found = features(image)
+        key = object()
+        made.append(int(image[0, 0, 0]))
+        alive.add(id(key))
+        weakref.finalize(found[0], alive.discard, id(key))
+        most.append(len(alive))
+        return found
+
+    monkeypatch.setattr(lpips, "_features", counting)
+    return made, most
+
+
+@pytest.mark.parametrize("held", [1, 4, 7, 20, 100])
+@pytest.mark.parametrize("num_pairs", [None, 12])
+def test_features_are_held_for_some_samples_at_a_time(monkeypatch, held, num_pairs):
+    images = np.stack([noise_picture(64, 64, seed=seed) for seed in range(20)])
+    images[:, 0, 0, 0] = range(20)
+    lpips = identity_lpips([1.0, 1.0, 1.0])
+    expected = lpips.pairwise(images, num_pairs=num_pairs)
+    size = lpips._features(images[0])[0].nbytes
+    monkeypatch.setattr(lpips_module, "_HELD_BYTES", held * size)
+    made, most = counted(lpips, monkeypatch)
+    np.testing.assert_array_equal(lpips.pairwise(images, num_pairs=num_pairs), expected)
+    assert max(most) <= max(2, held)
+    if held >= 20:  # each once, besides the first that is looked at for its size
+        wanted = {k for pair in choose_pairs(20, num_pairs=num_pairs) for k in pair}
+        assert sorted(made[1:]) == sorted(wanted)

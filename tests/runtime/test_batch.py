@@ -267,14 +267,14 @@ def test_an_error_comes_out_at_its_place() -> None:
     [
         (2, 1000, (256, 256), (2, 1)),
         (2, 1, (256, 256), (1, 2)),
-        (8, 3, None, (3, 2)),
+        (8, 3, (64, 64), (3, 2)),
         (1, 5, (64, 64), (1, 1)),
         (4, 100, (1025, 1024), (1, 4)),
         (4, 100, (1024, 1024), (4, 1)),
     ],
 )
 def test_cores_are_shared(
-    cores: int, count: int, size: tuple[int, int] | None, shared: tuple[int, int]
+    cores: int, count: int, size: tuple[int, int], shared: tuple[int, int]
 ) -> None:
     assert share_cores(cores, count, size) == shared
 
