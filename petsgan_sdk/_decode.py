@@ -138,7 +138,7 @@ def _refuse_url(path: Path, scheme: str) -> NoReturn:
         msg = "image: must be the path of an image file, got a data URL; hint: save it to a file"
         raise InputError(msg)  # without the data
     advice = "URLs are not fetched: download the image first and give the file"
-    _refuse(path, "the path of an image file", "a URL", advice)
+    _refuse(path, "the path of an image file", f"a URL ({scheme})", advice)
 
 
 def _check_kind(path: Path, kind: str | None, head: bytes) -> None:

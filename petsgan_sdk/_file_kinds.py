@@ -53,6 +53,10 @@ _STARTS: tuple[tuple[bytes, str, str], ...] = (
     (b"FOVb", "a raw photo of a Sigma camera (X3F)", _DEVELOP),
     (b"\0MRM", "a raw photo of a Minolta camera (MRW)", _DEVELOP),
     (b"DDS ", "a DDS texture", _SAVE),
+    (b"qoif", "a QOI image", _SAVE),
+    (b"icns", "an icon of macOS", _SAVE),
+    (b"II\xbc", "a JPEG XR image", _SAVE),
+    (b"BPG\xfb", "a BPG image", _SAVE),
     (
         b"v/1\x01",
         "an OpenEXR image",
@@ -105,6 +109,8 @@ def other_kind(head: bytes) -> tuple[str, str] | None:
     for start, kind, advice in _STARTS:
         if head.startswith(start):
             return kind, advice
+    if head[128:132] == b"DICM":
+        return "a medical image (DICOM)", "save it as PNG or TIFF with a DICOM viewer"
     if head[8:10] == b"CR" and head[:4] == b"II*\0":
         return "a raw photo of a Canon camera (CR2)", _DEVELOP
     if head[6:14] in (b"HEAPCCDR", b"HEAPJPGM"):

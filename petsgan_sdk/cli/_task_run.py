@@ -64,10 +64,10 @@ def run_task(
     """
     _check_outputs(job, [job.bundle, job.image, *(path for path in others if path is not None)])
 
-    from petsgan_sdk.imaging import load_image, save_image  # noqa: PLC0415 - heavy
+    from petsgan_sdk.imaging import save_image  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
 
-    loaded = load_image(job.image)
+    loaded = _loaded(job.image)
     sampler = load(job.bundle, provider=job.provider.value, threads=job.threads)
     started = time.perf_counter()
     edited = make(sampler, loaded)
@@ -83,9 +83,7 @@ def read_mask(path: Path | None) -> ByteArray | None:
     """A mask file as levels `[H, W, 3]`, or its alpha channel `[H, W]` if it has one."""
     if path is None:
         return None
-    from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
-
-    loaded = load_image(path)
+    loaded = _loaded(path)
     return loaded.rgb if loaded.alpha is None else loaded.alpha
 
 
@@ -93,9 +91,15 @@ def read_photo(path: Path | None) -> ByteArray | None:
     """A photo as `[H, W, 3]`."""
     if path is None:
         return None
-    from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
+    return _loaded(path).rgb
 
-    return load_image(path).rgb
+
+def _loaded(path: Path) -> LoadedImage:
+    """An image file, refused by its header if it has more pixels than a task takes."""
+    from petsgan_sdk.imaging import load_image  # noqa: PLC0415 - heavy
+    from petsgan_sdk.tasks.checks import MAX_PIXELS  # noqa: PLC0415 - heavy
+
+    return load_image(path, max_pixels=MAX_PIXELS)
 
 
 def with_alpha(loaded: LoadedImage) -> ByteArray:
@@ -104,10 +108,13 @@ def with_alpha(loaded: LoadedImage) -> ByteArray:
 
     if loaded.alpha is None:
         return loaded.rgb
-    alpha = loaded.alpha[:, :, None].astype(np.float32) / np.float32(255)
-    colour = (loaded.rgb - 255 * (1 - alpha)) / np.maximum(alpha, np.float32(1 / 255))
-    levels = np.clip(np.floor(colour + 0.5), 0, 255).astype(np.uint8)
-    return np.concatenate([levels, loaded.alpha[:, :, None]], axis=2)
+    whole = np.concatenate([loaded.rgb, loaded.alpha[:, :, None]], axis=2)
+    for top in range(0, len(whole), 64):  # as floats, all rows would take four times the image
+        rows = whole[top : top + 64]
+        alpha = rows[:, :, 3:].astype(np.float32) / np.float32(255)
+        colour = (rows[:, :, :3] - 255 * (1 - alpha)) / np.maximum(alpha, np.float32(1 / 255))
+        rows[:, :, :3] = np.clip(np.floor(colour + 0.5), 0, 255)
+    return whole
 
 
 def _check_outputs(job: TaskJob, inputs: list[Path]) -> None:

@@ -11,7 +11,12 @@ from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging import MIN_SIDE_PX
 from petsgan_sdk.tasks.result import ByteArray
 
-__all__ = ["check_image", "check_same_aspect", "size_text"]
+__all__ = ["MAX_PIXELS", "check_image", "check_same_aspect", "size_text"]
+
+
+MAX_PIXELS = 50_000_000
+"""Pixels of an image that a task takes, which is any photo of a phone: a task holds 30 to 50 bytes
+for each."""
 
 
 def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
@@ -25,6 +30,7 @@ def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
     Raises:
         ShapeError: Another shape, or a side under 16 px.
         DTypeError: Not uint8.
+        InputError: More than `MAX_PIXELS`.
     """
     array = np.asarray(image)
     if array.dtype != np.uint8:
@@ -36,6 +42,12 @@ def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
         wanted = " or ".join(f"[H, W, {count}]" for count in channels)
         msg = f"{name}: must be {wanted} with sides from {MIN_SIDE_PX} px, got {array.shape}"
         raise ShapeError(msg)
+    if array.shape[0] * array.shape[1] > MAX_PIXELS:
+        msg = (
+            f"{name}: must have at most {MAX_PIXELS / 1e6:g} megapixels, got "
+            f"{size_text(array.shape)}; make it smaller first"
+        )
+        raise InputError(msg)
     return np.ascontiguousarray(array)
 
 

@@ -160,6 +160,27 @@ def test_refusals(copier: Path, files: dict[str, Path], tmp_path: Path) -> None:
     assert "--compare must name another file than the result" in same
 
 
+@EVERY
+def test_too_many_pixels_are_refused_by_the_header(
+    task: str,
+    copier: Path,
+    files: dict[str, Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of every file that a task reads: were one decoded, its cut would be what is complained of."""
+    large = tmp_path / "large.png"
+    save_image(large, np.zeros((129, 192, 3), np.uint8))
+    large.write_bytes(large.read_bytes()[:60])
+    monkeypatch.setattr("petsgan_sdk.tasks.checks.MAX_PIXELS", 128 * 192)
+    text = "must be an image of at most 0.024576 megapixels, got 192x129"
+    assert text in refused(run(task, copier, large, "-o", tmp_path / "out.png"))
+    others = {"edit": ["--mask", "--source"], "harmonize": ["--mask", "--source"]}
+    for option in others.get(task, ["--source"] if task == "stylize" else []):
+        words = (task, copier, files["composite"], option, large, "-o", tmp_path / "out.png")
+        assert text in refused(run(*words))
+
+
 def test_force(copier: Path, files: dict[str, Path], tmp_path: Path) -> None:
     out = tmp_path / "out.png"
     words = ("paint", copier, files["composite"], "-o", out)

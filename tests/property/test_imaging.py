@@ -1,11 +1,24 @@
 from __future__ import annotations
 
 import io
+import itertools
+import zlib
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
+from image_files import (
+    DISPLAY_P3,
+    exif_block,
+    icc_profile,
+    jpeg_with,
+    png_with,
+    smooth_photo,
+    srgb_curve,
+    tiff_file,
+    tiff_tags,
+)
 from PIL import Image
 
 from petsgan_sdk.errors import InputError
@@ -100,3 +113,49 @@ def test_a_damaged_file_is_an_error_or_an_image(tmp_path_factory, kind, position
         assert "\n" not in str(exc)  # noqa: PT017
     else:
         assert loaded.rgb.ndim == 3
+
+
+def _tiff(dtype, order, packing):
+    values = smooth_photo(20, 20).astype(dtype)
+    rows = values.astype(order + dtype).reshape(20, -1)
+    strips = [rows[top : top + 8].tobytes() for top in range(0, 20, 8)]
+    strips = [zlib.compress(strip) for strip in strips] if packing == 8 else strips
+    tags = tiff_tags(values, 2, t259=(3, [packing]), t278=(4, [8]), t274=(3, [6]))
+    return tiff_file([(tags, strips)], order=order)
+
+
+def _with_metadata(kind):
+    profile = icc_profile("P3", srgb_curve(), DISPLAY_P3)
+    exif = exif_block((0x0112, 3, 1, b"\6\0\0\0"), (0x8769, 4, 1, b"\x08\0\0\0"))
+    image = Image.fromarray(smooth_photo(20, 20))
+    if kind == "JPEG":
+        return jpeg_with(image, (0xE1, exif), (0xE2, b"ICC_PROFILE\0\1\1" + profile))
+    text = (b"zTXt", b"Raw profile type exif\0\0" + zlib.compress(exif.hex().encode()))
+    return png_with(image, (b"eXIf", exif[6:]), text, (b"iCCP", b"x\0\0" + zlib.compress(profile)))
+
+
+@given(
+    content=st.sampled_from(
+        [_with_metadata("JPEG"), _with_metadata("PNG")]
+        + [_tiff(*way) for way in itertools.product(["u2", "i2", "f4"], "<>", [1, 8])]
+    ),
+    changes=st.lists(
+        st.tuples(st.floats(0, 1, exclude_max=True), st.binary(min_size=1, max_size=4)),
+        min_size=1,
+        max_size=4,
+    ),
+)
+def test_damaged_tags_and_metadata_are_an_error_or_an_image(tmp_path_factory, content, changes):
+    damaged = bytearray(content)
+    for position, change in changes:
+        at = int(position * len(damaged))
+        damaged[at : at + len(change)] = change
+    path = tmp_path_factory.getbasetemp() / "damaged tags"
+    path.write_bytes(damaged)
+    try:
+        loaded = load_image(path, max_pixels=100_000)
+    except InputError as exc:
+        assert "\n" not in str(exc)  # noqa: PT017
+    else:
+        assert loaded.rgb.ndim == 3
+        assert loaded.rgb.flags.c_contiguous

@@ -10,7 +10,7 @@ import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError, DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging import resize
-from petsgan_sdk.tasks import edit, harmonize, paint, stylize
+from petsgan_sdk.tasks import checks, edit, harmonize, paint, stylize
 
 EVERY = pytest.mark.parametrize("task", [edit, harmonize, paint, stylize])
 INSERTIONS = pytest.mark.parametrize("task", [edit, harmonize])
@@ -240,6 +240,16 @@ def test_bad_arrays_and_numbers(task, sampler, pasted):
         make(composite, mask, strength=2)
     with pytest.raises(ConfigError, match="seed"):
         make(composite, mask, seed=-1)
+
+
+@EVERY
+def test_an_image_of_too_many_pixels(task, sampler, pasted, monkeypatch):
+    composite, mask = pasted
+    monkeypatch.setattr(checks, "MAX_PIXELS", 128 * 192)
+    call(task, sampler, composite, mask)
+    monkeypatch.setattr(checks, "MAX_PIXELS", 128 * 192 - 1)
+    with pytest.raises(InputError, match=r"at most 0\.024575 megapixels, got 192x128; make it"):
+        call(task, sampler, composite, mask)
 
 
 def test_bad_scale(sampler, photo):

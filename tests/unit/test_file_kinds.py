@@ -61,6 +61,7 @@ def message_for(path):
         (numpy_file(), "an array of NumPy", "save the array as an image"),
         (b"DDS |\0\0\0", "a DDS texture", "save it as PNG"),
         (b"\0\0\1\0\1\0\x20\x20\0\0\1\0\x20\0", "an icon or cursor of Windows", "save it as PNG"),
+        (bytes(128) + b"DICM", "a medical image (DICOM)", "save it as PNG or TIFF"),
         (b"\xff\x0a\xfa", "a JPEG XL image", "save it as PNG"),
         (b"v/1\1", "an OpenEXR image", "convert its tones"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", "git lfs pull"),
@@ -93,8 +94,10 @@ def test_a_raw_photo_by_its_name(tmp_path, name, kind):
 def test_urls_are_not_fetched(tmp_path, monkeypatch, url):
     monkeypatch.chdir(tmp_path)
     text = message_for(url)
-    assert "must be the path of an image file, got a URL; hint: URLs are not fetched" in text
+    assert "must be the path of an image file, got a URL (" in text
+    assert "hint: URLs are not fetched" in text
     assert "download" in text
+    assert url.partition("://")[0] in text
 
 
 def test_other_urls(tmp_path, monkeypatch):
