@@ -9,6 +9,9 @@ from petsgan_sdk._typed import require
 
 __all__ = ["DepnetConfig"]
 
+_SLOWEST = 0.001
+"""A slower first frequency shows no border: its cosine there is 1, which is divided by."""
+
 
 @dataclass(frozen=True, slots=True)
 class DepnetConfig:
@@ -37,8 +40,8 @@ class DepnetConfig:
         if self.displacement > 0:  # it fades out at the border, which the first frequency shows
             relative = "'relative' where displacement is above 0"
             require(self, "positions", self.positions == "relative", expected=relative)
-            is_slow = self.frequencies[0] <= 1
-            expected = "at most 1 in the first place where displacement is above 0"
+            is_slow = _SLOWEST <= self.frequencies[0] <= 1
+            expected = f"from {_SLOWEST} to 1 in the first place where displacement is above 0"
             require(self, "frequencies", is_slow, expected=expected)
         is_moved = self.modes == 0 or (1 <= self.modes <= 256 and self.displacement > 0)
         require(self, "modes", is_moved, expected="0, or 1 to 256 with displacement above 0")
