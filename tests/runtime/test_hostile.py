@@ -45,9 +45,9 @@ def test_constants_are_finite(tmp_path: Path, name: str, value: float) -> None:
 
 def test_an_odd_factor_carries_no_texture(tmp_path: Path) -> None:
     texture = pack_array(np.zeros((3, 6 * 7, 8 * 7), np.float32))
-    path = factory.write_bundle(
-        tmp_path / "b.petsgan", changes={"factor": 7}, replaced={"arrays/texture.npy": texture}
-    )
+    changes = {"factor": 7, "image_size_px": [6 * 7, 8 * 7]}
+    replaced = {"arrays/texture.npy": texture}
+    path = factory.write_bundle(tmp_path / "b.petsgan", changes=changes, replaced=replaced)
     refused(path, "factor must be even for a texture_transfer step, got 7")
 
 
@@ -70,6 +70,19 @@ def test_tensors_that_do_not_fit(
         open_bundle(path)
     else:
         refused(path, message)
+
+
+@pytest.mark.parametrize("size", [[1, 1], [1 << 20, 1 << 20], [48, 72], [49, 64]])
+def test_the_image_is_as_large_as_its_reference(tmp_path: Path, size: list[int]) -> None:
+    """It is the size of a sample, and of the canvas that tasks work on."""
+    path = factory.write_bundle(tmp_path / "b.petsgan", changes={"image_size_px": size})
+    refused(path, r"'arrays/reference_features\.npy' must be \(6, .*, got \(6, 6, 8\)")
+
+
+@pytest.mark.parametrize("size", [[1 << 20, 58], [4096, 4097]])
+def test_an_image_that_nobody_could_sample(tmp_path: Path, size: list[int]) -> None:
+    path = pyramid.write_pyramid(tmp_path / "b.petsgan", changes={"image_size_px": size})
+    refused(path, "image_size_px must be at most 16777216 pixels, got")
 
 
 def test_matches_are_no_result(tmp_path: Path) -> None:
