@@ -146,12 +146,14 @@ def _source(
     height, width, channels = source.shape
     factor, most = image.factor, image.max_size_px
     least = _MIN_LAYOUT_PX * factor
-    is_fitted = not (height % factor or width % factor) and least <= min(height, width)
-    if channels != 3 or not is_fitted or max(height, width) > most:
+    if channels != 3 or height % factor or width % factor or min(height, width) < least:
         msg = (
             f"checkpoint: {_SOURCE} must have shape (H, W, 3), H and W multiples of {factor} from "
-            f"{least} to {most}, got {source.shape}"
+            f"{least}, got {source.shape}"
         )
+        raise CheckpointError(msg)
+    if max(height, width) > most:
+        msg = f"checkpoint: {_SOURCE} must have sides up to {most}, got {source.shape}"
         raise CheckpointError(msg)
     return source
 

@@ -106,7 +106,7 @@ def open_bundle(path: Path) -> Bundle:
             if name not in arrays:
                 raw = _member(container.members, name, step)
                 arrays[name] = _constant(raw, name)
-        _check_arrays(step, arrays, grids, factor=manifest.factor)
+        _check_arrays(step, arrays, grids, manifest)
     check_limits(manifest, {name: array.shape for name, array in arrays.items()})
     return Bundle(
         path=path,
@@ -237,15 +237,22 @@ def _constant(raw: bytes, name: str) -> Array:
 
 
 def _check_arrays(
-    step: Step, arrays: dict[str, Array], grids: dict[str, tuple[int, ...]], *, factor: int
+    step: Step,
+    arrays: dict[str, Array],
+    grids: dict[str, tuple[int, ...]],
+    manifest: BundleManifest,
 ) -> None:
     """The sizes of a step's constants must match, so that no kernel fails later."""
     if isinstance(step, PatchTransferStep):
         grid = arrays[step.reference].shape[1:]
+        # It is the image that was learned, so that a size which is only said costs no one anything.
+        learned = tuple(-(-side // manifest.factor) for side in manifest.image_size_px)
+        _check_shape(step.reference, arrays, (arrays[step.reference].shape[0], *learned))
         _check_shape(step.values, arrays, (arrays[step.values].shape[0], *grid))
         if step.index_output is not None:
             grids[step.index_output] = grid
     if isinstance(step, TextureTransferStep):
+        factor = manifest.factor
         if factor % 2:
             msg = f"manifest: factor must be even for a texture_transfer step, got {factor}"
             raise BundleError(msg)

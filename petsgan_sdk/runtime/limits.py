@@ -49,11 +49,13 @@ MAX_WINDOW_PIXELS = 1 << 21
 grows with them, for `fast` by 185 bytes for each. Ours see up to 0.9 million in old bundles that do
 not say what they hold."""
 
-MAX_WINDOWS_PIXELS = 1 << 22
-"""The same of all graphs together: for `fast` about 3 seconds."""
+MAX_WINDOWS_PIXELS = 3 << 21
+"""The same of all graphs together: for the widest of `fast` about 5 seconds. Ours see 4.3 million
+where the least canvas is larger than a block, as in pyramids over photos of 4096 px."""
 
 MAX_IMAGE_PIXELS = 1 << 24
-"""Pixels of the image that one window stands for, whatever the factor."""
+"""Pixels of the image that one window stands for, whatever the factor, and of the one learned: it
+is the size of a sample, and of the canvas that tasks work on."""
 
 MAX_TRANSFER_WORK = 1 << 32
 """Work of all patch transfers for one block of the least canvas: pixels of the query, times pixels
@@ -83,6 +85,14 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
         BundleError: A limit is passed; the message names it, and the step where one is too much.
     """
     windows = zip(_windows(manifest, 0), _windows(manifest, 1), strict=True)
+    learned = prod(manifest.image_size_px)
+    if learned > MAX_IMAGE_PIXELS:
+        height, width = manifest.image_size_px
+        msg = (
+            f"manifest: image_size_px must be at most {MAX_IMAGE_PIXELS} pixels, got "
+            f"{width}x{height} = {learned}"
+        )
+        raise BundleError(msg)
     references = {
         (step.reference, step.values, step.window)
         for step in manifest.steps

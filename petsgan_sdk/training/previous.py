@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from petsgan_sdk._text import short
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.config import to_dict
 from petsgan_sdk.errors import CheckpointError
@@ -32,7 +33,7 @@ def load_previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
         if old.get(name) != new.get(name):
             msg = (
                 f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "
-                f"{old.get(name)!r} where now {new.get(name)!r} is asked for"
+                f"{short(old.get(name))} where now {short(new.get(name))} is asked for"
             )
             raise CheckpointError(msg)
     return checkpoint

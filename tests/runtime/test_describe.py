@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -42,6 +43,34 @@ def test_checkpoint(checkpoint: Path) -> None:
     assert found["kind"] == "checkpoint"
     assert found["step"] == 40
     assert found["members"] == {"weights/a.npy": 3}
+
+
+def test_a_header_does_not_speak_for_the_file(tmp_path: Path) -> None:
+    header = {"kind": "bundle", "path": "/elsewhere", "bytes": 1, "digest": "0", "steps": [1]}
+    path = tmp_path / "model.pt"
+    kind = {"format": "petsgan-checkpoint", "format_version": FORMAT_VERSION}
+    write_container(path, header=header, members={}, overwrite=False, **kind)
+    found = describe_file(path)
+    assert (found["kind"], found["path"]) == ("checkpoint", str(path))
+    assert found["bytes"] == path.stat().st_size
+    assert len(found["digest"]) == 64
+    assert found["members"] == {}
+    assert found["steps"] == [1]
+
+
+@pytest.mark.parametrize("compression", [zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
+def test_a_compressed_manifest_is_not_unpacked(tmp_path: Path, compression: int) -> None:
+    """Nor one that is damaged, of which each way to unpack has errors of its own."""
+    path = tmp_path / "a.petsgan"
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("manifest.json", b'{"format": "petsgan-bundle"}' + b" " * 10_000)
+    raw = bytearray(path.read_bytes())
+    for at in (30 + len("manifest.json") + k for k in range(8)):
+        raw[at] ^= 0xFF
+    for content in (path.read_bytes(), bytes(raw)):
+        path.write_bytes(content)
+        with pytest.raises(BundleError, match=r"'manifest\.json', which is compressed"):
+            describe_file(path)
 
 
 def test_a_damaged_checkpoint_is_a_checkpoint_error(checkpoint: Path) -> None:

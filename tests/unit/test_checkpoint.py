@@ -255,3 +255,45 @@ def test_the_runtime_describes_the_same_format(saved):
     assert description["kind"] == "checkpoint"
     assert description["steps_done"] == 4
     json.dumps(description)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dtype", ["float32", "float16", "float64", "complex64"])
+def test_refuses_weights_that_are_no_numbers(tmp_path, value, dtype):
+    arrays = {**build().arrays, "averaged/net.weight": np.array([0, value]).astype(dtype)}
+    save_checkpoint(tmp_path / "m.pt", build(arrays=arrays), overwrite=False)
+    refused(tmp_path / "m.pt", "'arrays/averaged/net.weight.npy' must hold finite numbers")
+
+
+@pytest.mark.parametrize("shape", [(32, 264, 3), (264, 32, 3), (32, 1 << 20, 3)])
+def test_refuses_a_photo_larger_than_what_is_learned(tmp_path, shape):
+    source = np.zeros(shape, np.uint8)
+    save_checkpoint(tmp_path / "m.pt", build(source=source), overwrite=False)
+    refused(tmp_path / "m.pt", "source.npy must have sides up to 256, got")
+
+
+def test_messages_are_short_and_plain(tmp_path):
+    hostile = "\x1b]0;title\x07" + "x" * 1_000_000
+    config = to_dict(build().config)
+    for changed in (
+        {"config": {**config, "family": hostile}},
+        {"config": {**config, hostile: 1}},
+        {"config": {**config, "preset": 1, "family": "petsgan"}},
+        {"config": {**config, "depnet": {**config["depnet"], "positions": hostile}}},
+        {"config": hostile},
+        {"config": config, "steps_done": hostile},
+        {"config": config, "steps_done": 10**39},
+    ):
+        header = {"steps_done": 1, "seconds": 1.0, "provenance": {}, **changed}
+        write_container(
+            tmp_path / "m.pt",
+            format=FORMAT,
+            format_version=FORMAT_VERSION,
+            header=header,
+            members={"source.npy": pack_array(SOURCE)},
+            overwrite=True,
+        )
+        with pytest.raises(CheckpointError) as caught:
+            load_checkpoint(tmp_path / "m.pt")
+        assert len(str(caught.value)) < 700
+        assert str(caught.value).isprintable()

@@ -12,8 +12,14 @@ import zlib
 import numpy as np
 import pytest
 
-from petsgan_sdk import _stored_zip
-from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
+from petsgan_sdk import _stored_zip, container
+from petsgan_sdk.container import (
+    claimed_format,
+    pack_array,
+    read_container,
+    unpack_array,
+    write_container,
+)
 from petsgan_sdk.errors import (
     BundleError,
     CheckpointError,
@@ -27,6 +33,7 @@ from petsgan_sdk.errors import (
 HEADER = {"family": "petsgan", "size": [48, 64], "rate": 0.1, "note": "ü", "none": None}
 MEMBERS = {"preview.png": b"\x89PNG", "arrays/values.npy": bytes(range(40)), "empty": b""}
 BUNDLE = {"format": "petsgan-bundle", "format_version": 1}
+WATCHED = {"format_name": "petsgan-bundle", "version": 1, "max_bytes": 1 << 30}
 
 
 def _write(path, *, header=HEADER, members=MEMBERS, overwrite=False, **kind):
@@ -467,3 +474,69 @@ def test_unpack_checks_dtype_and_rank():
         unpack_array(data, dtype="float64", ndim=2)
     with pytest.raises(PetsganError, match="must be numbers with 3 axes, got float32 of shape"):
         unpack_array(data, ndim=3)
+
+
+def test_refuses_members_that_the_file_cannot_hold_before_reading_them(tmp_path):
+    """A directory that announces more than there is; nothing of that size may be asked for."""
+    content = json.dumps({**BUNDLE, "members": {}}).encode()
+    whole = b"".join(_stored_zip.pack([("manifest.json", content), ("a", b"")], comment=b""))
+    # Sizes, packed and plain, of the last record of the directory.
+    at = whole.rindex(b"PK\1\2") + 20
+    (tmp_path / "a").write_bytes(whole[:at] + struct.pack("<2I", 10**9, 10**9) + whole[at + 8 :])
+    asked = []
+
+    class Watched(io.FileIO):
+        def read(self, size=-1):
+            asked.append(size)
+            return super().read(size)
+
+    with (
+        Watched(tmp_path / "a") as file,
+        pytest.raises(container._RefusedError, match="the whole file"),
+    ):
+        container._read(file, **WATCHED)
+    assert max(asked) < 10**6
+    _refused(tmp_path / "a", f"members have {len(content) + 10**9} bytes, the whole file")
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (float("inf"), "Out of range float"),
+        ("\ud800", "surrogates not allowed"),
+        ({"a": "\udcff.jpg"}, "surrogates not allowed"),
+        ({"\udcff": 1}, "surrogates not allowed"),
+        (10**41, "more than 40 digits"),
+        ([0] * (1 << 17), "more than 131072 values"),
+        ("x" * (4 << 20), "fit into 4194304 bytes"),
+        (object(), "not JSON serializable"),
+    ],
+    ids=["infinity", "surrogate", "inside", "key", "digits", "values", "bytes", "object"],
+)
+def test_writes_no_header_that_it_would_not_read(tmp_path, value, message):
+    with pytest.raises(ConfigError, match=f"container: the header must .*{message}"):
+        _write(tmp_path / "a", header={"note": value})
+    assert not (tmp_path / "a").exists()
+
+
+def test_claimed_format(tmp_path, bundle):
+    def claimed(path):
+        with path.open("rb") as file:
+            return claimed_format(file)
+
+    assert claimed(bundle) == "petsgan-bundle"
+    _hand_made(tmp_path / "a", {"format": "anything"}, [])
+    assert claimed(tmp_path / "a") == "anything"
+    _hand_made(tmp_path / "b", {"format": ["no", "text"]}, [])
+    _hand_made(tmp_path / "c", b"[" * 100_000, [])
+    _foreign(tmp_path / "d", [("manifest.json", b"{}" * 99)], compression=zipfile.ZIP_BZIP2)
+    (tmp_path / "e").write_bytes(bundle.read_bytes()[:-9])
+    for name in "bcde":
+        assert claimed(tmp_path / name) == ""
+
+
+def test_bool_arrays_hold_nothing_but_bools():
+    packed = bytearray(pack_array(np.array([True, False, True])))
+    packed[-1] = 2
+    with pytest.raises(BundleError, match="x: an array of bool must hold 0 and 1"):
+        unpack_array(bytes(packed), "x")

@@ -84,7 +84,7 @@ class FinishedStructure:
         load_state(generator.stages[0], stage, _STAGE)
         noise = arrays.get(_NOISE)
         expected = tuple(generator.reconstruction_noise.shape)
-        if noise is None or noise.shape != expected:
+        if noise is None or noise.shape != expected or noise.dtype != np.float32:
             self._refuse(f"hold {_NOISE} of shape {expected}", "none of this shape")
         generator.reconstruction_noise.copy_(torch.from_numpy(noise))
 
