@@ -96,6 +96,26 @@ def test_the_steps_of_a_bundle_are_followed(bundle_factory: Any, tmp_path: Path)
         open_bundle(path)
 
 
+@pytest.mark.parametrize("kind", ["graph", "patch_transfer", "resize"])
+def test_matches_are_no_map(kind: str, bundle_factory: Any, tmp_path: Path) -> None:
+    header = bundle_factory.header()
+    *steps, last = header["steps"]
+    match kind:
+        case "graph":
+            last["inputs"] = {"low": "index", "texture": "texture"}
+        case "resize":
+            steps.append({"kind": kind, "input": "index", "output": "more", "level": None})
+        case _:
+            again = next(step for step in steps if step["kind"] == kind)
+            made = {"query": "index", "output": "more", "index_output": "index_2"}
+            steps += [{**again, **made}]
+            steps.append({**steps[5], "index": "index_2", "output": "texture_2"})
+    changes = {"steps": [*steps, last]}
+    path = bundle_factory.write_bundle(tmp_path / "b.petsgan", changes=changes)
+    with pytest.raises(BundleError, match=rf"a {kind} step must read maps, got .*'index'"):
+        open_bundle(path)
+
+
 def test_a_half_result_is_none(bundle_factory: Any, tmp_path: Path) -> None:
     one = tensor("w", np.zeros((6, 3, 1, 1), np.float16))
     nodes = [
