@@ -44,10 +44,10 @@ _PROVIDER_OPTIONS: dict[str, dict[str, str]] = {
 
 @cache
 def _ort_errors() -> tuple[type[Exception], ...]:
-    """Every exception that ONNX Runtime defines; they have no base class of their own."""
+    """Every exception that ONNX Runtime raises; its own have no base class of their own."""
     state = importlib.import_module("onnxruntime.capi.onnxruntime_pybind11_state")
     own = inspect.getmembers(state, lambda x: inspect.isclass(x) and issubclass(x, Exception))
-    return (*(kind for _, kind in own), RuntimeError, ValueError)
+    return (*(kind for _, kind in own), RuntimeError, ValueError, MemoryError)
 
 
 def _first_line(exc: BaseException) -> str:

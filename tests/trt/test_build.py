@@ -192,3 +192,17 @@ def test_a_graph_that_also_decides_matches_is_not_halved(bundle):
     again = dataclasses.replace(features, outputs={"features": "more"})
     manifest = dataclasses.replace(bundle.manifest, steps=(*bundle.manifest.steps, again))
     assert half_members(manifest) == {"graphs/restoration.onnx"}
+
+
+def test_sizes_that_a_graph_has_no_room_for_are_not_given_to_the_builder(
+    bundle, cache, target, monkeypatch
+):
+    asked = fake_builder(monkeypatch, OUTPUTS)
+    step = next(
+        s for s in bundle.manifest.steps if getattr(s, "member", "").endswith("depnet.onnx")
+    )
+    profile = {"noise": ((1, 1, 2, 9),) * 3, "position": ((1, 4, 2, 9),) * 3}
+    key = build.engine_key(bundle.digest, step, target, precision="fp32", profile=profile)
+    with pytest.raises(BundleError, match=r"Conv, which makes 'hidden', must have a window within"):
+        build.build_engine(bundle.graphs[step.member], key, target, cache)
+    assert not asked

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import BundleManifest, GraphStep
+from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep, ResizeStep, Step
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, follow, read_graph, refusal
 from petsgan_sdk.runtime.graphs.model import Model
 from petsgan_sdk.runtime.graphs.values import RefusedError
@@ -42,6 +42,7 @@ def check_bundle_graphs(
     canvas = canvas_of(manifest, 1, 1)
     tensors: dict[str, Shape] = {} if given is None else {given: (1, 3, *canvas)}
     for step in manifest.steps:
+        _check_maps(step, tensors)
         if isinstance(step, GraphStep):
             tensors.update(_made_by_graph(step, models[step.member], tensors, manifest.factor))
         else:
@@ -51,14 +52,27 @@ def check_bundle_graphs(
     }
 
 
+def _check_maps(step: Step, tensors: Mapping[str, Shape]) -> None:
+    """What a step reads must be maps, except for matches, which only carry texture."""
+    match step:
+        case GraphStep():
+            names = tuple(step.inputs.values())
+        case PatchTransferStep():
+            names = (step.query,)
+        case ResizeStep():
+            names = (step.input,)
+        case _:
+            return
+    for name in names:
+        if len(tensors[name]) != 4:
+            msg = f"manifest: a {step.kind} step must read maps, got the matches {name!r}"
+            raise BundleError(msg)
+
+
 def _made_by_graph(
     step: GraphStep, model: Model, tensors: Mapping[str, Shape], factor: int
 ) -> dict[str, Shape]:
     inputs = {key: tensors[name] for key, name in step.inputs.items()}
-    for key, shape in inputs.items():
-        if len(shape) != 4:
-            msg = f"{step.member!r} must read maps, got {step.inputs[key]!r} for {key!r}"
-            raise BundleError(msg)
     names = {declared.name for declared in model.inputs}
     if names != set(inputs):  # before they are looked up
         check_names(step, names, {declared.name for declared in model.outputs})
