@@ -10,6 +10,7 @@ import typer
 from petsgan_sdk.cli._group import ErrorGroup
 from petsgan_sdk.cli._options import show_warnings
 from petsgan_sdk.cli._signals import raise_on_sigterm, say_why
+from petsgan_sdk.cli._threads import keep_to_quota
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
@@ -87,6 +88,7 @@ def main() -> None:
     """Entry point of the `petsgan-sdk` program."""
     try:
         raise_on_sigterm()
+        keep_to_quota()
         app(prog_name="petsgan-sdk")
     except KeyboardInterrupt as exc:
         reason, code = say_why(exc)

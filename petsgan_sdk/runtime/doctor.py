@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
+from petsgan_sdk._quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.errors import BackendUnavailableError, PetsganError
 from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.host import installed_version, versions
@@ -27,7 +28,6 @@ from petsgan_sdk.runtime.providers import (
     conflicting_wheels,
     import_onnxruntime,
 )
-from petsgan_sdk.runtime.quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
 from petsgan_sdk.runtime.wire import bytes_field, varint_field

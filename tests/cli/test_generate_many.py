@@ -45,7 +45,7 @@ def test_a_quota_bounds_the_images_in_memory_whatever_is_asked(
         return generate_images(*arguments, **options)
 
     monkeypatch.setattr(batch, "generate_images", watched)
-    monkeypatch.setattr("petsgan_sdk.runtime.quota.usable_cores", lambda: usable)
+    monkeypatch.setattr("petsgan_sdk._quota.usable_cores", lambda: usable)
     result = generate(bundle, "-n", 10, "-o", tmp_path / "new", "--threads", 8)
     assert result.exit_code == 0, result.output
     assert asked == [at_once]
