@@ -12,6 +12,7 @@ from petsgan_sdk.cli._group import ErrorGroup
 from petsgan_sdk.cli._options import print_line, show_warnings
 from petsgan_sdk.cli._signals import raise_on_sigterm, say_why
 from petsgan_sdk.cli._streams import standard_streams, write_beside
+from petsgan_sdk.cli._threads import keep_to_quota
 from petsgan_sdk.cli.bench import bench_command
 from petsgan_sdk.cli.build import build_command
 from petsgan_sdk.cli.cache import cache_app
@@ -83,6 +84,7 @@ def main() -> None:
     with standard_streams():
         try:
             raise_on_sigterm()
+            keep_to_quota()
             app(prog_name="petsgan-sdk")
         except KeyboardInterrupt as exc:
             reason, code = say_why(exc)

@@ -130,12 +130,12 @@ def generate_command(
         msg = f"--tile needs one file, -o FILE.png or -o FILE.tif, got -o {str(output)!r}"
         raise ConfigError(msg)
 
+    from petsgan_sdk._quota import usable_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.loading import start  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.quota import usable_cores  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])

@@ -14,13 +14,13 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._quota import usable_cores
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from petsgan_sdk.runtime.host import load_average, peak_rss_mb, reset_peak_rss, versions
 from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import available_providers
-from petsgan_sdk.runtime.quota import usable_cores
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.tensorrt.flavour import MIN_MAJOR
 

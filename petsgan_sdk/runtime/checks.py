@@ -8,8 +8,8 @@ from __future__ import annotations
 import operator
 import os
 
+from petsgan_sdk._quota import usable_cores
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.runtime.quota import usable_cores
 
 __all__ = [
     "MAX_CANVAS_PIXELS",
@@ -207,7 +207,7 @@ def default_threads(threads: int | None = None, *, most: int = _DEFAULT_MAX_THRE
 
     Args:
         threads: What the caller says, or None.
-        most: Of the usable cores, see `quota.usable_cores`: a container's quota counts.
+        most: Of the usable cores, see `_quota.usable_cores`: a container's quota counts.
 
     Raises:
         ConfigError: A number that is not from 1 to 256.

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
+from petsgan_sdk._quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.errors import BackendUnavailableError, PetsganError
 from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.graphs.model import OPSET
@@ -29,7 +30,6 @@ from petsgan_sdk.runtime.providers import (
     conflicting_wheels,
     import_onnxruntime,
 )
-from petsgan_sdk.runtime.quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
 

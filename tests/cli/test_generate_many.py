@@ -15,7 +15,8 @@ import pytest
 from commands import ROOT, generate
 from PIL import Image
 
-from petsgan_sdk.runtime import batch, cores, loading, quota
+from petsgan_sdk import _quota
+from petsgan_sdk.runtime import batch, cores, loading
 from petsgan_sdk.runtime import bundle as opening
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
@@ -46,7 +47,7 @@ def test_a_quota_bounds_the_images_in_memory_whatever_is_asked(
         return generate_images(*arguments, **options)
 
     monkeypatch.setattr(batch, "generate_images", watched)
-    monkeypatch.setattr("petsgan_sdk.runtime.quota.usable_cores", lambda: usable)
+    monkeypatch.setattr("petsgan_sdk._quota.usable_cores", lambda: usable)
     result = generate(bundle, "-n", 10, "-o", tmp_path / "new", "--threads", 8)
     assert result.exit_code == 0, result.output
     assert asked == [at_once]
@@ -98,7 +99,7 @@ def test_cores_are_shared_by_the_size_that_is_made(
     monkeypatch.setattr(loading, "start", start)
     monkeypatch.setattr(opening, "read_container", read_container)
     monkeypatch.setattr(cores, "_ALONE_PIXELS", limit)
-    monkeypatch.setattr(quota, "usable_cores", lambda: 4)
+    monkeypatch.setattr(_quota, "usable_cores", lambda: 4)
     result = generate(bundle, "-n", 4, "--threads", 4, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert started == [threads]

@@ -74,4 +74,5 @@ def test_wheel_holds_the_package_and_nothing_else(tmp_path):
     assert any(name.startswith("petsgan_sdk/_core.") and name.endswith(".so") for name in names)
     assert any(name.startswith("petsgan_sdk/libpetsgan_ort.") for name in names)
     assert {"petsgan_sdk/py.typed", "petsgan_sdk/_core.pyi"} <= set(names)
+    assert "petsgan_sdk/_pyinstaller/hook-petsgan_sdk.py" in names
     assert not [name for name in names if name.endswith((".a", ".h", ".cpp"))]

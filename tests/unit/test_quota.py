@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from petsgan_sdk.runtime import quota
+from petsgan_sdk import _quota as quota
+from petsgan_sdk._quota import cpu_quota, usable_cores
 from petsgan_sdk.runtime.checks import default_threads
-from petsgan_sdk.runtime.quota import cpu_quota, usable_cores
 
 V2_MOUNT = "30 23 0:26 {root} /sys/fs/cgroup rw,nosuid shared:4 - cgroup2 cgroup2 rw,nsdelegate"
 V1_MOUNT = (
