@@ -57,7 +57,9 @@ _RUNTIME = ("Sampler", "load")
 
 def __getattr__(name: str) -> Any:
     if name == "__version__":
-        value: Any = _find_version()
+        from petsgan_sdk._version import find_version  # noqa: PLC0415 - wanted rarely
+
+        value: Any = find_version()
     elif name in __all__:
         module = "petsgan_sdk.runtime" if name in _RUNTIME else "petsgan_sdk.errors"
         value = getattr(import_module(module), name)
@@ -66,23 +68,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(message)
     globals()[name] = value
     return value
-
-
-def _find_version() -> str:
-    """The version of the installed package, else the one that the kernels were compiled with."""
-    from importlib.metadata import PackageNotFoundError, version  # noqa: PLC0415 - costs 20 ms
-
-    try:
-        # None where the folder of the metadata is there and what it holds is not.
-        found: str | None = version("petsgan-sdk")
-    except PackageNotFoundError:  # vendored, frozen, or a folder on the path
-        found = None
-    if found is None:
-        try:
-            found = import_module("petsgan_sdk._core").build_info()["version"]
-        except ImportError:
-            found = "0+unknown"
-    return found
 
 
 def __dir__() -> list[str]:

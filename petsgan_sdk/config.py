@@ -4,7 +4,7 @@ Precedence, the later wins: the defaults written in the dataclasses, the preset'
 table `many_layouts` where the prior has more than one layout to move, its table of the task and
 that of the ablation asked for, the overrides. To add a setting, add a field in `settings`; presets
 and overrides know it at once. This module imports the standard library, the settings, the registry
-of families and the errors only.
+of families, the errors and what reads files only.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar, overload
 
+from petsgan_sdk._regular import read_small
 from petsgan_sdk._typed import FieldError, from_dict, nearest, require, to_dict
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.families import Family, family_named, family_of_model
@@ -35,6 +36,7 @@ __all__ = [
 
 ConfigT = TypeVar("ConfigT")
 
+_MAX_PRESET_BYTES = 1 << 20
 _ABLATIONS, _MANY_LAYOUTS, _TASKS = "ablations", "many_layouts", "tasks"
 """Tables of a preset that are no settings but changes of settings."""
 
@@ -185,7 +187,8 @@ def _read_toml(name_or_path: str | Path, model: str) -> dict[str, Any]:
         msg = f"config: preset must be one of {names} or a .toml file, got {name_or_path!r}{close}"
         raise ConfigError(msg)
     try:
-        read = tomllib.loads(path.read_bytes().decode("utf-8-sig"))  # some editors mark UTF-8
+        text = read_small(path, max_bytes=_MAX_PRESET_BYTES).decode("utf-8-sig")  # some mark UTF-8
+        read = tomllib.loads(text)
     # ValueError: not UTF-8, not TOML, a NUL in the name; RecursionError: a thousand brackets
     except (OSError, ValueError, RecursionError) as exc:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)

@@ -21,6 +21,7 @@ from typing import Any, BinaryIO, NoReturn, TypeAlias
 
 from petsgan_sdk import _json, _stored_zip
 from petsgan_sdk._npy import pack_array, unpack_array
+from petsgan_sdk._regular import open_regular
 from petsgan_sdk._text import printable, short
 from petsgan_sdk.errors import ConfigError, OutputError, PetsganError
 from petsgan_sdk.files import atomic_write
@@ -159,7 +160,7 @@ def read_container(
         if path.is_dir():
             found = "a folder"
         else:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 return _read(file, format, format_version, max_bytes=max_bytes)
     except FileNotFoundError:
         found = "no file"

@@ -1,6 +1,6 @@
 """Write files whole or not at all, and never over something the user did not offer.
 
-This module imports the standard library and `petsgan_sdk.errors` only.
+This module imports the standard library, `petsgan_sdk.errors` and `petsgan_sdk._regular` only.
 """
 
 from __future__ import annotations
@@ -14,10 +14,10 @@ import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
-from io import BufferedReader
 from pathlib import Path
 from typing import IO, NoReturn
 
+from petsgan_sdk._regular import open_regular
 from petsgan_sdk.errors import OutputError
 
 try:
@@ -33,9 +33,7 @@ __all__ = [
     "cached_file",
     "check_distinct",
     "check_writable",
-    "describe_failure",
     "is_disk_full",
-    "open_regular",
     "remove_abandoned",
     "shown_cache",
     "user_cache",
@@ -88,45 +86,6 @@ def cached_file(*parts: str) -> Path | None:
 def shown_cache(*parts: str) -> str:
     """A place in `user_cache` as a message shows it, also where there is none yet."""
     return str((user_cache() or Path("$PETSGAN_CACHE")).joinpath(*parts))
-
-
-def open_regular(path: Path) -> BufferedReader:
-    """Open a file for reading; a pipe or a device, which might never end, is refused at once.
-
-    Raises:
-        OSError: It is not there, cannot be read, or is no regular file.
-    """
-    path = Path(path)
-    # Looked at before it is opened, since that alone does something to some devices; and again
-    # when it is open, in case that it was another by then.
-    _check_regular(path, path.stat().st_mode)
-    file = open(path, "rb", opener=_open_at_once)  # noqa: SIM115 - Path has no opener
-    try:
-        _check_regular(path, os.fstat(file.fileno()).st_mode)
-    except BaseException:
-        file.close()
-        raise
-    return file
-
-
-def describe_failure(exc: OSError | ValueError) -> str:
-    """What was found instead of a file that `open_regular` opens, for after "got"."""
-    if isinstance(exc, FileNotFoundError | NotADirectoryError):
-        return "no file"
-    reason = (exc.strerror if isinstance(exc, OSError) else None) or str(exc)
-    return reason if reason.startswith("a ") else f"one that cannot be read ({reason.lower()})"
-
-
-def _open_at_once(path: str, flags: int) -> int:
-    """Open without waiting for who writes to a pipe."""
-    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-
-
-def _check_regular(path: Path, mode: int) -> None:
-    if stat.S_ISDIR(mode):
-        raise IsADirectoryError(errno.EISDIR, "a folder", str(path))
-    if not stat.S_ISREG(mode):
-        raise OSError(errno.EINVAL, "a device, pipe or socket", str(path))
 
 
 def atomic_write(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import petsgan_sdk
+from petsgan_sdk._regular import read_small
 from petsgan_sdk._text import valid_text
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.config import ModelSettings, load_preset, to_dict
@@ -25,6 +26,7 @@ from petsgan_sdk.training.recipe import create_recipe
 __all__ = ["Cell", "Recipe", "make_cell"]
 
 _FORMAT = "petsgan-cell"
+_MAX_RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +164,7 @@ def _key(photo: Path, variant: str, judge: Judge, recipe: Recipe) -> dict[str, A
 def _read(record: Path, key: Mapping[str, Any]) -> Cell | None:
     """The cell of a record, or None where there is none of this key; a damaged one is remade."""
     try:
-        found = json.loads(record.read_bytes())
+        found = json.loads(read_small(record, max_bytes=_MAX_RECORD_BYTES))
         if found["format"] == _FORMAT and found["key"] == key:
             return Cell(**found["cell"])
     except (OSError, ValueError, KeyError, TypeError):

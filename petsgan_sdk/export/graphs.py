@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import logging
 import re
-import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
 from typing import Any
@@ -13,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from petsgan_sdk._pillow_warnings import pillow_warnings_ignored
 from petsgan_sdk.errors import BackendUnavailableError, ExportError
 
 __all__ = ["OPSET", "to_onnx"]
@@ -57,11 +57,10 @@ def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> byt
     try:
         # The exporter reports its progress in prints and in warnings about its own internals.
         with (
-            warnings.catch_warnings(),
+            pillow_warnings_ignored(),  # of this thread: all of them, not Pillow's alone
             redirect_stdout(io.StringIO()),
             redirect_stderr(io.StringIO()),
         ):
-            warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 module,
                 tuple(inputs.values()),

@@ -6,7 +6,7 @@ import os
 import platform
 from typing import Any
 
-import petsgan_sdk
+from petsgan_sdk._version import find_version
 from petsgan_sdk.kernels import _backend
 from petsgan_sdk.kernels._cuda_module import cuda_info
 
@@ -25,7 +25,7 @@ def build_info() -> dict[str, Any]:
     core = _backend.core()
     if core is None:
         found = {
-            "version": petsgan_sdk.__version__,
+            "version": find_version(),
             "compiler": f"none (numpy on Python {platform.python_version()})",
             "simd": "none",
             "threads": os.cpu_count() or 1,

@@ -15,8 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from petsgan_sdk._regular import describe_failure, open_regular
 from petsgan_sdk.errors import BackendUnavailableError, InputError
-from petsgan_sdk.files import cached_file, describe_failure, open_regular
+from petsgan_sdk.files import cached_file
 
 __all__ = ["Backbone", "WeightFile", "find_file", "from_torch_hub", "read_weights", "take"]
 

@@ -13,6 +13,7 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
+from petsgan_sdk._regular import describe_failure, open_regular
 from petsgan_sdk.errors import BackendUnavailableError, InputError
 from petsgan_sdk.models.biggan import (
     BigganDiscriminator,
@@ -52,7 +53,7 @@ class BigganFiles:
         """Sha256 over both files, hex."""
         both = hashlib.sha256()
         for path in (self.generator, self.discriminator):
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 both.update(hashlib.file_digest(file, "sha256").digest())
         return both.hexdigest()
 
@@ -87,6 +88,12 @@ def find_biggan(argument: str | None) -> BigganFiles:
         )
         raise InputError(msg)
     generator, match = matches[0]
+    try:
+        open_regular(generator).close()
+    except OSError as exc:
+        found = describe_failure(exc)
+        msg = f"prior: biggan weights {str(generator)!r} must be a file, got {found}"
+        raise InputError(msg) from exc
     names = [f"D{match['suffix']}{type_}" for type_ in _TYPES]
     discriminators = [generator.with_name(name) for name in names]
     for candidate in discriminators:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk import checkpoint
+from petsgan_sdk._regular import open_regular
 from petsgan_sdk.container import claimed_format, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
@@ -103,7 +104,7 @@ def _peek(path: Path) -> str:
         msg = f"{str(path)!r} must be a checkpoint or a bundle, got a folder"
         raise InputError(msg)
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             head = file.read(512)
             if head.startswith(b"PK"):
                 return claimed_format(file)

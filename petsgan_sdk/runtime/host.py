@@ -9,7 +9,7 @@ import sys
 from importlib.util import find_spec
 from pathlib import Path
 
-import petsgan_sdk
+from petsgan_sdk._version import find_version
 
 __all__ = ["installed_version", "load_average", "peak_rss_mb", "reset_peak_rss", "versions"]
 
@@ -28,7 +28,7 @@ def installed_version(package: str) -> str | None:
     that was imported, else `unknown`.
     """
     if package == _OURS:
-        return petsgan_sdk.__version__
+        return find_version()
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:

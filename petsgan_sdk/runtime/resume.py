@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 import tarfile
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from petsgan_sdk._regular import open_regular
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.runtime.making import ImageMaker
 from petsgan_sdk.runtime.parallel import ordered_map
@@ -28,10 +30,9 @@ def unfinished(plan: BatchPlan, maker: ImageMaker) -> list[OutputFile]:
         OutputError: A file holds other images, which would be lost, or cannot be read.
     """
     if plan.sheet is not None and plan.sheet.exists():
-        comment = maker.sheet_comment()
-        _refuse_foreign(
-            plan.sheet, judge_image(plan.sheet.read_bytes(), comment=comment, size_px=None)
-        )
+        data = _read(plan.sheet)
+        found = judge_image(data, comment=maker.sheet_comment(), size_px=None)
+        _refuse_foreign(plan.sheet, found)
     states = ordered_map(
         lambda position: _state(plan.files[position], maker),
         range(len(plan.files)),
@@ -59,17 +60,28 @@ def _refuse_foreign(path: Path, state: FileState | None) -> None:
 def _state(file: OutputFile, maker: ImageMaker) -> FileState | None:
     if not file.path.exists():
         return None
-    try:
-        if maker.plan.is_tar:
+    if maker.plan.is_tar:
+        with _readable(file.path):
             return _judge_tar(file, maker)
-        data = file.path.read_bytes()
-        state = _judge(data, file.numbers[0], maker)
-    except OSError as exc:
-        msg = f"output: {str(file.path)!r} must be readable to go on, got {exc.strerror or exc}"
-        raise OutputError(msg) from exc
+    data = _read(file.path)
+    state = _judge(data, file.numbers[0], maker)
     if state is FileState.whole:
         _show(data, file.numbers[0], maker)
     return state
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        msg = f"output: {str(path)!r} must be readable to go on, got {exc.strerror or exc}"
+        raise OutputError(msg) from exc
+
+
+def _read(path: Path) -> bytes:
+    with _readable(path), open_regular(path) as file:
+        return file.read()
 
 
 def _judge(data: bytes, number: int, maker: ImageMaker) -> FileState:

@@ -1,7 +1,7 @@
 """WebDataset tars: files `000123.png` and perhaps `000123.json` for each sample, key after key.
 
-The same samples give the same bytes: no times, users or modes of this machine. Standard library
-only.
+The same samples give the same bytes: no times, users or modes of this machine. Imports the
+standard library and what opens files only.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import tarfile
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from petsgan_sdk._regular import open_regular
 
 __all__ = ["Sample", "members", "read_samples", "shard_paths", "write_samples"]
 
@@ -67,7 +69,7 @@ def read_samples(path: Path) -> Iterator[Sample]:
         tarfile.TarError: It is damaged or cut short.
         OSError: It cannot be read.
     """
-    with path.open("rb") as raw:
+    with open_regular(path) as raw:
         if raw.seek(0, 2) % tarfile.RECORDSIZE or raw.tell() == 0:
             msg = "cut short"
             raise tarfile.ReadError(msg)

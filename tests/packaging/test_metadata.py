@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import petsgan_sdk
-from petsgan_sdk import kernels
+from petsgan_sdk import _version, kernels
 from petsgan_sdk.runtime import host
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +31,7 @@ def test_the_version_is_known_without_metadata(monkeypatch, found):
         if found == "none":
             raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(_version, "version", version)
     monkeypatch.delitem(vars(petsgan_sdk), "__version__", raising=False)
     assert petsgan_sdk.__version__ == core.build_info()["version"]
     assert host.installed_version("petsgan-sdk") == petsgan_sdk.__version__
@@ -42,7 +42,7 @@ def test_neither_metadata_nor_kernels(monkeypatch):
     def version(name):
         raise importlib.metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(_version, "version", version)
     monkeypatch.setitem(sys.modules, "petsgan_sdk._core", None)
     monkeypatch.delitem(vars(petsgan_sdk), "__version__", raising=False)
     assert petsgan_sdk.__version__ == "0+unknown"

@@ -3,7 +3,6 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
-import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,7 +15,6 @@ from petsgan_sdk.files import (
     atomic_write,
     check_distinct,
     check_writable,
-    open_regular,
     remove_abandoned,
     shown_cache,
     user_cache,
@@ -344,39 +342,6 @@ def test_a_file_that_cannot_be_given_its_name_leaves_no_empty_one(tmp_path, monk
     with pytest.raises(OutputError, match="must be writable"):
         atomic_write(tmp_path / "a", b"x", overwrite=False)
     assert _names(tmp_path) == []
-
-
-def test_open_regular(tmp_path):
-    (tmp_path / "file").write_bytes(b"bytes")
-    (tmp_path / "link").symlink_to("file")
-    for name in ("file", "link"):
-        with open_regular(tmp_path / name) as file:
-            assert file.read() == b"bytes"
-    with pytest.raises(FileNotFoundError):
-        open_regular(tmp_path / "missing")
-    (tmp_path / "loop").symlink_to("loop")
-    with pytest.raises(OSError, match="symbolic links"):
-        open_regular(tmp_path / "loop")
-    with pytest.raises(OSError, match="a folder"):
-        open_regular(tmp_path)
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
-@pytest.mark.parametrize("swapped", [False, True])
-def test_a_pipe_or_device_is_refused_at_once(tmp_path, monkeypatch, swapped):
-    os.mkfifo(tmp_path / "pipe")
-    with socket.socket(socket.AF_UNIX) as listening:
-        listening.bind(str(tmp_path / "socket"))
-    paths = [tmp_path / "pipe", Path("/dev/zero")]
-    if swapped:  # it was a file when it was looked at
-        (tmp_path / "file").write_bytes(b"x")
-        regular = (tmp_path / "file").stat()
-        monkeypatch.setattr(Path, "stat", lambda _: regular)
-    else:
-        paths.append(tmp_path / "socket")
-    for path in paths:
-        with pytest.raises(OSError, match="a device, pipe or socket"):
-            open_regular(path)
 
 
 @pytest.mark.parametrize(

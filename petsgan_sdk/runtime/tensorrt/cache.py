@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from petsgan_sdk._regular import open_regular, read_small
 from petsgan_sdk.errors import ConfigError, EngineError, OutputError
 from petsgan_sdk.files import NO_CACHE, atomic_write, check_writable, shown_cache, user_cache
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
@@ -29,6 +30,7 @@ DEFAULT_LIMIT_BYTES = 4 << 30
 """Engines beyond this are removed, those that were not used for longest first."""
 
 _FORMAT, _FORMAT_VERSION = "petsgan-engine", 2
+_MAX_DESCRIPTION_BYTES = 16 << 20
 _RUBBISH_AFTER_S = 3600.0
 """Age from which an engine without a description is not one that is being written."""
 
@@ -78,7 +80,8 @@ class Entry:
             EngineError: It is gone, or the file is not the one that was written.
         """
         try:
-            plan = self.plan.read_bytes()
+            with open_regular(self.plan) as file:
+                plan = file.read()
         except OSError as exc:
             newer = _read_entry(self.description)
             if newer is not None and newer.plan != self.plan:
@@ -257,7 +260,7 @@ def _read_entry(description: Path) -> Entry | None:
 
 def _text(description: Path) -> str:
     try:
-        return description.read_text(encoding="utf-8")
+        return read_small(description, max_bytes=_MAX_DESCRIPTION_BYTES).decode()
     except (OSError, ValueError):
         return ""
 
