@@ -138,7 +138,9 @@ def _fill_wide_grey(
 ) -> None:
     def bands() -> Iterator[tuple[int, npt.NDArray[Any]]]:
         for top, band in _bands(image):
-            yield top, np.asarray(band)
+            numbers = np.asarray(band)
+            # Some versions of Pillow keep 16 bits in 32.
+            yield top, numbers.clip(0, 65535).astype(np.uint16) if is_deep else numbers
 
     plan = read_profile(profile, "grey") if is_deep else _ignored(profile)
     scaling = Scaling(65535, curve=plan.curve) if is_deep else measured(bands())

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
+from petsgan_sdk._avif_parts import clean_avif
 from petsgan_sdk._canvas import Canvas
 from petsgan_sdk._exif import orientation
 from petsgan_sdk._gif_frames import gif_frames
@@ -119,6 +120,8 @@ def _clean(file: IO[bytes], kind: str | None) -> tuple[CleanImage, Directory | N
         return clean_jpeg(file), None
     if kind == "TIFF":
         return clean_tiff(file, max_pages=_MAX_FRAMES)
+    if kind == "AVIF":
+        return clean_avif(file), None
     frames = gif_frames(file, _MAX_FRAMES) if kind == "GIF" else 1
     return CleanImage(file, frames=frames), None
 

@@ -96,7 +96,8 @@ def resize(
     width, height = size
     out = np.empty((height, width, image.shape[2]), np.float32)
     for channel in range(image.shape[2]):
-        plane = Image.fromarray(np.ascontiguousarray(image[:, :, channel], np.float32))
+        # Bytes become floats in Pillow: through numpy a large photo would be held as floats thrice.
+        plane = Image.fromarray(np.ascontiguousarray(image[:, :, channel])).convert("F")
         out[:, :, channel] = np.asarray(plane.resize((width, height), _METHODS[method]))
     if image.dtype == np.uint8:
         out = np.clip(np.floor(out + np.float32(0.5)), 0, 255)

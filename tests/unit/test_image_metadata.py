@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 import pytest
 from image_files import exif_block, jpeg_with, png_chunk, png_with, smooth_photo
-from PIL import GifImagePlugin, Image, TiffImagePlugin
+from PIL import GifImagePlugin, Image, TiffImagePlugin, features
 
 from petsgan_sdk._exif import orientation
 from petsgan_sdk.errors import InputError
@@ -184,6 +184,22 @@ def test_only_the_orientation_of_exif_matters(tmp_path, name, block, is_turned):
     assert loaded.rgb.shape == expected.shape
     assert np.abs(loaded.rgb.astype(int) - expected).max() <= (30 if name == "a.jpg" else 0)
     assert loaded.notes == ((UPRIGHT,) if is_turned else ())
+
+
+def test_broken_exif_of_an_avif(tmp_path):
+    if not features.check("avif"):
+        pytest.skip("this Pillow was built without AVIF")
+    exif = Image.Exif()
+    exif[0x010F], exif[0x0112] = "maker", 6
+    content = encoded("AVIF", exif=exif, quality=95)
+    at = max(content.find(b"MM\0*"), content.find(b"II*\0"))
+    expected = loaded_from(tmp_path, content, "a.avif")
+    assert expected.notes == (UPRIGHT,)
+    for broken in (b"XX*\0", b"II*\0"):
+        damaged = content[:at] + broken + content[at + 4 :]
+        loaded = loaded_from(tmp_path, damaged, "a.avif")
+        np.testing.assert_array_equal(loaded.rgb, expected.rgb)
+        assert loaded.notes == (UPRIGHT,)
 
 
 def test_orientation_from_xmp_where_exif_has_none(tmp_path):

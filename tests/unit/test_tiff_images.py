@@ -170,7 +170,10 @@ def test_colours_in_strips_tiles_planes_and_packings(
 @pytest.mark.parametrize("compression", ["tiff_lzw", "tiff_adobe_deflate", "zstd", "lzma"])
 def test_packings_of_pillow(tmp_path, compression):
     grey = ramp(65535).round().astype(np.uint16)[:, :, 0]
-    Image.fromarray(grey).save(tmp_path / "a.tif", compression=compression)
+    try:
+        Image.fromarray(grey).save(tmp_path / "a.tif", compression=compression)
+    except OSError:
+        pytest.skip(f"this Pillow was built without {compression}")
     np.testing.assert_array_equal(
         load_image(tmp_path / "a.tif").rgb, levels(grey[:, :, None], 0, 65535)
     )
