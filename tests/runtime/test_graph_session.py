@@ -13,12 +13,14 @@ from typing import Any
 
 import numpy as np
 import pytest
-from graph_bytes import chain, floats, graph, integers, model, node, tensor, value
+from graph_bytes import chain, floats, graph, integers, model, node, row, tensor, value
 from hostile_sessions import GRAPHS, elsewhere
 
 from petsgan_sdk.errors import BundleError
+from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime import load, session
 from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.device.onnx_cuda import OnnxCudaGraph
 from petsgan_sdk.runtime.doctor import probe_model
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_graph
 from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field
@@ -165,6 +167,13 @@ def test_sizes_are_looked_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for side in (4, 5, 4, 5):
         opened.run({"x": np.ones((1, 3, side, side), np.float32)})
     assert len(looked) == 2
+
+
+def test_memory_of_a_device_is_not_bound_for_sizes_without_room() -> None:
+    opened = open_probe(chain(node("AveragePool", ["x"], "y", row("kernel_shape", 5, 5))))
+    bound = OnnxCudaGraph(GraphStep("graphs/x.onnx", {"x": "a"}, {"y": "b"}), opened, device=None)
+    with pytest.raises(BundleError, match="must have a window within the map, got 5 of 4"):
+        bound.prepare({"a": np.ones((1, 3, 4, 4), np.float32)}, {})
 
 
 def test_a_session_does_not_keep_the_weights() -> None:
