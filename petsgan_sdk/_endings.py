@@ -1,6 +1,6 @@
 """What the ending of an output's name says it should be, so that nothing else is made under it.
 
-Imports the standard library and `petsgan_sdk.errors` only.
+Imports the standard library, `petsgan_sdk.errors` and `petsgan_sdk._regular` only.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from pathlib import Path
 
+from petsgan_sdk._regular import is_folder
 from petsgan_sdk.errors import ConfigError
 
 __all__ = ["check_ending"]
@@ -60,7 +61,7 @@ def check_ending(
         msg = f"{option} must name {expected}, got '-'; results are not written to stdout"
         raise ConfigError(msg)
     ending = path.suffix.lower().removeprefix(".")
-    if ending not in _KNOWN or ending in accepted or path.is_dir():
+    if ending not in _KNOWN or ending in accepted or is_folder(path):
         return
     hint = (hints or {}).get(ending)
     msg = f"{option} must name {expected}, got {str(path)!r}"

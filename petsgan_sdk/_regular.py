@@ -11,7 +11,7 @@ import stat
 from io import BufferedReader
 from pathlib import Path
 
-__all__ = ["describe_failure", "open_regular", "read_small"]
+__all__ = ["describe_failure", "is_folder", "is_taken", "open_regular", "read_small"]
 
 
 def open_regular(path: Path) -> BufferedReader:
@@ -64,3 +64,16 @@ def read_small(path: Path, *, max_bytes: int) -> bytes:
     if len(data) > max_bytes:
         raise OSError(errno.EFBIG, f"a file of more than {max_bytes} bytes", str(path))
     return data
+
+
+def is_folder(path: Path) -> bool:
+    """Whether it is a folder; false also where that cannot be seen.
+
+    `Path.is_dir` fails below a folder of somebody else; what is opened next says so in its words.
+    """
+    return os.path.isdir(path)  # noqa: PTH112
+
+
+def is_taken(path: Path) -> bool:
+    """Whether there is anything of that name, if only a link to nothing; false as `is_folder`."""
+    return os.path.lexists(path)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petsgan_sdk._endings import check_ending
+from petsgan_sdk._regular import is_folder
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
@@ -138,7 +139,7 @@ def _collect(
         sample_bundle,
     )
 
-    if samples.is_dir():
+    if is_folder(samples):
         found = read_samples(samples, image, count=count)
         for file in found.skipped:
             note(f"skipped {file.path.name}: {file.reason}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petsgan_sdk._regular import is_folder
 from petsgan_sdk.cli._options import (
     Pairs,
     Precision,
@@ -110,7 +111,7 @@ def generate_command(
     """
     asked = None if size is None else parse_size(size)
     options = make_options(provider, precision=precision, build=build, pairs=provider_option)
-    if output.suffix.lower() in _FILES and not output.is_dir():
+    if output.suffix.lower() in _FILES and not is_folder(output):
         _refuse_folder_options(count=count, sheet=sheet)
         _write_file(
             bundle,

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from petsgan_sdk._regular import is_folder, is_taken
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.runtime import load
@@ -136,8 +137,8 @@ def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:
     Raises:
         InputError: No folder, or after the last file, no image in it.
     """
-    if not folder.is_dir():
-        found = "a file" if folder.exists() else "nothing"
+    if not is_folder(folder):
+        found = "a file" if is_taken(folder) else "nothing"
         msg = f"folder: {str(folder)!r} must be a folder of images, got {found}"
         raise InputError(msg)
     files = [p for p in sorted(folder.iterdir()) if not (p.is_dir() or p.name.startswith("."))]

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsgan_sdk import kernels
+from petsgan_sdk._regular import is_taken
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
 from petsgan_sdk.export.bundle import Draft, draft_bundle
@@ -109,7 +110,7 @@ def export_tensorrt(
 
 
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
-    if folder.exists():
+    if is_taken(folder):
         ours = (folder / DESCRIPTION).is_file() and (folder / BUNDLE).is_file()
         if not (overwrite and ours):
             what = "exists" if ours else "exists and is no earlier export"

@@ -9,6 +9,7 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
+from petsgan_sdk._regular import is_folder, is_taken
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.priors.interface import PriorInput
@@ -96,8 +97,8 @@ def _is_stretched(rgb: U8Images, aspect: float) -> bool:
 
 
 def _image_files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        found = "a file" if folder.is_file() else "nothing"
+    if not is_folder(folder):
+        found = "a file" if is_taken(folder) else "nothing"
         msg = f"prior: folder {str(folder)!r} must exist, got {found}"
         raise InputError(msg)
     try:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsgan_sdk._endings import check_ending
+from petsgan_sdk._regular import is_taken
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import check_distinct, remove_abandoned
 from petsgan_sdk.imaging import FORMATS
@@ -205,7 +206,7 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_existing(plan: BatchPlan, bundle: Path) -> None:
-    existing = [path for path in plan.outputs if path.is_symlink() or path.exists()]
+    existing = [path for path in plan.outputs if is_taken(path)]
     if existing and not (plan.overwrite or plan.resume):
         others = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
         msg = (

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk import checkpoint
-from petsgan_sdk._regular import open_regular
+from petsgan_sdk._regular import is_folder, open_regular
 from petsgan_sdk.container import claimed_format, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.manifest import to_header
@@ -100,7 +100,7 @@ def _describe_checkpoint(path: Path) -> dict[str, Any]:
 
 def _peek(path: Path) -> str:
     """The format that a zip claims, empty where it cannot be read: the full reader says why."""
-    if path.is_dir():
+    if is_folder(path):
         msg = f"{str(path)!r} must be a checkpoint or a bundle, got a folder"
         raise InputError(msg)
     try:
