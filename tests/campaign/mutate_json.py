@@ -21,6 +21,8 @@ _TEXTS: tuple[str, ...] = (
 )  # fmt: skip
 _OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], {"": None}, "text", 1, 0.5)
 
+_MOST_CHARS = 1 << 17
+
 Path = tuple[Any, ...]
 
 
@@ -124,13 +126,19 @@ def _name_of_another(rng: random.Random, tree: Any, path: Path) -> None:
 def _multiply(rng: random.Random, tree: Any, path: Path) -> None:
     value, owner = _at(tree, path), _at(tree, path[:-1])
     if isinstance(owner, list):
-        owner[path[-1] : path[-1]] = [copy.deepcopy(value) for _ in range(rng.choice((1, 2, 300)))]
+        times = _bounded(value, rng.choice((1, 2, 300)))
+        owner[path[-1] : path[-1]] = [copy.deepcopy(value) for _ in range(times)]
     elif isinstance(value, list) and value:
-        _put(tree, path, value * rng.choice((2, 20, 1000)))
+        _put(tree, path, value * _bounded(value, rng.choice((2, 20, 1000))))
     else:
         owner[rng.choice(("extra", "kind", "", "\ud800", str(path[-1]) + "s"))] = copy.deepcopy(
             value
         )
+
+
+def _bounded(value: Any, times: int) -> int:
+    """So often that the text stays below what a reader takes at all."""
+    return max(1, min(times, _MOST_CHARS // (1 + len(repr(value)))))
 
 
 def _shuffle(rng: random.Random, tree: Any, path: Path) -> None:

@@ -7,6 +7,7 @@ parent only looks on: what ended a child is the verdict on the trial that it was
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import mmap
 import os
@@ -174,6 +175,7 @@ def _serve(
     try:
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
+        faulthandler.disable()  # a signal is the verdict, and pytest's handler would print it
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)

@@ -88,7 +88,8 @@ def _export(name: str, output: str, *more: str) -> Writer:
 _TABLE_METRICS = ("--metrics", "diversity,sharpness", "-n", "2", "--device", "cpu")
 WRITERS: tuple[Writer, ...] = (
     _generate("generate folder", "images", "--size", "200x160"),
-    _generate("generate jpg and sheet", "images", "--format", "jpg", "--sheet", f"{OUT}/sheet.png"),
+    _generate("generate jpg", "images", "--format", "jpg"),
+    _generate("generate and sheet", "images", "--sheet", f"{OUT}/sheet.png"),
     _generate("generate tar", "a.tar", "--size", "128x96"),
     _generate("generate shards", "a.tar", "--shard-size", "5", "--sidecars"),
     _generate("generate one png", "big.png", "--size", "1600x1200", resumes=False),
