@@ -14,11 +14,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from petsgan_sdk._decode import DEFAULT_MAX_PIXELS, MIN_SIDE_PX, LoadedImage, load_image
-from petsgan_sdk._png import encode_png
-from petsgan_sdk._sheet import contact_sheet
 from petsgan_sdk.errors import ConfigError, DTypeError, InputError, OutputError, ShapeError
 from petsgan_sdk.files import atomic_write
+from petsgan_sdk.images.decode import DEFAULT_MAX_PIXELS, MIN_SIDE_PX, LoadedImage, load_image
+from petsgan_sdk.images.png import encode_png
+from petsgan_sdk.images.sheet import contact_sheet
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",

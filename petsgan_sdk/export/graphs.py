@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from petsgan_sdk._pillow_warnings import pillow_warnings_ignored
+from petsgan_sdk._thread_warnings import warnings_ignored
 from petsgan_sdk.errors import BackendUnavailableError, ExportError
 
 __all__ = ["OPSET", "to_onnx"]
@@ -57,7 +57,7 @@ def to_onnx(module: nn.Module, inputs: Mapping[str, Tensor], output: str) -> byt
     try:
         # The exporter reports its progress in prints and in warnings about its own internals.
         with (
-            pillow_warnings_ignored(),  # of this thread: all of them, not Pillow's alone
+            warnings_ignored(),  # of this thread: all of them, not Pillow's alone
             redirect_stdout(io.StringIO()),
             redirect_stderr(io.StringIO()),
         ):

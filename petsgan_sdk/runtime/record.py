@@ -12,7 +12,7 @@ from typing import Any
 
 from PIL import Image
 
-from petsgan_sdk._pillow_warnings import pillow_warnings_raised
+from petsgan_sdk._thread_warnings import warnings_raised
 from petsgan_sdk.imaging import read_comment
 
 __all__ = ["FileState", "comment_of", "image_facts", "judge_image", "sheet_facts"]
@@ -84,7 +84,7 @@ def judge_image(data: bytes, *, comment: str, size_px: tuple[int, int] | None) -
     """
     found: str | None = None
     try:
-        with pillow_warnings_raised():  # such as of metadata that is cut short
+        with warnings_raised():  # such as of metadata that is cut short
             with Image.open(io.BytesIO(data)) as image:
                 found, size, kind = read_comment(image), image.size, image.format
                 image.verify()

@@ -12,10 +12,10 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from petsgan_sdk._canvas import Canvas, Levels, over_white
-from petsgan_sdk._colour_profile import Profile, lab_transform, read_profile
-from petsgan_sdk._scaling import Scaling, UnusableImageError, measured, table
-from petsgan_sdk._tiff_samples import Samples
+from petsgan_sdk.images.canvas import Canvas, Levels, over_white
+from petsgan_sdk.images.colour_profile import Profile, lab_transform, read_profile
+from petsgan_sdk.images.scaling import Scaling, UnusableImageError, measured, table
+from petsgan_sdk.images.tiff_samples import Samples
 
 __all__ = ["fill_from_image", "fill_from_samples"]
 

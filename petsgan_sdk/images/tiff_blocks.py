@@ -1,6 +1,6 @@
 """The strips and tiles of a TIFF, unpacked a few rows at a time.
 
-This module imports the standard library, numpy, Pillow and `petsgan_sdk._tiff_directory` only.
+This module imports the standard library, numpy, Pillow and `tiff_directory` beside it only.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-from petsgan_sdk._tiff_directory import Directory, tiff_bytes
+from petsgan_sdk.images.tiff_directory import Directory, tiff_bytes
 
 __all__ = ["LOSSLESS", "PREDICTED", "Blocks", "tiff_blocks"]
 

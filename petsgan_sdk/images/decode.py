@@ -13,7 +13,9 @@ from typing import NoReturn
 
 from PIL import Image, UnidentifiedImageError
 
-from petsgan_sdk._file_kinds import (
+from petsgan_sdk._thread_warnings import warnings_ignored
+from petsgan_sdk.errors import InputError
+from petsgan_sdk.images.file_kinds import (
     HEAD_BYTES,
     RAW_PHOTO,
     has_raw_ending,
@@ -21,11 +23,9 @@ from petsgan_sdk._file_kinds import (
     other_kind,
     url_scheme,
 )
-from petsgan_sdk._pillow_warnings import pillow_warnings_ignored
-from petsgan_sdk._read_image import LoadedImage, read_image
-from petsgan_sdk._scaling import UnusableImageError
-from petsgan_sdk._tiff_directory import RawPhotoError
-from petsgan_sdk.errors import InputError
+from petsgan_sdk.images.reading import LoadedImage, read_image
+from petsgan_sdk.images.scaling import UnusableImageError
+from petsgan_sdk.images.tiff_directory import RawPhotoError
 
 __all__ = ["DEFAULT_MAX_PIXELS", "MIN_SIDE_PX", "LoadedImage", "load_image"]
 
@@ -66,7 +66,7 @@ def load_image(path: Path, *, max_pixels: int = DEFAULT_MAX_PIXELS) -> LoadedIma
         _check_size(path, width, height, max_pixels)
 
     try:
-        with pillow_warnings_ignored(), path.open("rb") as file:
+        with warnings_ignored(), path.open("rb") as file:
             head = file.read(HEAD_BYTES)
             kind = known_image(head)
             _check_kind(path, kind, head)

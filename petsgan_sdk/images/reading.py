@@ -14,16 +14,16 @@ import numpy.typing as npt
 from PIL import Image
 from PIL.ImageFile import ImageFile
 
-from petsgan_sdk._avif_parts import clean_avif
-from petsgan_sdk._canvas import Canvas
-from petsgan_sdk._exif import orientation
-from petsgan_sdk._gif_frames import gif_frames
-from petsgan_sdk._image_stream import CleanImage
-from petsgan_sdk._jpeg_parts import clean_jpeg
-from petsgan_sdk._pixels import fill_from_image, fill_from_samples
-from petsgan_sdk._png_parts import clean_png
-from petsgan_sdk._tiff_directory import Directory, clean_tiff
-from petsgan_sdk._tiff_samples import tiff_samples
+from petsgan_sdk.images.avif_parts import clean_avif
+from petsgan_sdk.images.canvas import Canvas
+from petsgan_sdk.images.exif import orientation
+from petsgan_sdk.images.gif_frames import gif_frames
+from petsgan_sdk.images.jpeg_parts import clean_jpeg
+from petsgan_sdk.images.pixels import fill_from_image, fill_from_samples
+from petsgan_sdk.images.png_parts import clean_png
+from petsgan_sdk.images.stream import CleanImage
+from petsgan_sdk.images.tiff_directory import Directory, clean_tiff
+from petsgan_sdk.images.tiff_samples import tiff_samples
 
 __all__ = ["LoadedImage", "read_image"]
 

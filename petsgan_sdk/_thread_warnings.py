@@ -1,4 +1,4 @@
-"""Keep Pillow's warnings to the thread that reads an image, whatever other threads do.
+"""Keep warnings, such as Pillow's of an odd image, to the thread that they come up in.
 
 `warnings.catch_warnings` swaps the filters of the whole process: two threads that overlap in it
 leave the filters of one of them behind, and meanwhile it swallows the warnings of everybody. Here
@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
 
-__all__ = ["pillow_warnings_ignored", "pillow_warnings_raised"]
+__all__ = ["warnings_ignored", "warnings_raised"]
 
 _LOCK = threading.Lock()
 
@@ -51,14 +51,14 @@ class _Raised(Warning, metaclass=_HereOnly):
 
 
 @contextmanager
-def pillow_warnings_ignored() -> Iterator[None]:
+def warnings_ignored() -> Iterator[None]:
     """Ignore every warning of this thread; other threads and the filters stay as they are."""
     with _handled(_Ignored, "ignore"):
         yield
 
 
 @contextmanager
-def pillow_warnings_raised() -> Iterator[None]:
+def warnings_raised() -> Iterator[None]:
     """Raise every warning of this thread as an error; others and the filters stay as they are."""
     with _handled(_Raised, "error"):
         yield

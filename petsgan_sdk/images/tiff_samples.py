@@ -2,7 +2,7 @@
 
 Those are grey of 9 to 64 bits, signed numbers, floating point, and colours of such samples, in
 strips or tiles, together or in planes. The rest is left to Pillow. This module imports the standard
-library, numpy and `petsgan_sdk._tiff_blocks` only.
+library, numpy and `petsgan_sdk.images.tiff_blocks` only.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from petsgan_sdk._tiff_blocks import LOSSLESS, PREDICTED, Blocks, tiff_blocks
-from petsgan_sdk._tiff_directory import Directory
+from petsgan_sdk.images.tiff_blocks import LOSSLESS, PREDICTED, Blocks, tiff_blocks
+from petsgan_sdk.images.tiff_directory import Directory
 
 __all__ = ["Samples", "tiff_samples"]
 

@@ -5,14 +5,14 @@ import warnings
 
 import pytest
 
-from petsgan_sdk._pillow_warnings import pillow_warnings_ignored, pillow_warnings_raised
+from petsgan_sdk._thread_warnings import warnings_ignored, warnings_raised
 
 
 def test_ignored_inside_and_not_after():
     filters = list(warnings.filters)
-    with pillow_warnings_ignored():
+    with warnings_ignored():
         warnings.warn("inside", UserWarning, stacklevel=1)
-        with pillow_warnings_ignored():
+        with warnings_ignored():
             warnings.warn("inside", DeprecationWarning, stacklevel=1)
         warnings.warn("inside", UserWarning, stacklevel=1)
     assert warnings.filters == filters
@@ -24,7 +24,7 @@ def test_raised_inside_and_not_after():
     with warnings.catch_warnings(record=True) as shown:
         warnings.simplefilter("always")
         filters = list(warnings.filters)
-        with pillow_warnings_raised(), pytest.raises(UserWarning, match="inside"):
+        with warnings_raised(), pytest.raises(UserWarning, match="inside"):
             warnings.warn("inside", UserWarning, stacklevel=1)
         assert warnings.filters == filters
         warnings.warn("after", UserWarning, stacklevel=1)
@@ -32,18 +32,18 @@ def test_raised_inside_and_not_after():
 
 
 def test_the_innermost_decides():
-    with pillow_warnings_raised():
-        with pillow_warnings_ignored():
+    with warnings_raised():
+        with warnings_ignored():
             warnings.warn("inside", UserWarning, stacklevel=1)
         with pytest.raises(UserWarning):
             warnings.warn("inside", UserWarning, stacklevel=1)
-    with pillow_warnings_ignored():
-        with pillow_warnings_raised(), pytest.raises(UserWarning):
+    with warnings_ignored():
+        with warnings_raised(), pytest.raises(UserWarning):
             warnings.warn("inside", UserWarning, stacklevel=1)
         warnings.warn("inside", UserWarning, stacklevel=1)
 
 
-@pytest.mark.parametrize("context", [pillow_warnings_ignored, pillow_warnings_raised])
+@pytest.mark.parametrize("context", [warnings_ignored, warnings_raised])
 def test_it_ends_with_an_error_too(context):
     filters = list(warnings.filters)
 
@@ -61,14 +61,14 @@ def test_threads_that_overlap_leave_the_filters_and_one_another_alone():
     ends = []
 
     def first():
-        with pillow_warnings_ignored():
+        with warnings_ignored():
             entered.set()
             assert second_in.wait(10)
         left.set()
 
     def second():
         assert entered.wait(10)
-        with pillow_warnings_ignored():
+        with warnings_ignored():
             second_in.set()
             assert left.wait(10)
             warnings.warn("still inside", UserWarning, stacklevel=1)
@@ -91,12 +91,12 @@ def test_threads_that_overlap_leave_the_filters_and_one_another_alone():
 
 def test_filters_that_are_swapped_meanwhile_do_not_keep_it():
     filters = list(warnings.filters)
-    inside = pillow_warnings_ignored()
+    inside = warnings_ignored()
     with warnings.catch_warnings():
         inside.__enter__()
     inside.__exit__(None, None, None)
     assert warnings.filters == filters
-    inside = pillow_warnings_ignored()
+    inside = warnings_ignored()
     inside.__enter__()
     with warnings.catch_warnings():
         inside.__exit__(None, None, None)
