@@ -36,7 +36,10 @@ def train_command(
     ] = "fast",
     max_size: Annotated[
         int | None,
-        typer.Option(help="Longer side for training, in pixels.  [default: the preset's]"),
+        typer.Option(
+            help="Longer side for training, in pixels; a panorama is learned at more.  "
+            "[default: the preset's]"
+        ),
     ] = None,
     steps: Annotated[
         int | None, typer.Option(help="Training steps.  [default: the preset's]")
@@ -71,7 +74,8 @@ def train_command(
         str | None,
         typer.Option(
             metavar="auto|filters|vgg19:FILE",
-            help="petsgan: features of patches.  [default: the preset's]",
+            help="petsgan: features of patches; paper needs VGG-19 unless filters are asked for.  "
+            "[default: the preset's]",
         ),
     ] = None,
     task: Annotated[

@@ -18,6 +18,8 @@ __all__ = ["plain_torch"]
 def plain_torch() -> Iterator[None]:
     """Run under torch's own defaults, and put the caller's back; a decorator as well.
 
+    The caller's stream of random numbers goes on where it was.
+
     Default dtype and device belong to the process: other threads see torch's own while it lasts.
     """
     dtype, device = torch.get_default_dtype(), torch.get_default_device()
@@ -33,6 +35,8 @@ def plain_torch() -> Iterator[None]:
         for kind in ("cpu", "cuda"):
             if torch.is_autocast_enabled(kind):
                 stack.enter_context(torch.autocast(kind, enabled=False))
+        # Layers draw weights when they are made, also where others are loaded into them.
+        stack.enter_context(torch.random.fork_rng(devices=[]))
         stack.enter_context(torch.inference_mode(False))
         stack.enter_context(torch.enable_grad())
         yield

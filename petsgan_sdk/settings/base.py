@@ -16,7 +16,7 @@ class ImageConfig:
     """How the training image is prepared."""
 
     max_size_px: int = 256
-    """Longest side at which the image is learned."""
+    """Longest side at which the image is learned; that of an extreme aspect may be longer."""
     factor: Literal[1, 2, 4, 8, 16, 32, 64, 128] = 8
     """Ratio of the image to the grid that canvases are counted in; both sides become multiples."""
 

@@ -80,7 +80,8 @@ def train(
         checkpoint_path: Where to write the model.
         model: What to train, a name from `families.model_names`.
         preset: `fast`, `paper`, or a TOML file.
-        max_size_px: Longest side to learn at; None takes the preset's, here and below.
+        max_size_px: Longest side to learn at, but see `imaging.fit_size` for panoramas; None takes
+            the preset's, here and below.
         steps: Length of the run.
         prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
         ablation: A variant of the preset, see `config.preset_ablations`.

@@ -62,7 +62,8 @@ def cached_vgg(*, is_needed: bool) -> Path | None:
         msg = (
             f"features: weights of VGG-19 must be at {vgg_cache()!r} (PETSGAN_CACHE moves the "
             "folder) or be named, got no file; hint: --features vgg19:FILE (torchvision's vgg19 "
-            "state dict as .pth or .safetensors), or --features filters to train without them"
+            "state dict as .pth or .safetensors), or --features filters (--set "
+            "transfer.features=filters) to train without them"
         )
         raise InputError(msg)
     return cached

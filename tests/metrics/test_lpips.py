@@ -7,6 +7,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
+from ambient_states import STATES, ambient_state
 from metric_cases import noise_picture, random_like, random_linear, save_safetensors
 from torch import nn
 
@@ -74,6 +75,16 @@ def test_shift_tolerant_form_agrees_with_its_package(tmp_path):
     lpips = load_lpips(shift_tolerant_file(tmp_path))
     assert lpips(*PICTURES) == pytest.approx(BY_PACKAGES["st"], rel=1e-4)
     assert lpips.backbone.name == "st-lpips-alex"
+
+
+@pytest.mark.parametrize("name", ["float64", "inference", "default device", "autocast"])
+def test_the_callers_state_changes_nothing(name, tmp_path):
+    file = shift_tolerant_file(tmp_path)
+    with STATES[name]():
+        before = ambient_state()
+        found = load_lpips(file)(*PICTURES)
+        assert ambient_state() == before
+    assert found == load_lpips(file)(*PICTURES)
 
 
 def test_linear_weights_of_several_networks_in_one_file(tmp_path):

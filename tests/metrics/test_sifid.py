@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from ambient_states import STATES, ambient_state
 from metric_cases import (
     INCEPTION_LAYERS,
     keras_inception,
@@ -113,6 +114,17 @@ def test_sifid_is_zero_for_the_photo_and_grows_with_noise(inception):
     same, some, much = Sifid(inception, photo)(np.stack(grainy))
     assert same == pytest.approx(0, abs=1e-9)
     assert 0 < 3 * some < much
+
+
+@pytest.mark.parametrize("name", ["float64", "inference", "default device", "autocast"])
+def test_the_callers_state_changes_nothing(name, inception, tmp_path):
+    file = save_safetensors(tmp_path / "inception.safetensors", torch_inception())
+    photo, sample = (noise_picture(64, 64, seed=seed) for seed in (0, 1))
+    with STATES[name]():
+        before = ambient_state()
+        found = Sifid(load_inception(file), photo)(sample[None])
+        assert ambient_state() == before
+    np.testing.assert_array_equal(found, Sifid(inception, photo)(sample[None]))
 
 
 def test_sifid_of_features_made_by_hand(inception):

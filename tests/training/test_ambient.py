@@ -1,68 +1,14 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
 
-import numpy as np
 import pytest
 import torch
+from ambient_states import STATES, ambient_state, float64
 from exsingan_runs import tiny_exsingan
 from tiny_training import differing_arrays, tiny_train, write_picture
 
 from petsgan_sdk.models.ambient import plain_torch
-
-
-@contextmanager
-def float64():
-    torch.set_default_dtype(torch.float64)
-    try:
-        yield
-    finally:
-        torch.set_default_dtype(torch.float32)
-
-
-@contextmanager
-def meta_by_default():
-    torch.set_default_device("meta")
-    try:
-        yield
-    finally:
-        torch.set_default_device(None)
-
-
-@contextmanager
-def deterministic():
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.use_deterministic_algorithms(False)
-
-
-STATES = {
-    "no_grad": torch.no_grad,
-    "inference": torch.inference_mode,
-    "float64": float64,
-    "default device": meta_by_default,
-    "device around": lambda: torch.device("meta"),
-    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
-    "deterministic": deterministic,
-}
-
-
-def state():
-    """What a caller would notice."""
-    return {
-        "grad": torch.is_grad_enabled(),
-        "inference": torch.is_inference_mode_enabled(),
-        "dtype": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
-        "autocast": torch.is_autocast_enabled("cpu"),
-        "deterministic": torch.are_deterministic_algorithms_enabled(),
-        "threads": torch.get_num_threads(),
-        "random": torch.random.get_rng_state().numpy().tobytes(),
-        "numpy": np.random.get_state()[1].tobytes(),  # noqa: NPY002 - the caller's
-    }
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +32,9 @@ def usual(photo):
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_the_callers_state_changes_no_weight_and_comes_back(name, preset, photo, usual, tmp_path):
     with STATES[name]():
-        before = state()
+        before = ambient_state()
         tiny_train(photo, tmp_path / "model.pt", preset=preset, steps=3)
-        assert state() == before
+        assert ambient_state() == before
     assert differing_arrays(tmp_path / "model.pt", usual[preset]) == []
 
 
@@ -104,9 +50,9 @@ def test_another_thread_trains_the_same(photo, usual, tmp_path):
 def test_exsingan_trains_the_same(name, photo, tmp_path):
     tiny_exsingan(photo, tmp_path / "usual.pt", steps=6)
     with STATES[name]():
-        before = state()
+        before = ambient_state()
         tiny_exsingan(photo, tmp_path / "model.pt", steps=6)
-        assert state() == before
+        assert ambient_state() == before
     assert differing_arrays(tmp_path / "model.pt", tmp_path / "usual.pt") == []
 
 
@@ -119,7 +65,7 @@ def fails():
 
 def test_the_state_comes_back_after_an_error():
     with torch.inference_mode(), float64():
-        before = state()
+        before = ambient_state()
         with pytest.raises(ZeroDivisionError):
             fails()
-        assert state() == before
+        assert ambient_state() == before

@@ -136,7 +136,7 @@ def test_the_shortest_runs(preset, steps, small_photo, tmp_path):
         ((100, 67), 64, (64, 40), "training at 64x40 (input 100x67)"),
         ((67, 61), 256, (64, 64), "training at 64x64 (input 67x61)"),
         ((16, 16), 256, (32, 32), "training at 32x32 (input 16x16)"),
-        ((16, 96), 256, (32, 96), "training at 32x96 (input 16x96)"),
+        ((16, 96), 256, (32, 192), "training at 32x192 (input 16x96)"),
     ],
 )
 def test_sizes_are_never_changed_silently(size, max_size_px, expected, note, tmp_path):
