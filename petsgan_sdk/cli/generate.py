@@ -132,11 +132,11 @@ def generate_command(
         raise ConfigError(msg)
 
     from petsgan_sdk._quota import usable_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.loading import start  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
@@ -161,7 +161,7 @@ def generate_command(
         sidecars=sidecars,
     )
     at_once, threads = share_cores(cores, count, size_px, most=usable_cores())
-    sampler = start(opened, provider=provider.value, threads=threads, options=options)
+    sampler = load(opened, provider=provider.value, threads=threads, options=options)
     with ProgressBar("generating", unit="img") as bar:
         result = generate_images(
             sampler, plan, at_once=at_once, progress=lambda done: bar.update(done, count)

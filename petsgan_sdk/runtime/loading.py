@@ -14,13 +14,13 @@ from petsgan_sdk.runtime.providers import candidate_providers, check_provider_na
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.startable import affordable_threads
 
-__all__ = ["load", "start"]
+__all__ = ["load"]
 
 _log = logging.getLogger(__name__)
 
 
 def load(
-    path: str | Path,
+    path: str | Path | Bundle,
     *,
     provider: str = "auto",
     threads: int | None = None,
@@ -29,7 +29,7 @@ def load(
     """Open a bundle and make it ready to sample.
 
     Args:
-        path: A `.petsgan` file.
+        path: A `.petsgan` file, or what `open_bundle` made of one.
         provider: `auto` (CUDA if this onnxruntime has it and it starts, else CPU, and
             `Sampler.provider_note` says why), `cpu`, `cuda`, or `tensorrt`, whose engines
             `petsgan-sdk build` makes.
@@ -45,30 +45,7 @@ def load(
     """
     check_provider_name(provider)
     threads = default_threads(threads)
-    return start(open_bundle(Path(path)), provider=provider, threads=threads, options=options)
-
-
-def start(
-    bundle: Bundle,
-    *,
-    provider: str = "auto",
-    threads: int,
-    options: ProviderOptions | None = None,
-) -> Sampler:
-    """Make a bundle that was opened ready to sample; who asks its manifest first needs this.
-
-    Args:
-        bundle: From `open_bundle`.
-        provider: As `load`.
-        threads: Threads for one image, 1 to 256; fewer where so many cannot be started.
-        options: As `load`.
-
-    Raises:
-        BundleError: A graph cannot be loaded.
-        BackendUnavailableError: The named provider, or onnxruntime, is not there.
-        ConfigError: An unknown provider.
-    """
-    check_provider_name(provider)
+    bundle = path if isinstance(path, Bundle) else open_bundle(Path(path))
     threads = affordable_threads(threads, pools=len(bundle.graphs) + 1)
     note: str | None = None
     for candidate in candidate_providers(provider):

@@ -15,8 +15,8 @@ import pytest
 from commands import ROOT, generate
 from PIL import Image
 
-from petsgan_sdk import _quota
-from petsgan_sdk.runtime import batch, cores, loading
+from petsgan_sdk import _quota, runtime
+from petsgan_sdk.runtime import batch, cores
 from petsgan_sdk.runtime import bundle as opening
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
@@ -87,16 +87,16 @@ def test_cores_are_shared_by_the_size_that_is_made(
     started: list[int] = []
     read: list[Path] = []
 
-    def start(opened: Any, *, threads: int, **named: Any) -> Any:
+    def load(opened: Any, *, threads: int, **named: Any) -> Any:
         started.append(threads)
-        return real_start(opened, threads=threads, **named)
+        return real_load(opened, threads=threads, **named)
 
     def read_container(path: Path, **named: Any) -> Any:
         read.append(path)
         return real_read(path, **named)
 
-    real_start, real_read = loading.start, opening.read_container
-    monkeypatch.setattr(loading, "start", start)
+    real_load, real_read = runtime.load, opening.read_container
+    monkeypatch.setattr(runtime, "load", load)
     monkeypatch.setattr(opening, "read_container", read_container)
     monkeypatch.setattr(cores, "_ALONE_PIXELS", limit)
     monkeypatch.setattr(_quota, "usable_cores", lambda: 4)
