@@ -252,6 +252,7 @@ def _check_critic(generator: PetsganGenerator) -> None:
     if generator.config.training.patch_critic == "strided" and min(height, width) < least:
         msg = (
             f"config: training.patch_critic 'strided' must have an image of at least {least} px, "
-            f"got {width}x{height}; hint: a larger image or --max-size, image.factor 8, or 'multi_dilation'"
+            f"got {width}x{height}; hint: a larger image or --max-size, image.factor 8, or "
+            "'multi_dilation'"
         )
         raise ConfigError(msg)
