@@ -22,6 +22,7 @@ _TEXTS: tuple[str, ...] = (
 _OTHERS: tuple[Any, ...] = (None, True, False, [], {}, [[]], {"": None}, "text", 1, 0.5)
 
 _MOST_CHARS = 1 << 17
+_MOST_DEPTH = 100
 
 Path = tuple[Any, ...]
 
@@ -31,6 +32,8 @@ def mutate_json(rng: random.Random, tree: dict[str, Any]) -> dict[str, Any]:
     changed = copy.deepcopy(tree)
     for _ in range(rng.choice((1, 1, 1, 2, 3, 5))):
         paths = _paths(changed)
+        if max(map(len, paths), default=0) > _MOST_DEPTH:  # deeper only as text, see `_deep`
+            break
         numbers = [path for path in paths if isinstance(_at(changed, path), int | float)]
         if numbers and rng.random() < 0.5:  # what is read as sizes breaks more than what is not
             rng.choice(_NUMBER_CHANGES)(rng, changed, rng.choice(numbers))
@@ -151,7 +154,7 @@ def _shuffle(rng: random.Random, tree: Any, path: Path) -> None:
 
 def _bury(rng: random.Random, tree: Any, path: Path) -> None:
     value = _at(tree, path)
-    for _ in range(rng.choice((1, 2, 50, 400))):
+    for _ in range(rng.choice((1, 2, 50, _MOST_DEPTH))):
         value = [value] if rng.random() < 0.5 else {"x": value}
     _put(tree, path, value)
 

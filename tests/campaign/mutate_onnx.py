@@ -20,6 +20,7 @@ CANARY = "canary.bin"
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 _MESSAGE_TYPE = 11
+_MOST_BYTES = 1 << 19
 _LOCATIONS = (CANARY, f"./{CANARY}", f"x/../{CANARY}", "/etc/hostname", "*/_ORT_MEM_ADDR_/*", "")
 
 
@@ -162,7 +163,8 @@ def _drop(rng: random.Random, model: list[Field], owner: list[Field], at: int) -
 
 def _repeat(rng: random.Random, model: list[Field], owner: list[Field], at: int) -> None:
     del model
-    times = rng.choice((1, 1, 2, 10, 300, 5000))
+    room = _MOST_BYTES // (1 + len(_write([owner[at]])))
+    times = max(1, min(room, rng.choice((1, 1, 2, 10, 300, 5000))))
     owner[at:at] = [_copied(owner[at]) for _ in range(times)]
 
 
@@ -277,14 +279,15 @@ def _inside(rng: random.Random, model: list[Field], owner: list[Field], at: int)
     if not graphs:
         return
     graph = rng.choice(graphs)
-    body = _copied(graph.value)
+    first, last = _write(graph.value[:1]), _write(graph.value[-1:])
+    body, node = _write(graph.value), b""
     for _ in range(rng.choice((1, 1, 2, 30, 90))):
         operator = rng.choice(("If", "Loop", "Scan", "SequenceMap", "Identity"))
-        attribute = [_text(1, rng.choice(("then_branch", "body"))), Field(6, _BYTES, body)]
-        node = [_text(1, "noise"), _text(2, "z"), _text(4, operator)]
-        node.append(Field(5, _BYTES, [*attribute, _number(20, 5)]))
-        body = [*_copied(graph.value[:1]), Field(1, _BYTES, node), *graph.value[-1:]]
-    graph.value[:0] = [field for field in body if field.number == 1]
+        attribute = [_text(1, rng.choice(("then_branch", "body"))), _text(6, body), _number(20, 5)]
+        names = [_text(1, "noise"), _text(2, "z"), _text(4, operator)]
+        node = _write([*names, _text(5, _write(attribute))])
+        body = first + _write([_text(1, node)]) + last
+    graph.value.insert(0, _text(1, node))
 
 
 def _bare_node(rng: random.Random, model: list[Field], owner: list[Field], at: int) -> None:
