@@ -17,6 +17,7 @@ from petsgan_sdk.container import pack_array, read_container, unpack_array, writ
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.families import family_named
 from petsgan_sdk.settings import ImageConfig, ModelSettings
+from petsgan_sdk.settings.base import MAX_ASPECT
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -26,6 +27,8 @@ _SOURCE = "source.npy"
 _ARRAYS = "arrays/"
 _MIN_LAYOUT_PX = 4
 """Least side of a layout, as `imaging.fit_size` makes it."""
+_MIN_SIDE_PX = 16
+"""Least side of a photo, as `imaging.fit_size` makes it."""
 
 Array = np.ndarray[Any, np.dtype[Any]]
 U8Image = np.ndarray[Any, np.dtype[np.uint8]]
@@ -152,7 +155,10 @@ def _source(
             f"{least}, got {source.shape}"
         )
         raise CheckpointError(msg)
-    if max(height, width) > most:
+    short, long = sorted((height, width))
+    # A panorama is as thin as can be, and then as long as its aspect has it.
+    is_thin = short <= max(least, -(-_MIN_SIDE_PX // factor) * factor)
+    if long > (max(most, MAX_ASPECT * short) if is_thin else most):
         msg = f"checkpoint: {_SOURCE} must have sides up to {most}, got {source.shape}"
         raise CheckpointError(msg)
     return source

@@ -19,11 +19,11 @@ from petsgan_sdk.files import atomic_write
 from petsgan_sdk.images.decode import DEFAULT_MAX_PIXELS, MIN_SIDE_PX, LoadedImage, load_image
 from petsgan_sdk.images.png import encode_png
 from petsgan_sdk.images.sheet import contact_sheet
+from petsgan_sdk.settings.base import MAX_ASPECT
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",
     "FORMATS",
-    "MAX_ASPECT",
     "MIN_SIDE_PX",
     "LoadedImage",
     "contact_sheet",
@@ -43,9 +43,6 @@ PixelT = TypeVar("PixelT", np.uint8, np.float32)
 
 FORMATS: dict[str, str] = {"png": "PNG", "jpg": "JPEG", "jpeg": "JPEG", "webp": "WEBP"}
 """File extensions that can be written, with Pillow's names for them."""
-
-MAX_ASPECT = 32
-"""How many times as long as the shorter side the longer one of an image to work on may be."""
 
 _METHODS = {
     "lanczos": Image.Resampling.LANCZOS,

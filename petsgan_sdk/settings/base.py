@@ -8,7 +8,10 @@ from typing import Literal
 from petsgan_sdk._text import valid_text
 from petsgan_sdk._typed import require
 
-__all__ = ["ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
+__all__ = ["MAX_ASPECT", "ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
+
+MAX_ASPECT = 32
+"""How many times as long as the shorter side the longer one of an image to learn may be."""
 
 
 @dataclass(frozen=True, slots=True)

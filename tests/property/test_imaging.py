@@ -23,7 +23,6 @@ from PIL import Image
 
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import (
-    MAX_ASPECT,
     contact_sheet,
     fit_size,
     load_image,
@@ -31,6 +30,7 @@ from petsgan_sdk.imaging import (
     to_signed,
     to_u8,
 )
+from petsgan_sdk.settings.base import MAX_ASPECT
 
 SIDES = st.integers(1, 24)
 UNIT = st.floats(-1, 1, width=32)

@@ -18,6 +18,7 @@ from petsgan_sdk.checkpoint import (
 from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.errors import CheckpointError, OutputError
+from petsgan_sdk.imaging import fit_size
 from petsgan_sdk.runtime import describe
 
 SOURCE = np.arange(32 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(32, 40, 3)
@@ -265,11 +266,19 @@ def test_refuses_weights_that_are_no_numbers(tmp_path, value, dtype):
     refused(tmp_path / "m.pt", "'arrays/averaged/net.weight.npy' must hold finite numbers")
 
 
-@pytest.mark.parametrize("shape", [(32, 264, 3), (264, 32, 3), (32, 1 << 20, 3)])
+@pytest.mark.parametrize("shape", [(40, 264, 3), (264, 40, 3), (32, 1032, 3), (32, 1 << 20, 3)])
 def test_refuses_a_photo_larger_than_what_is_learned(tmp_path, shape):
     source = np.zeros(shape, np.uint8)
     save_checkpoint(tmp_path / "m.pt", build(source=source), overwrite=False)
     refused(tmp_path / "m.pt", "source.npy must have sides up to 256, got")
+
+
+@pytest.mark.parametrize("shape", [(32, 264, 3), (1024, 32, 3)])
+def test_takes_a_panorama_as_training_makes_it(tmp_path, shape):
+    source = np.zeros(shape, np.uint8)
+    assert fit_size(shape[1], shape[0], max_size_px=256, multiple=8) == (shape[1], shape[0])
+    save_checkpoint(tmp_path / "m.pt", build(source=source), overwrite=False)
+    assert load_checkpoint(tmp_path / "m.pt").source.shape == shape
 
 
 def test_messages_are_short_and_plain(tmp_path):
