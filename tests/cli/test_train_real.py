@@ -76,7 +76,7 @@ def test_train_prints_one_object(photo, tmp_path):
         "checkpoint": str(out),
         "steps": 3,
         "seconds": 0,
-        "size": [32, 32],
+        "size": [40, 32],
     }
     first, where, *others = result.stderr.splitlines()
     assert first == "training at 32x32 (input 40x32)"
