@@ -76,14 +76,16 @@ def test_train_prints_one_object(photo, tmp_path):
         "checkpoint": str(out),
         "steps": 3,
         "seconds": 0,
-        "size": [32, 32],
+        "size": [40, 32],
     }
-    first, where, *others = result.stderr.splitlines()
-    assert first == "training at 32x32 (input 40x32)"
+    # At 32 px its shorter side would be 26, and the least is 32: the aspect is kept.
+    first, longer, where, *others = result.stderr.splitlines()
+    assert first == "training at 40x32 (input 40x32)"
+    assert longer.startswith("longer than 32 px: ")
     assert where.startswith("device cpu, ")
     assert others[:2] == [
         "patch features from the built-in filter bank",
-        "the layout is 4x4, smaller than a patch: expect little variety",
+        "the layout is 5x4, smaller than a patch: expect little variety",
     ]
     config = load_checkpoint(out).config
     assert (config.training.seed, config.training.steps, config.preset) == (7, 3, "fast")
