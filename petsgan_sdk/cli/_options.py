@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from petsgan_sdk._text import valid_texts
 from petsgan_sdk.cli._streams import write_beside, write_result
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
@@ -128,8 +127,9 @@ def parse_size(text: str) -> tuple[int, int]:
 
 def print_json(result: Mapping[str, Any]) -> None:
     """Print one JSON object to stdout."""
-    # Plain ASCII: a path may hold what the terminal cannot show, or what is no text at all.
-    write_result(json.dumps(valid_texts(result), allow_nan=False) + "\n")
+    # Plain ASCII: a path may hold what the terminal cannot show. Bytes of a name that are no text
+    # stay the escapes that Python has for them, so that the path can be opened.
+    write_result(json.dumps(result, allow_nan=False) + "\n")
 
 
 def print_line(line: str) -> None:

@@ -32,8 +32,10 @@ _SUFFIXES = {
 }
 
 _HINTS = {
-    "petsgan": "--format bundle writes this",
-    "onnx": "--format onnx writes this",
+    **{
+        _SUFFIXES[kind].lstrip("."): f"--format {kind.value} writes this"
+        for kind in (ExportFormat.bundle, ExportFormat.onnx)
+    },
     **dict.fromkeys(
         ("tensorrt", "trt", "engine", "plan"),
         "--format tensorrt writes a folder, of which petsgan-sdk build makes engines",

@@ -15,6 +15,7 @@ import resource
 import select
 import signal
 import struct
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -176,6 +177,8 @@ def _serve(
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, signal.SIG_DFL)
         faulthandler.disable()  # a signal is the verdict, and pytest's handler would print it
+        if "torch" in sys.modules:  # a child has none of the threads that OpenMP would wait for
+            sys.modules["torch"].set_num_threads(1)
         quiet = os.open(os.devnull, os.O_WRONLY)
         os.dup2(quiet, 1)
         os.dup2(quiet, 2)

@@ -73,7 +73,7 @@ def test_what_makes_no_sense_is_refused(arguments, reason, photo, tmp_path, monk
 
 
 def test_a_photo_too_small_for_its_levels_names_the_level(tmp_path):
-    photo = write_picture(tmp_path / "thin.png", 90, 16)
+    photo = write_picture(tmp_path / "thin.png", 500, 16)
     result = run(
         *("train", photo, "--model", "exsingan", "-o", tmp_path / "m.pt", "--max-size", 64)
     )

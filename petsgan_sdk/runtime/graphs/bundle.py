@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep, ResizeStep, Step
+from petsgan_sdk.manifest import BundleManifest, GraphStep
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, follow, read_graph, refusal
 from petsgan_sdk.runtime.graphs.model import Model
 from petsgan_sdk.runtime.graphs.values import RefusedError
@@ -42,7 +42,6 @@ def check_bundle_graphs(
     canvas = canvas_of(manifest, 1, 1)
     tensors: dict[str, Shape] = {} if given is None else {given: (1, 3, *canvas)}
     for step in manifest.steps:
-        _check_maps(step, tensors)
         if isinstance(step, GraphStep):
             tensors.update(_made_by_graph(step, models[step.member], tensors, manifest.factor))
         else:
@@ -50,23 +49,6 @@ def check_bundle_graphs(
     return {
         name: CheckedGraph(data, models[name], manifest.factor) for name, data in graphs.items()
     }
-
-
-def _check_maps(step: Step, tensors: Mapping[str, Shape]) -> None:
-    """What a step reads must be maps, except for matches, which only carry texture."""
-    match step:
-        case GraphStep():
-            names = tuple(step.inputs.values())
-        case PatchTransferStep():
-            names = (step.query,)
-        case ResizeStep():
-            names = (step.input,)
-        case _:
-            return
-    for name in names:
-        if len(tensors[name]) != 4:
-            msg = f"manifest: a {step.kind} step must read maps, got the matches {name!r}"
-            raise BundleError(msg)
 
 
 def _made_by_graph(
