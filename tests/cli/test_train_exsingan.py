@@ -72,10 +72,9 @@ def test_what_makes_no_sense_is_refused(arguments, reason, photo, tmp_path, monk
     assert not (tmp_path / "m.pt").exists()
 
 
-def test_a_photo_too_small_for_its_levels_names_the_level(tmp_path):
-    photo = write_picture(tmp_path / "thin.png", 500, 16)
-    result = run(
-        *("train", photo, "--model", "exsingan", "-o", tmp_path / "m.pt", "--max-size", 64)
-    )
-    assert result.exit_code == 2
-    assert "at least 8 px, got level 0 of" in result.stderr
+def test_a_thin_photo_keeps_its_aspect_and_its_levels(tmp_path):
+    photo = write_picture(tmp_path / "thin.png", 90, 16)
+    words = ("train", photo, "--model", "exsingan", "-o", tmp_path / "m.pt", "--max-size", 64)
+    result = run(*words, "--steps", 1, "--json")
+    assert result.exit_code == 0, result.stderr
+    assert json.loads(result.stdout)["size"] == [90, 16]  # at 64 px it would be 11 px high
