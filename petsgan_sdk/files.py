@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
+import shutil
 import stat
 import sys
 import time
@@ -36,6 +38,7 @@ __all__ = [
     "is_disk_full",
     "remove_abandoned",
     "shown_cache",
+    "temporary_folder",
     "user_cache",
 ]
 
@@ -44,6 +47,8 @@ NO_CACHE = "no home directory to keep it in; hint: set PETSGAN_CACHE to a folder
 
 _PROBE_BYTES = 4096
 _PREFIX, _SUFFIX = ".petsgan-", ".tmp"
+_FOLDER = re.compile(re.escape(_PREFIX) + "[0-9a-f]{12}" + re.escape(_SUFFIX))
+"""Exactly as we name one: with a folder much would go that may be somebody else's."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _CACHES = {
     "darwin": ("", "Library", "Caches"),
@@ -168,10 +173,10 @@ def is_disk_full(exc: OutputError) -> bool:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove the temporary files of writers that were killed; every writer does so once a folder.
+    """Remove what writers that were killed left, files and folders; every writer does so once.
 
-    A living writer holds a lock on its file (where the system has none, it cannot be removed while
-    it is open), so that other programs may write to the same folder.
+    A living writer holds a lock on what it makes (where the system has none, a file cannot be
+    removed while it is open, and folders stay), so that others may write to the same folder.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -182,6 +187,12 @@ def remove_abandoned(folder: Path) -> None:
 def _remove_if_abandoned(path: Path) -> None:
     with suppress(OSError):
         if path.is_symlink():
+            return
+        if path.is_dir():
+            if _FOLDER.fullmatch(path.name):
+                with _locked_folder(path) as is_locked:
+                    if is_locked:
+                        shutil.rmtree(path)
             return
         with open_regular(path) as file:
             if _HAS_LOCKS:
@@ -230,6 +241,52 @@ def _temporary_file(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
                 temporary.unlink(missing_ok=True)
     msg = f"output: {str(path)!r} must be writable, got its temporary files removed by others"
     raise OutputError(msg)
+
+
+@contextmanager
+def temporary_folder(path: Path) -> Iterator[Path]:
+    """A locked new folder beside `path`, gone afterwards with all that is still in it.
+
+    Raises:
+        OutputError: The folder of `path` cannot be written.
+    """
+    with _as_output_error(path):
+        _remove_abandoned_once(path.parent.absolute())
+    for _ in range(_ATTEMPTS):
+        temporary = path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
+        with _as_output_error(path):
+            temporary.mkdir()
+        try:
+            with _locked_folder(temporary) as is_locked:
+                if is_locked or not _HAS_LOCKS:
+                    yield temporary
+                    return
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+    msg = f"output: {str(path)!r} must be writable, got its temporary folders removed by others"
+    raise OutputError(msg)
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[bool]:
+    """Hold the lock on a folder; false where somebody else has it, or it is gone."""
+    if not _HAS_LOCKS:
+        yield False
+        return
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+    except FileNotFoundError:
+        yield False
+        return
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_locked = os.path.samestat(folder.stat(), os.fstat(handle))
+        except (BlockingIOError, FileNotFoundError):
+            is_locked = False
+        yield is_locked
+    finally:
+        os.close(handle)
 
 
 def _is_ours(temporary: Path, file: IO[bytes]) -> bool:

@@ -21,7 +21,7 @@ from petsgan_sdk.export.bundle import Draft, draft_bundle
 from petsgan_sdk.export.halves import halve_graphs
 from petsgan_sdk.export.onnx_file.agreement import psnr_db
 from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
-from petsgan_sdk.files import atomic_write, check_distinct, check_writable
+from petsgan_sdk.files import atomic_write, check_distinct, check_writable, temporary_folder
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
@@ -89,8 +89,8 @@ def export_tensorrt(
     _check_folder(folder, overwrite=overwrite)
     draft = draft_bundle(checkpoint_path, note)
     check_makes_images(draft.manifest)
-    with tempfile.TemporaryDirectory(prefix=".petsgan-", dir=folder.parent) as temporary:
-        made = Path(temporary) / "made"
+    with temporary_folder(folder) as temporary:
+        made = temporary / "made"
         made.mkdir()
         draft.write(made / BUNDLE)
         bundle = open_bundle(made / BUNDLE)
@@ -103,7 +103,7 @@ def export_tensorrt(
         graphs = _write(made, bundle, halves)
         if folder.exists():
             # Removed with the temporary folder: an interruption leaves no half of it.
-            folder.rename(Path(temporary) / "replaced")
+            folder.rename(temporary / "replaced")
         made.rename(folder)
     precision = "fp16" if half else "fp32"
     return TensorrtExport(folder, graphs, precision, psnr_db, parser)

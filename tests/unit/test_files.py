@@ -17,6 +17,7 @@ from petsgan_sdk.files import (
     check_writable,
     remove_abandoned,
     shown_cache,
+    temporary_folder,
     user_cache,
 )
 
@@ -199,6 +200,21 @@ def _leave(folder, name="0123456789ab"):
     left = folder / f".petsgan-{name}.tmp"
     left.write_bytes(b"left by a writer that was killed")
     return left
+
+
+def test_the_folder_of_a_living_writer_is_not_removed_and_that_of_a_killed_one_is(tmp_path):
+    pytest.importorskip("fcntl", reason="folders are locked where the system has such locks")
+    left = tmp_path / ".petsgan-0123456789ab.tmp"
+    (left / "made").mkdir(parents=True)
+    with temporary_folder(tmp_path / "out") as folder:
+        assert not left.exists()
+        (folder / "made").write_bytes(b"x")
+        remove_abandoned(tmp_path)
+        (folder / "made").rename(tmp_path / "out")
+    assert _names(tmp_path) == ["out"]
+    missing = tmp_path / "a" / "b"
+    with pytest.raises(OutputError, match="must be writable"), temporary_folder(missing):
+        pass
 
 
 @pytest.mark.parametrize("write", [atomic_write, check_writable])
