@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import typer
 from typer.core import TyperGroup
 
+from petsgan_sdk._text import printable
 from petsgan_sdk.cli._signals import say_why
 from petsgan_sdk.cli._streams import StdoutError, write_beside
 from petsgan_sdk.errors import OutputError, PetsganError
@@ -90,4 +91,5 @@ def _say(line: str, *, debug: bool | None) -> None:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split()) or "no message"
+    """What a message may hold of a file is shown, and steers no terminal."""
+    return printable(" ".join(text.split())) or "no message"

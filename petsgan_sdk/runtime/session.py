@@ -16,6 +16,7 @@ from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
+from petsgan_sdk._text import printable
 from petsgan_sdk.errors import BackendUnavailableError, BundleError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.canvas import FloatArray
@@ -51,7 +52,8 @@ def _ort_errors() -> tuple[type[Exception], ...]:
 
 
 def _first_line(exc: BaseException) -> str:
-    return next((line.strip() for line in str(exc).splitlines() if line.strip()), repr(exc))
+    first = next((line.strip() for line in str(exc).splitlines() if line.strip()), repr(exc))
+    return printable(first)  # it may name what a graph calls its nodes
 
 
 def _session_options(threads: int) -> Any:

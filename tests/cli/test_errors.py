@@ -26,6 +26,8 @@ def raising(error: BaseException):
     [
         (errors.ConfigError("a bad\n setting"), 2, "error: a bad setting\n"),
         (errors.BundleError("damaged"), 2, "error: damaged\n"),
+        (errors.BundleError("a\x1b[31m b\x07"), 2, "error: a\\x1b[31m b\\x07\n"),
+        (ValueError("\x1b]0;title"), 1, "error: unexpected ValueError: \\x1b]0;title\n"),
         (errors.BackendUnavailableError("no", hint="pip"), 3, "error: no; hint: pip\n"),
         (errors.ParityError("off by 1"), 4, "error: off by 1\n"),
         (KeyboardInterrupt(), 130, "error: interrupted\n"),
