@@ -229,9 +229,9 @@ def _temporary_file(path: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         _remove_abandoned_once(path.parent.absolute())
     for _ in range(_ATTEMPTS):
         temporary = path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
-        with _as_output_error(path):
-            file = temporary.open("xb", buffering=0)
-        try:
+        try:  # before it is there: a signal may come right after
+            with _as_output_error(path):
+                file = temporary.open("xb", buffering=0)
             with file:
                 if _is_ours(temporary, file):
                     yield temporary, file
@@ -254,9 +254,9 @@ def temporary_folder(path: Path) -> Iterator[Path]:
         _remove_abandoned_once(path.parent.absolute())
     for _ in range(_ATTEMPTS):
         temporary = path.parent / f"{_PREFIX}{secrets.token_hex(6)}{_SUFFIX}"
-        with _as_output_error(path):
-            temporary.mkdir()
         try:
+            with _as_output_error(path):
+                temporary.mkdir()
             with _locked_folder(temporary) as is_locked:
                 if is_locked or not _HAS_LOCKS:
                     yield temporary

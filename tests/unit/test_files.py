@@ -202,6 +202,31 @@ def _leave(folder, name="0123456789ab"):
     return left
 
 
+def _use_folder(path):
+    with temporary_folder(path):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("open", lambda path: atomic_write(path, b"x", overwrite=False)), ("mkdir", _use_folder)],
+    ids=["file", "folder"],
+)
+def test_a_signal_right_after_it_was_made_leaves_nothing(tmp_path, monkeypatch, name, write):
+    make = getattr(Path, name)
+
+    def interrupted(path, *arguments, **named):
+        made = make(path, *arguments, **named)
+        if made is not None:
+            made.close()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, name, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write(tmp_path / "out")
+    assert _names(tmp_path) == []
+
+
 def test_the_folder_of_a_living_writer_is_not_removed_and_that_of_a_killed_one_is(tmp_path):
     pytest.importorskip("fcntl", reason="folders are locked where the system has such locks")
     left = tmp_path / ".petsgan-0123456789ab.tmp"
