@@ -28,8 +28,9 @@ from petsgan_sdk.manifest import (
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, required_image
+from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas
+from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.steps import build_pipeline
 
 __all__ = [

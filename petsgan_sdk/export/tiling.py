@@ -19,8 +19,9 @@ from petsgan_sdk.manifest import (
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_reads, step_writes
+from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.steps import Array, Runnable, build_pipeline
 
 __all__ = ["check_windows", "with_halos"]

@@ -37,10 +37,6 @@ __all__ = [
     "Bundle",
     "open_bundle",
     "photo_of",
-    "required_image",
-    "step_reads",
-    "step_writes",
-    "tensor_levels",
 ]
 
 Array = np.ndarray[Any, np.dtype[Any]]

@@ -14,9 +14,10 @@ from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep
 from petsgan_sdk.runtime import blocks
-from petsgan_sdk.runtime.bundle import open_bundle, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.canvas import Canvas, Window
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
+from petsgan_sdk.runtime.flow import step_reads, step_writes, tensor_levels
 from petsgan_sdk.runtime.render import Rendering
 from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
 

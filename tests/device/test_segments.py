@@ -12,9 +12,10 @@ from fake_device import FakeDevice, draw_with, pipelines
 from helpers import assert_close
 
 from petsgan_sdk.errors import BackendUnavailableError
-from petsgan_sdk.runtime.bundle import open_bundle, step_reads, step_writes
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.device.pipeline import _build_command, device_pipeline
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.render import Rendering
 from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError

@@ -11,7 +11,7 @@ from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
-from petsgan_sdk.runtime.bundle import step_writes
+from petsgan_sdk.runtime.flow import step_writes
 from petsgan_sdk.runtime.providers import import_onnxruntime
 
 __all__ = ["open_session", "run_session", "showing"]

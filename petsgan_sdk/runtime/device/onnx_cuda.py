@@ -13,9 +13,9 @@ import numpy as np
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep, Size
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.exit_gate import exit_gate
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import import_onnxruntime
 from petsgan_sdk.runtime.session import GraphSession

@@ -23,7 +23,7 @@ from petsgan_sdk.manifest import (
     Step,
     TextureTransferStep,
 )
-from petsgan_sdk.runtime.bundle import Bundle, step_writes, tensor_levels
+from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.checks import MIN_SIDE_PX
 from petsgan_sdk.runtime.device.arrays import CudaDevice, Device
@@ -36,6 +36,7 @@ from petsgan_sdk.runtime.device.onnx_cuda import (
 from petsgan_sdk.runtime.device.resize import DeviceResize
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.device.transfer import DevicePatchTransfer
+from petsgan_sdk.runtime.flow import step_writes, tensor_levels
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.resizing import RunResize
 from petsgan_sdk.runtime.session import GraphSession

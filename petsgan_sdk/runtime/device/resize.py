@@ -7,8 +7,8 @@ from typing import Any
 
 from petsgan_sdk import kernels
 from petsgan_sdk.manifest import ResizeStep, Size
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 
 __all__ = ["DeviceResize"]
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from petsgan_sdk import kernels
 from petsgan_sdk.manifest import PatchTransferStep, Size
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Array, Device
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 
 __all__ = ["DevicePatchTransfer"]
 

@@ -13,8 +13,9 @@ from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
-from petsgan_sdk.runtime.bundle import Bundle, required_image
+from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
+from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt

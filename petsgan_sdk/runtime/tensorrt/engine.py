@@ -7,9 +7,9 @@ from typing import Any
 
 from petsgan_sdk.errors import BundleError, EngineError, KernelError
 from petsgan_sdk.manifest import GraphStep, Size
-from petsgan_sdk.runtime.bundle import step_reads, step_writes
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.exit_gate import exit_gate
+from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.tensorrt.cache import Entry
 from petsgan_sdk.runtime.tensorrt.flavour import Flavour
 
