@@ -23,7 +23,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 
-from petsgan_sdk.runtime.host import installed_version, load_average, peak_rss_mb
+from petsgan_sdk.diagnosis.host import installed_version, load_average, peak_rss_mb
 
 __all__ = [
     "BenchmarkError",

@@ -20,7 +20,7 @@ from _kernel_cases import Arrays, ArrayStore, Case
 from _kernel_form import Result
 from _kernel_forms import FORMS
 
-from petsgan_sdk.runtime.host import peak_rss_mb, reset_peak_rss
+from petsgan_sdk.diagnosis.host import peak_rss_mb, reset_peak_rss
 
 __all__ = ["run_alone"]
 

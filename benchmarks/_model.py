@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from petsgan_sdk.families import model_names
+from petsgan_sdk.settings.families import model_names
 
 __all__ = ["add_train_option", "train_briefly"]
 

@@ -12,10 +12,10 @@ from _harness import Image
 
 import petsgan_sdk
 from petsgan_sdk import kernels
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, ExportError, PetsganError
 from petsgan_sdk.manifest import BundleManifest, NoiseStep, PatchTransferStep, level_size
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.host import peak_rss_mb
 from petsgan_sdk.runtime.providers import ORT_NAMES, import_onnxruntime
 
 __all__ = ["CUSTOM", "PIPELINE", "ROWS", "STANDARD", "Absent", "Started", "export_forms", "start"]

@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from _public_training import PUBLIC_TRANSFER, PublicTraining, UnfoldingGenerator
 
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.models import PetsganGenerator
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.petsgan import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision

@@ -34,8 +34,8 @@ from _harness import (
 from _regions import check_regions
 
 import petsgan_sdk
+from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb
 from petsgan_sdk.runtime.checks import check_int
-from petsgan_sdk.runtime.host import load_average, peak_rss_mb
 
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "torch")
 _MOST_TIMES, _MOST_MB = 40.0, 1500.0

@@ -19,6 +19,7 @@ from _command import parser, run_command
 from _harness import host_facts, print_table
 from torch import Tensor
 
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.models.biggan import (
     BigganDiscriminator,
     BigganGenerator,
@@ -26,7 +27,6 @@ from petsgan_sdk.models.biggan import (
     GeneratorArchitecture,
 )
 from petsgan_sdk.priors.inversion import InversionSettings, Stage, invert, jitter, search
-from petsgan_sdk.runtime.host import peak_rss_mb
 
 STEPS = 4
 COLUMNS = {

@@ -24,8 +24,8 @@ from _harness import BenchmarkError, host_facts, print_table
 from _kernel_cases import CHANNELS, QUERIES, REFERENCES, ArrayStore, Case, cases
 from _kernel_cuda import cuda_status, measure_cuda
 
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_int
-from petsgan_sdk.runtime.host import load_average
 
 _HERE = Path(__file__).parent
 _PACKAGES = ("petsgan-sdk", "numpy", "torch", "onnx", "onnxruntime", "faiss-cpu")

@@ -22,8 +22,8 @@ from _model import add_train_option, train_briefly
 from _regions import check_regions
 
 import petsgan_sdk
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_canvas, check_int
-from petsgan_sdk.runtime.host import load_average
 
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime")
 _SIDES = (1024, 2048, 4096, 8192)

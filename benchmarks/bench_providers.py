@@ -34,8 +34,8 @@ from _model import add_train_option
 from _providers import CUSTOM, PIPELINE, ROWS, STANDARD, export_forms, start
 from _sampling import agreement, note, refuse_disagreement
 
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
-from petsgan_sdk.runtime.host import load_average
 
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "onnxruntime-gpu", "onnx", "tensorrt")
 _SIZES = ((256, 256), (512, 512), (1024, 1024), (2048, 2048))

@@ -24,9 +24,9 @@ from _model import add_train_option, train_briefly
 from _sampling import measure, note, ratios_of
 
 import petsgan_sdk
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.checks import check_int, check_size
-from petsgan_sdk.runtime.host import load_average
 
 _PACKAGES = ("petsgan-sdk", "numpy", "onnxruntime", "torch", "onnx")
 _COLUMNS = {

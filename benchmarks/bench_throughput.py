@@ -27,12 +27,12 @@ from _model import add_train_option
 from _sampling import note
 from PIL import Image
 
+from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb
 from petsgan_sdk.imaging import encode_image
+from petsgan_sdk.output.batch import generate_images, plan_batch
+from petsgan_sdk.output.cores import share_cores
 from petsgan_sdk.runtime import Sampler, load
-from petsgan_sdk.runtime.batch import generate_images, plan_batch
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
-from petsgan_sdk.runtime.cores import share_cores
-from petsgan_sdk.runtime.host import load_average, peak_rss_mb
 
 _PACKAGES = ("petsgan-sdk", "numpy", "pillow", "onnxruntime")
 _NUM_CHECKED = 8

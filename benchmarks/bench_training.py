@@ -26,11 +26,11 @@ from _training_measure import (
     whole_run,
 )
 
-from petsgan_sdk.config import load_preset
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.imaging import load_image
 from petsgan_sdk.runtime.checks import check_int
-from petsgan_sdk.runtime.host import load_average
+from petsgan_sdk.settings.presets import load_preset
 
 _PHOTO = Path(__file__).parents[1] / "examples" / "chelsea.png"
 _PACKAGES = ("petsgan-sdk", "numpy", "torch")

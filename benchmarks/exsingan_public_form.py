@@ -20,7 +20,7 @@ from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.pyramid import level_sizes
+from petsgan_sdk.models.exsingan.pyramid import level_sizes
 
 __all__ = ["PublicForm", "largest_error"]
 

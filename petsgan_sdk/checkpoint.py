@@ -12,12 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from petsgan_sdk.config import from_dict, require, to_dict
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.families import family_named
 from petsgan_sdk.settings import ImageConfig, ModelSettings
 from petsgan_sdk.settings.base import MAX_ASPECT
+from petsgan_sdk.settings.families import family_named
+from petsgan_sdk.settings.presets import from_dict, require, to_dict
 
 __all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "load_checkpoint", "save_checkpoint"]
 
@@ -30,7 +31,6 @@ _MIN_LAYOUT_PX = 4
 _MIN_SIDE_PX = 16
 """Least side of a photo, as `imaging.fit_size` makes it."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
 U8Image = np.ndarray[Any, np.dtype[np.uint8]]
 
 

@@ -18,6 +18,7 @@ __all__ = [
     "GradientError",
     "InputError",
     "KernelError",
+    "MissingEngineError",
     "OutputError",
     "ParityError",
     "PetsganError",
@@ -91,6 +92,10 @@ class BackendUnavailableError(PetsganError, RuntimeError):
         self.plain = message
         """The message without the hint, for where the hint has a line of its own."""
         self.hint = hint
+
+
+class MissingEngineError(BackendUnavailableError):
+    """No TensorRT engine in the cache fits; who knows the canvas adds how to build one."""
 
 
 class EngineError(PetsganError, RuntimeError):

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
-from petsgan_sdk._typed import FieldError, from_dict, require, to_dict
 from petsgan_sdk.errors import BundleError
+from petsgan_sdk.settings.typed import FieldError, from_dict, require, to_dict
 
 __all__ = [
     "FORMAT",
@@ -27,6 +27,7 @@ __all__ = [
     "ResizeStep",
     "Step",
     "TextureTransferStep",
+    "canvas_of",
     "level_size",
     "parse",
     "to_header",
@@ -301,6 +302,13 @@ class BundleManifest:
                 known = f"0 to {len(self.levels) - 1}" if self.levels else "there are no levels"
                 problem = f"must be null or a level ({known}), got {level}"
                 raise FieldError(self, f"steps[{number}].level", problem)
+
+
+def canvas_of(manifest: BundleManifest, height: int, width: int) -> Size:
+    """The canvas, as `(rows, columns)` of the base grid, that an image of this size is cut from."""
+    factor, least = manifest.factor, manifest.min_canvas_px
+    rows, columns = (-(-max(side, least) // factor) for side in (height, width))
+    return rows, columns
 
 
 def level_size(manifest: BundleManifest, level: int | None, height: int, width: int) -> Size:

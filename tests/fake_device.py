@@ -11,8 +11,8 @@ from petsgan_sdk.manifest import GraphStep, ResizeStep
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
 from petsgan_sdk.runtime.device.resize import DeviceResize
 from petsgan_sdk.runtime.flow import step_reads, step_writes
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import build_pipeline
 
 
 class FakeDevice:

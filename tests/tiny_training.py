@@ -8,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import load_preset
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training import train
 
 NARROW = {

@@ -18,11 +18,11 @@ from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.graphs import to_onnx
-from petsgan_sdk.families import Family
 from petsgan_sdk.manifest import GraphStep, NoiseStep
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
 from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.families import Family
 from petsgan_sdk.training.averaging import AveragedGenerator
 
 PRESET = """

@@ -13,10 +13,10 @@ from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files import check_distinct, check_writable
 
 if TYPE_CHECKING:
+    from petsgan_sdk._arrays import ImageArray
     from petsgan_sdk.imaging import LoadedImage
     from petsgan_sdk.runtime import Sampler
     from petsgan_sdk.tasks import Edited
-    from petsgan_sdk.tasks.result import ByteArray
 
 __all__ = ["TaskJob", "read_mask", "read_photo", "run_task", "with_alpha"]
 
@@ -79,7 +79,7 @@ def run_task(
     _report(job, edited, notes, sampler.provider, seconds)
 
 
-def read_mask(path: Path | None) -> ByteArray | None:
+def read_mask(path: Path | None) -> ImageArray | None:
     """A mask file as levels `[H, W, 3]`, or its alpha channel `[H, W]` if it has one."""
     if path is None:
         return None
@@ -87,7 +87,7 @@ def read_mask(path: Path | None) -> ByteArray | None:
     return loaded.rgb if loaded.alpha is None else loaded.alpha
 
 
-def read_photo(path: Path | None) -> ByteArray | None:
+def read_photo(path: Path | None) -> ImageArray | None:
     """A photo as `[H, W, 3]`."""
     if path is None:
         return None
@@ -102,7 +102,7 @@ def _loaded(path: Path) -> LoadedImage:
     return load_image(path, max_pixels=MAX_PIXELS)
 
 
-def with_alpha(loaded: LoadedImage) -> ByteArray:
+def with_alpha(loaded: LoadedImage) -> ImageArray:
     """`[H, W, 4]` with colours as they were before white was laid behind, or `[H, W, 3]`."""
     import numpy as np  # noqa: PLC0415 - heavy
 
@@ -138,7 +138,7 @@ def _notes_on(loaded: LoadedImage, *, has_mask: bool) -> list[str]:
     ]
 
 
-def _side_by_side(image: ByteArray, edited: Edited) -> ByteArray:
+def _side_by_side(image: ImageArray, edited: Edited) -> ImageArray:
     import numpy as np  # noqa: PLC0415 - heavy
 
     from petsgan_sdk.imaging import contact_sheet  # noqa: PLC0415 - heavy

@@ -43,7 +43,7 @@ def bench_command(
     sizes = [parse_size(text) for text in size or []]
     options = make_options(provider, precision=precision, pairs=provider_option)
 
-    from petsgan_sdk.runtime.benchmark import benchmark  # noqa: PLC0415 - heavy
+    from petsgan_sdk.diagnosis.benchmark import benchmark  # noqa: PLC0415 - heavy
 
     result = benchmark(
         bundle,

@@ -17,7 +17,7 @@ def doctor_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Try every part; exit 0 when bundles can be sampled here, else 3."""
-    from petsgan_sdk.runtime.doctor import diagnose  # noqa: PLC0415 - heavy
+    from petsgan_sdk.diagnosis.doctor import diagnose  # noqa: PLC0415 - heavy
 
     diagnosis = diagnose()
     if as_json:

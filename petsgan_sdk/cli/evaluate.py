@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petsgan_sdk._endings import check_ending
-from petsgan_sdk._regular import is_folder
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files.endings import check_ending
+from petsgan_sdk.files.regular import is_folder
 
 if TYPE_CHECKING:
     from petsgan_sdk.evaluation.samples import SampleSet
@@ -205,7 +205,7 @@ def _fill(
     device: str,
     force: bool,
 ) -> Table:
-    from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
+    from petsgan_sdk.settings.presets import parse_overrides  # noqa: PLC0415 - costs at import
 
     tables = import_extra("petsgan_sdk.evaluation.table", extra="train,export", task="--table")
     recipe = tables.Recipe(

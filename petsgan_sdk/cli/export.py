@@ -8,9 +8,9 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files.endings import check_ending
 
 __all__ = ["export_command"]
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from petsgan_sdk._regular import is_folder
 from petsgan_sdk.cli._options import (
     Pairs,
     Precision,
@@ -21,6 +20,7 @@ from petsgan_sdk.cli._options import (
 )
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files.regular import is_folder
 
 if TYPE_CHECKING:
     from petsgan_sdk.runtime.options import ProviderOptions
@@ -132,11 +132,11 @@ def generate_command(
         raise ConfigError(msg)
 
     from petsgan_sdk._quota import usable_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.cores import share_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.cores import share_cores  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_size(asked[1], asked[0])
@@ -213,9 +213,9 @@ def _write_file(
     force: bool,
     as_json: bool,
 ) -> None:
+    from petsgan_sdk.output.large import plan_large, write_large  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.large import plan_large, write_large  # noqa: PLC0415 - heavy
 
     if asked is not None:
         check_canvas(asked[1], asked[0])

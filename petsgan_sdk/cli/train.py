@@ -8,10 +8,10 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli._options import import_extra, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar, format_seconds
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files.endings import check_ending
 
 __all__ = ["train_command"]
 
@@ -143,7 +143,7 @@ def train_command(
     """Learn a generator from one image. Ctrl-C saves; --resume continues."""
     # Torch's idle OpenMP threads otherwise spin, which slows every step down on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from petsgan_sdk.config import parse_overrides  # noqa: PLC0415 - costs at import
+    from petsgan_sdk.settings.presets import parse_overrides  # noqa: PLC0415 - costs at import
 
     check_ending(output, ("pt", "pth", "ckpt"), expected="a checkpoint, MODEL.pt", hints=_HINTS)
     options = {

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import petsgan_sdk
-from petsgan_sdk._regular import read_small
 from petsgan_sdk._text import valid_text
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import ModelSettings, load_preset, to_dict
 from petsgan_sdk.evaluation.samples import sample_bundle
 from petsgan_sdk.evaluation.variants import ablation_of
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.files import atomic_write
+from petsgan_sdk.files.regular import read_small
 from petsgan_sdk.metrics import Judge
 from petsgan_sdk.priors import parse_priors
+from petsgan_sdk.settings.presets import ModelSettings, load_preset, to_dict
 from petsgan_sdk.training import train
 from petsgan_sdk.training.recipe import create_recipe
 

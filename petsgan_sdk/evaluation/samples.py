@@ -10,8 +10,8 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from petsgan_sdk._regular import is_folder, is_taken
 from petsgan_sdk.errors import ConfigError, InputError
+from petsgan_sdk.files.regular import is_folder, is_taken
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.runtime import load
 

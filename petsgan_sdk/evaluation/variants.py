@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from petsgan_sdk.config import preset_ablations
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings.presets import preset_ablations
 
 __all__ = ["FULL", "ablation_of", "choose_variants"]
 

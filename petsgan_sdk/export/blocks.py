@@ -12,11 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.operators import attributes
 
 __all__ = ["without_blocks"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _POINTWISE = frozenset(("Identity", "LeakyRelu", "Relu", "Sigmoid", "Tanh"))
 """What may lie between the two: operators that treat all channels alike."""

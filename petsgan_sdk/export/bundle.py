@@ -9,18 +9,18 @@ from pathlib import Path
 
 import petsgan_sdk
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
-from petsgan_sdk.config import to_dict
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.errors import CheckpointError, ConfigError, DTypeError, InputError, ShapeError
 from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.parity import check_parity, compare
 from petsgan_sdk.export.tiling import check_windows, with_halos
-from petsgan_sdk.families import family_named, import_named
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.settings.families import family_named, import_named
+from petsgan_sdk.settings.presets import to_dict
 
 __all__ = ["Draft", "ExportResult", "draft_bundle", "export_bundle"]
 

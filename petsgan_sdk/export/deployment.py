@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
 from torch import Tensor
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import Entry, Step
 
-__all__ = ["Array", "Deployment"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["Deployment"]
 
 
 @dataclass(frozen=True, slots=True)

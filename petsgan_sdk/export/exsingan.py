@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint
-from petsgan_sdk.export.deployment import Array, Deployment
+from petsgan_sdk.export.deployment import Deployment
 from petsgan_sdk.export.graphs import to_onnx
 from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import Entry, GraphStep, NoiseStep, PositionStep, ResizeStep, Step
@@ -18,7 +19,7 @@ from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.exsingan import ExsinganGenerator, RefinementStage, stage_name
 from petsgan_sdk.models.exsingan.blocks import StageInBlocks
 from petsgan_sdk.models.exsingan.generator import generator_from
-from petsgan_sdk.pyramid import MIN_LEVEL_PX
+from petsgan_sdk.models.exsingan.pyramid import MIN_LEVEL_PX
 
 __all__ = ["take_apart"]
 

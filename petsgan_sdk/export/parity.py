@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.manifest import (
     BundleManifest,
@@ -29,9 +29,9 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.flow import required_image
-from petsgan_sdk.runtime.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 
 __all__ = [
     "TOLERANCE",
@@ -49,7 +49,6 @@ TOLERANCE = 1e-3
 _TIE = 1e-4
 """Cosines this close count as equal: either match is right."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Expected = Mapping[str, Callable[..., Tensor]]
 
 

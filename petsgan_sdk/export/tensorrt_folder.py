@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from petsgan_sdk import kernels
-from petsgan_sdk._regular import is_taken
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
 from petsgan_sdk.export.bundle import Draft, draft_bundle
@@ -22,12 +22,13 @@ from petsgan_sdk.export.halves import halve_graphs
 from petsgan_sdk.export.onnx_file.agreement import psnr_db
 from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable, temporary_folder
+from petsgan_sdk.files.regular import is_taken
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.canvas import Canvas, FloatArray
 from petsgan_sdk.runtime.entries import check_makes_images
-from petsgan_sdk.runtime.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange

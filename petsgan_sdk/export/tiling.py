@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array, FloatArray
 from petsgan_sdk.errors import ExportError, ParityError
 from petsgan_sdk.export.halo import GraphInput, derive_reach
 from petsgan_sdk.export.parity import TOLERANCE, with_image
@@ -20,9 +21,9 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
 from petsgan_sdk.runtime.flow import step_reads, step_writes
-from petsgan_sdk.runtime.steps import Array, Runnable, build_pipeline
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.steps import Runnable, build_pipeline
 
 __all__ = ["check_windows", "with_halos"]
 

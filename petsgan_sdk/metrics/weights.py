@@ -15,9 +15,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from petsgan_sdk._regular import describe_failure, open_regular
 from petsgan_sdk.errors import BackendUnavailableError, InputError
 from petsgan_sdk.files import cached_file
+from petsgan_sdk.files.regular import describe_failure, open_regular
 
 __all__ = ["Backbone", "WeightFile", "find_file", "from_torch_hub", "read_weights", "take"]
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.norm import FOLLOWED, LONG
 
@@ -21,7 +22,6 @@ _SINCE = {FOLLOWED: np.array(LONG, np.int64)}
 """What a checkpoint of before may lack, by the last part of a name, and what stands for it: norms
 did not count batches, and went on as if there had been many."""
 
-Array = np.ndarray[Any, np.dtype[Any]]
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 

@@ -13,8 +13,8 @@ from typing import TypeVar
 import torch
 from torch import Tensor, nn
 
-from petsgan_sdk._regular import describe_failure, open_regular
 from petsgan_sdk.errors import BackendUnavailableError, InputError
+from petsgan_sdk.files.regular import describe_failure, open_regular
 from petsgan_sdk.models.biggan import (
     BigganDiscriminator,
     BigganGenerator,

@@ -9,8 +9,8 @@ from typing import NoReturn
 import numpy as np
 from PIL import Image
 
-from petsgan_sdk._regular import is_folder, is_taken
 from petsgan_sdk.errors import ConfigError, InputError
+from petsgan_sdk.files.regular import is_folder, is_taken
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.priors.interface import PriorInput
 from petsgan_sdk.priors.layouts import LayoutSet, U8Images

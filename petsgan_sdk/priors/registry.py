@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import torch
 
-from petsgan_sdk._typed import nearest
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.priors.biggan import create_biggan
 from petsgan_sdk.priors.folder import create_folder
 from petsgan_sdk.priors.interface import LayoutPrior, PriorFactory, PriorInput
 from petsgan_sdk.priors.internal import create_internal
 from petsgan_sdk.priors.mixture import MixedPrior
+from petsgan_sdk.settings.typed import nearest
 
 __all__ = ["PRIORS", "PriorChoice", "create_prior", "parse_priors"]
 

@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.sampler import ImageArray, Sampler
+from petsgan_sdk.runtime.sampler import Sampler
 
-__all__ = ["ImageArray", "ProviderOptions", "Sampler", "load"]
+__all__ = ["ProviderOptions", "Sampler", "load"]

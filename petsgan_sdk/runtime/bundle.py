@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.container import read_container, unpack_array
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import (
@@ -38,8 +38,6 @@ __all__ = [
     "open_bundle",
     "photo_of",
 ]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _MAX_CANVAS_PX = 4096
 """Every image costs at least this canvas: more would be a bundle that eats the memory."""

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk import checkpoint
-from petsgan_sdk._regular import is_folder, open_regular
 from petsgan_sdk.container import claimed_format, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
+from petsgan_sdk.files.regular import is_folder, open_regular
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import describe_entries

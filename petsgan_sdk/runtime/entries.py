@@ -13,11 +13,12 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import imaging
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
 from petsgan_sdk.manifest import BundleManifest, Entry, level_size
-from petsgan_sdk.runtime.canvas import Canvas, FloatArray
 from petsgan_sdk.runtime.checks import MAX_PIXELS, MAX_SIDE_PX
 from petsgan_sdk.runtime.flow import required_image, tensor_levels
+from petsgan_sdk.runtime.rendering.canvas import Canvas
 
 __all__ = ["Start", "check_makes_images", "check_noise", "check_start", "describe_entries"]
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import (
@@ -14,11 +15,16 @@ from petsgan_sdk.manifest import (
     ResizeStep,
     Step,
     TextureTransferStep,
+    level_size,
 )
+
+Shape = tuple[int, ...]
+Size = tuple[int, int]
 
 __all__ = [
     "halo_of",
     "is_kept",
+    "made_by_kernel",
     "required_image",
     "step_reads",
     "step_writes",
@@ -129,3 +135,45 @@ def is_kept(step: Step, steps: Sequence[Step], output: str) -> bool:
     readers = [reader for reader in steps if writes & set(step_reads(reader))]
     is_wide = all(isinstance(reader, PatchTransferStep) for reader in readers)
     return output not in writes and not is_wide
+
+
+def made_by_kernel(
+    step: Step,
+    tensors: Mapping[str, Shape],
+    canvas: Size,
+    manifest: BundleManifest,
+    arrays: Mapping[str, Any],
+) -> dict[str, Shape]:
+    """The shapes of what a step other than a graph makes.
+
+    Args:
+        step: The step.
+        tensors: Shapes of what was made before it.
+        canvas: `(rows, columns)` of the base grid.
+        manifest: Of the bundle.
+        arrays: The bundle's constants.
+    """
+    match step:
+        case NoiseStep():
+            return {step.output: (1, step.channels, *_padded(step, canvas, manifest))}
+        case PositionStep():
+            return {step.output: (1, 4 * len(step.frequencies), *_padded(step, canvas, manifest))}
+        case PatchTransferStep():
+            grid = tensors[step.query][2:]
+            made: dict[str, Shape] = {step.output: (1, arrays[step.values].shape[0], *grid)}
+            if step.index_output is not None:
+                made[step.index_output] = (1, *grid)
+            return made
+        case TextureTransferStep():
+            rows, columns = (side * manifest.factor for side in tensors[step.index][1:])
+            return {step.output: (1, 3, rows, columns)}
+        case ResizeStep():
+            size = level_size(manifest, step.level, *canvas)
+            return {step.output: (*tensors[step.input][:2], *size)}
+    msg = f"a {step.kind} step is not a kernel"
+    raise TypeError(msg)
+
+
+def _padded(step: NoiseStep | PositionStep, canvas: Size, manifest: BundleManifest) -> Size:
+    rows, columns = level_size(manifest, step.level, *canvas)
+    return rows + 2 * step.margin, columns + 2 * step.margin

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
+from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.manifest import BundleManifest, GraphStep
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.checks import default_threads
-from petsgan_sdk.runtime.device.pipeline import open_pipeline
+from petsgan_sdk.runtime.checks import MIN_SIDE_PX, default_threads
+from petsgan_sdk.runtime.device.arrays import CudaDevice
+from petsgan_sdk.runtime.device.onnx_cuda import OnnxCudaGraph, memory_options, provider_options
+from petsgan_sdk.runtime.device.pipeline import device_pipeline, step_maker
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.steps import Pipeline, build_pipeline
 from petsgan_sdk.runtime.sampler import Sampler
+from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.startable import affordable_threads
 
 __all__ = ["load"]
 
 _log = logging.getLogger(__name__)
+
+_WINDOW_PX = 2048
+"""No window of a canvas that is made in blocks is larger, halo included."""
 
 
 def load(
@@ -50,7 +61,7 @@ def load(
     note: str | None = None
     for candidate in candidate_providers(provider):
         try:
-            pipeline = open_pipeline(
+            pipeline = _open_pipeline(
                 bundle,
                 provider=candidate.name,
                 threads=threads,
@@ -65,3 +76,61 @@ def load(
         return Sampler(bundle, pipeline, provider=candidate.name, threads=threads, note=note)
     msg = "onnxruntime offers none of the providers that petsgan-sdk knows"
     raise BackendUnavailableError(msg, hint="petsgan-sdk doctor")
+
+
+def _open_pipeline(
+    bundle: Bundle, *, provider: str, threads: int, options: ProviderOptions
+) -> Pipeline:
+    """Make a bundle ready to run on a provider."""
+    if provider == "cpu":
+        return build_pipeline(bundle, provider=provider, threads=threads)
+    if provider == "tensorrt":
+        make_graph = graph_maker(bundle, options)  # before the device: says what is missing first
+        device = CudaDevice()
+        return device_pipeline(
+            bundle,
+            device,
+            step_maker(bundle, device, lambda step: make_graph(step, device)),
+            threads=threads,
+            command=partial(_build_command, bundle.path, bundle.manifest, options),
+        )
+    reason = kernels.build_info()["cuda"].get("reason")
+    if reason is not None:
+        pipeline = build_pipeline(
+            bundle, provider=provider, threads=threads, provider_options=memory_options(options)
+        )
+        _log.warning("our kernels run on the CPU and their tensors are copied: %s", reason)
+        return pipeline
+    device = CudaDevice()
+    told = provider_options(options, device.stream)
+    sessions: dict[str, GraphSession] = {}
+
+    def make_session(step: GraphStep) -> OnnxCudaGraph:
+        name = step.member
+        if name not in sessions:
+            graph = bundle.graphs[name]
+            sessions[name] = GraphSession(
+                graph, name, provider=provider, threads=threads, provider_options=told
+            )
+        return OnnxCudaGraph(step, sessions[name], device)
+
+    return device_pipeline(
+        bundle, device, step_maker(bundle, device, make_session), threads=threads
+    )
+
+
+def _build_command(
+    path: Path,
+    manifest: BundleManifest,
+    options: ProviderOptions,
+    canvas: Canvas,
+    is_whole: bool,
+) -> str:
+    """One size for a whole canvas; for windows of it, whose sizes vary, a range."""
+    factor = manifest.factor
+    if is_whole:
+        sizes = f"--sizes {canvas.width * factor}x{canvas.height * factor}"
+    else:
+        sizes = f"--min {max(MIN_SIDE_PX, manifest.min_canvas_px)} --opt 1024 --max {_WINDOW_PX}"
+    precision = "" if options.precision == "fp32" else f" --precision {options.precision}"
+    return f"petsgan-sdk build {path} --provider tensorrt {sizes}{precision}"

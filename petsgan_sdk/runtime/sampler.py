@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle, photo_of
-from petsgan_sdk.runtime.canvas import NoiseSource
 from petsgan_sdk.runtime.checks import (
     check_canvas,
     check_int,
@@ -27,13 +27,13 @@ from petsgan_sdk.runtime.checks import (
     check_size,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
-from petsgan_sdk.runtime.drawing import Drawing, in_bands_of
 from petsgan_sdk.runtime.entries import check_makes_images, check_noise, check_start
-from petsgan_sdk.runtime.randomness import between, scaled, stream_noise
-from petsgan_sdk.runtime.render import ImageArray
-from petsgan_sdk.runtime.steps import Observer, Pipeline
+from petsgan_sdk.runtime.rendering.canvas import NoiseSource
+from petsgan_sdk.runtime.rendering.randomness import between, scaled, stream_noise
+from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
+from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
 
-__all__ = ["ImageArray", "Sampler"]
+__all__ = ["Sampler"]
 
 
 class Sampler:
@@ -51,7 +51,7 @@ class Sampler:
         self, bundle: Bundle, pipeline: Pipeline, *, provider: str, threads: int, note: str | None
     ) -> None:
         """Keep what sampling needs."""
-        self._drawing = Drawing(pipeline, bundle.manifest, threads=threads)
+        self._renderer = Renderer(pipeline, bundle.manifest, threads=threads)
         self._description = describe_bundle(bundle)
         self._photo = photo_of(bundle)
         self.manifest: BundleManifest = bundle.manifest
@@ -148,7 +148,7 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         return (
-            self._drawing.image(
+            self._renderer.image(
                 stream_noise(seed, index),
                 height,
                 width,
@@ -196,10 +196,8 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
-        rendering = self._drawing.rendering(
-            self._source(seed, index), height, width, seamless=seamless
-        )
-        return rendering.region(top, left, h, w)
+        pixels = self._renderer.pixels(self._noise(seed, index), height, width, seamless=seamless)
+        return pixels.region(top, left, h, w)
 
     def stream(
         self,
@@ -236,11 +234,9 @@ class Sampler:
             rows = check_int(rows, "rows", low=1, high=height)
         if seamless:
             self._check_seamless(height, width)
-        source = self._source(seed, index)
-        rendering = self._drawing.rendering(
-            source, height, width, seamless=seamless, observer=observer
-        )
-        bands = rendering.bands(height, width)
+        noise = self._noise(seed, index)
+        pixels = self._renderer.pixels(noise, height, width, seamless=seamless, observer=observer)
+        bands = pixels.bands(height, width)
         return bands if rows is None else in_bands_of(rows, bands)
 
     def interpolate(
@@ -275,8 +271,8 @@ class Sampler:
         check_range(steps, 0, image_bytes=height * width * 3)
         images = np.empty((steps, height, width, 3), dtype=np.uint8)
         for number, slot in enumerate(images):
-            source = between(seed_a, seed_b, number / (steps - 1))
-            slot[...] = self._drawing.image(source, height, width)
+            noise = between(seed_a, seed_b, number / (steps - 1))
+            slot[...] = self._renderer.image(noise, height, width)
         return images
 
     def refine(
@@ -320,8 +316,8 @@ class Sampler:
         height, width = check_size(
             own_height if height is None else height, own_width if width is None else width
         )
-        source = scaled(self._source(seed, index), check_noise(noise))
-        return self._drawing.image(source, height, width, start=start, observer=observer)
+        own_noise = scaled(self._noise(seed, index), check_noise(noise))
+        return self._renderer.image(own_noise, height, width, start=start, observer=observer)
 
     def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:
         """Run once at each size and discard the image, so that the first real call is fast.
@@ -355,6 +351,6 @@ class Sampler:
         factor, least = self.manifest.factor, self.manifest.min_canvas_px
         check_seamless(height, width, factor=factor, least=least)
 
-    def _source(self, seed: int, index: int) -> NoiseSource:
+    def _noise(self, seed: int, index: int) -> NoiseSource:
         index = check_int(index, "index", low=0, high=2**32 - 1)
         return stream_noise(check_seed(seed), index)

@@ -16,10 +16,10 @@ from contextlib import redirect_stdout
 from functools import cache
 from typing import Any
 
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk._text import printable
 from petsgan_sdk.errors import BackendUnavailableError, BundleError
 from petsgan_sdk.manifest import GraphStep
-from petsgan_sdk.runtime.canvas import FloatArray
 from petsgan_sdk.runtime.exit_gate import exit_gate
 from petsgan_sdk.runtime.graphs.bundle import check_names
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, check_graph, check_run

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from petsgan_sdk._text import valid_text
-from petsgan_sdk._typed import require
+from petsgan_sdk.settings.typed import require
 
 __all__ = ["MAX_ASPECT", "ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from petsgan_sdk._typed import require
+from petsgan_sdk.settings.typed import require
 
 __all__ = ["DepnetConfig"]
 

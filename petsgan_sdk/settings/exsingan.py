@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk._typed import require
 from petsgan_sdk.settings.base import ImageConfig, ModelSettings, RunConfig
 from petsgan_sdk.settings.depnet import DepnetConfig
+from petsgan_sdk.settings.typed import require
 
 __all__ = [
     "AdamConfig",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk._typed import FieldError, require
 from petsgan_sdk.settings.base import ModelSettings, RunConfig
 from petsgan_sdk.settings.depnet import DepnetConfig
+from petsgan_sdk.settings.typed import FieldError, require
 
 __all__ = [
     "EnlargementConfig",

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.tasks.planes import softened
-from petsgan_sdk.tasks.result import FloatArray
 
 __all__ = ["blended", "healed", "solve_screened"]
 

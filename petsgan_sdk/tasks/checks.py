@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging import MIN_SIDE_PX
-from petsgan_sdk.tasks.result import ByteArray
 
 __all__ = ["MAX_PIXELS", "check_image", "check_same_aspect", "size_text"]
 
@@ -19,7 +19,7 @@ MAX_PIXELS = 50_000_000
 for each."""
 
 
-def check_image(image: Any, name: str, *, alpha: bool = False) -> ByteArray:
+def check_image(image: Any, name: str, *, alpha: bool = False) -> ImageArray:
     """Return an image as a contiguous array.
 
     Args:

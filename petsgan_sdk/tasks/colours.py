@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from petsgan_sdk.tasks.result import FloatArray
+from petsgan_sdk._arrays import FloatArray
 
 __all__ = ["recoloured"]
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import BoolArray, FloatArray, ImageArray
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.runtime import Sampler
@@ -20,7 +21,7 @@ from petsgan_sdk.tasks.checks import check_image, check_same_aspect, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.masks import Pasted, find_pasted, given_mask, spread
 from petsgan_sdk.tasks.planes import dilated, to_bytes
-from petsgan_sdk.tasks.result import BoolArray, ByteArray, Edited, FloatArray
+from petsgan_sdk.tasks.result import Edited
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import returned, seen_at, working_size
 
@@ -174,8 +175,8 @@ def _moved(
 
 
 def _prepare(
-    composite: ByteArray, mask: Any, photo: ByteArray | None, *, rounding_px: float
-) -> tuple[ByteArray, BoolArray, list[str]]:
+    composite: ImageArray, mask: Any, photo: ImageArray | None, *, rounding_px: float
+) -> tuple[ImageArray, BoolArray, list[str]]:
     """The composite without transparency, what was pasted, and notes."""
     image, alpha = composite[:, :, :3], composite[:, :, 3:]
     notes: list[str] = []
@@ -203,8 +204,8 @@ def _prepare(
 
 
 def _laid_over(
-    image: ByteArray, alpha: ByteArray, photo: ByteArray | None, *, rounding_px: float
-) -> ByteArray:
+    image: ImageArray, alpha: ImageArray, photo: ImageArray | None, *, rounding_px: float
+) -> ImageArray:
     if photo is None:
         msg = (
             "composite: must be opaque with a bundle that does not keep its photo, got "
@@ -216,7 +217,7 @@ def _laid_over(
     height, width = image.shape[:2]
     behind = photo if photo.shape == image.shape else resize(photo, (width, height))
     total = image.astype(np.uint32) * alpha + behind * (255 - alpha.astype(np.uint32))
-    joined: ByteArray = ((total + 127) // 255).astype(np.uint8)
+    joined: ImageArray = ((total + 127) // 255).astype(np.uint8)
     return joined
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import BoolArray, ImageArray
 from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.tasks.checks import check_same_aspect, size_text
 from petsgan_sdk.tasks.planes import box_sum, dilated, softened
-from petsgan_sdk.tasks.result import BoolArray, ByteArray
 
 __all__ = ["Pasted", "find_pasted", "given_mask", "spread"]
 
@@ -63,7 +63,7 @@ def given_mask(mask: Any, shape: tuple[int, ...]) -> Pasted:
     return Pasted(_checked(levels >= 128, "mask"), note)
 
 
-def find_pasted(composite: ByteArray, photo: ByteArray, *, rounding_px: float = 1.0) -> Pasted:
+def find_pasted(composite: ImageArray, photo: ImageArray, *, rounding_px: float = 1.0) -> Pasted:
     """Find what differs from the photo.
 
     Both are compared at the smaller of the two sizes, as means of 3 x 3 pixels, against four times
@@ -97,7 +97,7 @@ def find_pasted(composite: ByteArray, photo: ByteArray, *, rounding_px: float = 
     return Pasted(_checked(mask, "difference from the photo"), note)
 
 
-def spread(mask: BoolArray, *, scale: float) -> ByteArray:
+def spread(mask: BoolArray, *, scale: float) -> ImageArray:
     """Dilate a mask by 4 pixels of the canvas and fade it over the next 8.
 
     Args:
@@ -134,10 +134,10 @@ def _checked(mask: BoolArray, name: str) -> BoolArray:
     return mask
 
 
-def _resized(levels: ByteArray, shape: tuple[int, ...]) -> ByteArray:
+def _resized(levels: ImageArray, shape: tuple[int, ...]) -> ImageArray:
     size = (shape[1], shape[0])
     return resize(levels[:, :, None], size, method="bilinear")[:, :, 0]
 
 
-def _as_large_as(image: ByteArray, shape: tuple[int, ...]) -> ByteArray:
+def _as_large_as(image: ImageArray, shape: tuple[int, ...]) -> ImageArray:
     return image if image.shape[:2] == shape else resize(image, (shape[1], shape[0]), method="area")

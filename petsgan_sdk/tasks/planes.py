@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import BoolArray, FloatArray, ImageArray
 from petsgan_sdk.imaging import resize
-from petsgan_sdk.tasks.result import BoolArray, ByteArray, FloatArray
 
 __all__ = ["agreement", "box_sum", "coarse", "dilated", "softened", "to_bytes"]
 
@@ -65,9 +65,9 @@ def agreement(a: FloatArray, b: FloatArray, *, radius: int) -> FloatArray:
     return share
 
 
-def to_bytes(image: FloatArray) -> ByteArray:
+def to_bytes(image: FloatArray) -> ImageArray:
     """Levels 0..255 as uint8, rounded and cut."""
-    levels: ByteArray = np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
+    levels: ImageArray = np.clip(np.floor(image + 0.5), 0, 255).astype(np.uint8)
     return levels
 
 

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import numpy as np
+from petsgan_sdk._arrays import ImageArray
 
-__all__ = ["BoolArray", "ByteArray", "Edited", "FloatArray"]
-
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
-ByteArray = np.ndarray[Any, np.dtype[np.uint8]]
-FloatArray = np.ndarray[Any, np.dtype[np.float32]]
+__all__ = [
+    "Edited",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class Edited:
     """The result of a task."""
 
-    image: ByteArray
+    image: ImageArray
     """`[H, W, 3]` uint8, of the input's size."""
-    mask: ByteArray | None
+    mask: ImageArray | None
     """`[H, W]` uint8, how much of each pixel may be new: where it is 0, `image` is the input byte
     by byte. None where the task makes the whole image."""
     notes: tuple[str, ...]

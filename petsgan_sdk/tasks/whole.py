@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.runtime import Sampler
 from petsgan_sdk.tasks.checks import check_image, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.planes import to_bytes
-from petsgan_sdk.tasks.result import ByteArray, Edited
+from petsgan_sdk.tasks.result import Edited
 from petsgan_sdk.tasks.strength import freedom
 from petsgan_sdk.tasks.working import mixed, returned, seen_at, working_size
 
@@ -89,8 +90,8 @@ def stylize(
 
 def _make(
     sampler: Sampler,
-    image: ByteArray,
-    style: ByteArray | None,
+    image: ImageArray,
+    style: ImageArray | None,
     *,
     strength: float,
     seed: int,

@@ -11,10 +11,10 @@ import math
 
 import numpy as np
 
+from petsgan_sdk._arrays import BoolArray, FloatArray, ImageArray
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.tasks.planes import agreement, coarse, to_bytes
-from petsgan_sdk.tasks.result import BoolArray, ByteArray, FloatArray
 
 __all__ = ["mixed", "returned", "seen_at", "working_size"]
 
@@ -45,7 +45,7 @@ def working_size(
     return rows * factor, columns * factor
 
 
-def seen_at(image: ByteArray, size: tuple[int, int]) -> ByteArray:
+def seen_at(image: ImageArray, size: tuple[int, int]) -> ImageArray:
     """An input `[H, W, 3]` at the size `(height, width)` that the model works at."""
     height, width = size
     return image if image.shape[:2] == size else resize(image, (width, height))
@@ -73,13 +73,13 @@ def mixed(
 
 
 def returned(
-    image: ByteArray,
+    image: ImageArray,
     seen: FloatArray,
     result: FloatArray,
-    mask: ByteArray | None = None,
+    mask: ImageArray | None = None,
     *,
     rim: BoolArray | None = None,
-) -> ByteArray:
+) -> ImageArray:
     """Bring a result to the input's own pixels.
 
     Detail that was too fine for the canvas is the input's, wherever the result kept the detail of

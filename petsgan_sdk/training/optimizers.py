@@ -6,17 +6,16 @@ import math
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
 from torch import nn
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
 
 __all__ = ["AdamSettings", "ScheduledAdam", "Span", "frozen"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _STATE_KEYS = ("step", "exp_avg", "exp_avg_sq")
 

@@ -8,9 +8,9 @@ from typing import Any, NoReturn
 
 from petsgan_sdk._text import short
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
-from petsgan_sdk.config import to_dict
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.presets import to_dict
 from petsgan_sdk.training.recipe import TrainingRun
 from petsgan_sdk.training.source import SourceImage
 

@@ -7,20 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
-import numpy as np
 import torch
 
-from petsgan_sdk._typed import nearest
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.families import FAMILIES, family_of_model, import_named
 from petsgan_sdk.priors import PriorChoice
 from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.families import FAMILIES, family_of_model, import_named
+from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.loop import Trainable
 from petsgan_sdk.training.source import SourceImage
 
-__all__ = ["Array", "Recipe", "RunInput", "TrainingRun", "create_recipe"]
+__all__ = ["Recipe", "RunInput", "TrainingRun", "create_recipe"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 SettingsT = TypeVar("SettingsT", bound=ModelSettings)
 
 

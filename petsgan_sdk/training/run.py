@@ -14,20 +14,21 @@ import numpy as np
 import torch
 
 import petsgan_sdk
+from petsgan_sdk._arrays import Array
 from petsgan_sdk._text import valid_texts
 from petsgan_sdk.checkpoint import Checkpoint, save_checkpoint
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import TrainingError
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.priors import parse_priors
 from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training.device import choose_device
 from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.loop import Progress, run_steps
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.previous import check_same_photo, go_on, load_previous
-from petsgan_sdk.training.recipe import Array, RunInput, TrainingRun, create_recipe
+from petsgan_sdk.training.recipe import RunInput, TrainingRun, create_recipe
 from petsgan_sdk.training.source import load_source
 
 __all__ = ["TrainResult", "train"]

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
 
-import numpy as np
 from torch import nn
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.training.optimizers import ScheduledAdam
 
 __all__ = ["gather", "restore"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 def gather(

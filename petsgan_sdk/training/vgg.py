@@ -9,9 +9,9 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from petsgan_sdk._regular import describe_failure, open_regular
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.files import cached_file, shown_cache
+from petsgan_sdk.files.regular import describe_failure, open_regular
 from petsgan_sdk.models.features import VggFeatures
 
 __all__ = [

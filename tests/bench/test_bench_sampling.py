@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.families import FAMILIES
+from petsgan_sdk.settings.families import FAMILIES
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_sampling.py"
 NAMES = ["runtime", "torch_same_weights", "torch_public_form"]

@@ -15,10 +15,10 @@ from PIL import Image, ImageCms
 from pyramid_factory import write_enlarger, write_pyramid
 from task_bundle import write_copier
 
-from petsgan_sdk import _stored_zip, checkpoint, manifest
-from petsgan_sdk.config import load_preset, preset_names
-from petsgan_sdk.container import MANIFEST, _comment, _sha256, read_container
+from petsgan_sdk import checkpoint, manifest
+from petsgan_sdk.container import MANIFEST, _comment, _sha256, read_container, stored_zip
 from petsgan_sdk.errors import PetsganError
+from petsgan_sdk.settings.presets import load_preset, preset_names
 
 _SIZE_PX = (24, 20)  # (width, height)
 PHOTO_SIZE_PX = (48, 64)  # (height, width)
@@ -74,7 +74,7 @@ def make_bases(folder: Path) -> Bases:
 def sealed(manifest_bytes: bytes, members: dict[str, bytes]) -> bytes:
     """A container of any manifest, with digests and layout as they should be."""
     ordered = [(MANIFEST, manifest_bytes), *((name, members[name]) for name in sorted(members))]
-    return b"".join(_stored_zip.pack(ordered, comment=_comment(manifest_bytes)))
+    return b"".join(stored_zip.pack(ordered, comment=_comment(manifest_bytes)))
 
 
 def with_table(header: dict[str, Any], members: dict[str, bytes]) -> dict[str, Any]:

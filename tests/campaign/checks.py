@@ -22,13 +22,13 @@ from campaign.bases import PHOTO_SIZE_PX, Bases
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.cli._task_run import read_mask, with_alpha
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.imaging import MIN_SIDE_PX, load_image
+from petsgan_sdk.output.batch import generate_images, plan_batch
 from petsgan_sdk.runtime import Sampler, load
-from petsgan_sdk.runtime.batch import generate_images, plan_batch
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.describe import describe_file
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.tasks import edit, harmonize, paint, stylize
 
 _SIZE_PX = (32, 40)  # (height, width), multiples of every factor of the bases

@@ -14,7 +14,7 @@ from task_bundle import cat, write_copier
 from tiny_training import write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import to_dict
+from petsgan_sdk.settings.presets import to_dict
 
 OUT = "out"
 """The folder that a command writes to, in the folder that it runs in."""

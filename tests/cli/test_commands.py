@@ -13,9 +13,10 @@ from typer.testing import CliRunner
 
 from petsgan_sdk import runtime
 from petsgan_sdk.cli import app
+from petsgan_sdk.diagnosis import benchmark, doctor
 from petsgan_sdk.errors import BackendUnavailableError, ParityError
-from petsgan_sdk.families import FAMILIES, model_names
-from petsgan_sdk.runtime import ProviderOptions, benchmark, doctor
+from petsgan_sdk.runtime import ProviderOptions
+from petsgan_sdk.settings.families import FAMILIES, model_names
 
 runner = CliRunner()
 

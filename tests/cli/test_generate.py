@@ -153,7 +153,8 @@ def test_named_provider_that_is_absent(
 def test_auto_says_that_it_fell_back(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from petsgan_sdk.runtime import providers, steps  # noqa: PLC0415
+    from petsgan_sdk.runtime import providers  # noqa: PLC0415
+    from petsgan_sdk.runtime.rendering import steps  # noqa: PLC0415
 
     def only_cpu(*words: Any, provider: str, **settings: Any) -> GraphSession:
         if provider == "cuda":

@@ -16,7 +16,7 @@ from commands import ROOT, generate
 from PIL import Image
 
 from petsgan_sdk import _quota, runtime
-from petsgan_sdk.runtime import batch, cores
+from petsgan_sdk.output import batch, cores
 from petsgan_sdk.runtime import bundle as opening
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")

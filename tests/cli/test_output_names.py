@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from commands import generate, refused, runner
 
-from petsgan_sdk._endings import check_ending
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.files.endings import check_ending
 
 pytest.importorskip("onnxruntime", reason="bundles are read with onnxruntime here")
 

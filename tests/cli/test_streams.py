@@ -24,12 +24,12 @@ PRINTING = """
 import os, sys
 sys.path.insert(0, sys.argv.pop(1))
 from petsgan_sdk.cli import main
-from petsgan_sdk.runtime import making
-encode = making.encode_image
+from petsgan_sdk.output import image_maker
+encode = image_maker.encode_image
 def printing(*given, **named):
     os.write(1, b"printed "); os.write(2, b"printed ")
     return encode(*given, **named)
-making.encode_image = printing
+image_maker.encode_image = printing
 main()
 """
 WITHOUT = """

@@ -22,8 +22,8 @@ from typer.testing import CliRunner
 from petsgan_sdk.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.cli.progress import ProgressBar
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.container import write_container
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training import petsgan
 
 runner = CliRunner()

@@ -11,15 +11,14 @@ from fake_device import FakeDevice, draw_with, pipelines
 from helpers import assert_close
 
 from petsgan_sdk import kernels
-from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
 from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep
-from petsgan_sdk.runtime import blocks
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.canvas import Canvas, Window
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
 from petsgan_sdk.runtime.flow import step_reads, step_writes, tensor_levels
-from petsgan_sdk.runtime.render import Rendering
-from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
+from petsgan_sdk.runtime.rendering import blocks
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 
 
 @pytest.fixture
@@ -120,7 +119,7 @@ def test_a_pyramid_in_blocks_runs_step_by_step(bundle, device, monkeypatch):
 
     def render(pipeline):
         drawn = Canvas.of(bundle.manifest, 70, 90, draw_with(5))
-        return Rendering(pipeline, drawn, factor=factor, threads=1).region(0, 0, 70, 90)
+        return CanvasPixels(pipeline, drawn, factor=factor, threads=1).region(0, 0, 70, 90)
 
     np.testing.assert_array_equal(render(on_device), render(plain))
     assert device.downloads > len(bundle.graphs)

@@ -11,14 +11,14 @@ from bundle_factory import write_bundle
 from fake_device import FakeDevice, draw_with, pipelines
 from helpers import assert_close
 
-from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.canvas import Canvas
-from petsgan_sdk.runtime.device.pipeline import _build_command, device_pipeline
+from petsgan_sdk.runtime.device.pipeline import device_pipeline
 from petsgan_sdk.runtime.flow import step_reads, step_writes
+from petsgan_sdk.runtime.loading import _build_command
 from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.render import Rendering
-from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 
 
 @pytest.fixture(scope="module")
@@ -141,7 +141,7 @@ def test_a_canvas_in_blocks_runs_step_by_step(bundle, device):
     size = (6 * 8, 140 * 8)  # two blocks
 
     def render(pipeline):
-        made = Rendering(pipeline, canvas(6, 140, 5), factor=8, threads=1)
+        made = CanvasPixels(pipeline, canvas(6, 140, 5), factor=8, threads=1)
         return made.region(0, 0, *size)
 
     np.testing.assert_array_equal(render(on_device), render(plain))

@@ -14,12 +14,12 @@ from bundle_factory import IMAGE_SIZE_PX, write_bundle
 from PIL import Image
 from tiny_training import NARROW, write_picture
 
-from petsgan_sdk.config import load_preset, preset_ablations
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError, OutputError, TrainingError
 from petsgan_sdk.evaluation import cell
 from petsgan_sdk.evaluation.table import Recipe, fill_table
 from petsgan_sdk.evaluation.variants import choose_variants
 from petsgan_sdk.metrics import Judge
+from petsgan_sdk.settings.presets import load_preset, preset_ablations
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

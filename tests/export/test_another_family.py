@@ -12,23 +12,23 @@ import toy_family
 from tiny_training import differing_arrays, write_picture
 from typer.testing import CliRunner
 
-from petsgan_sdk import config, families
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError, OutputError
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.runtime import load
+from petsgan_sdk.settings import families, presets
 from petsgan_sdk.training import train
 from petsgan_sdk.training.recipe import create_recipe
 
 
 @pytest.fixture(autouse=True)
 def _toy(monkeypatch):
-    own = config._preset_texts
-    presets = {"toy": {"tiny": toy_family.PRESET}}
+    own = presets._preset_texts
+    texts = {"toy": {"tiny": toy_family.PRESET}}
     monkeypatch.setattr(families, "FAMILIES", (*families.FAMILIES, toy_family.TOY))
     monkeypatch.setattr("petsgan_sdk.training.recipe.FAMILIES", families.FAMILIES)
-    monkeypatch.setattr(config, "_preset_texts", lambda model: presets.get(model) or own(model))
+    monkeypatch.setattr(presets, "_preset_texts", lambda model: texts.get(model) or own(model))
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import Form, export_onnx
 from petsgan_sdk.models.petsgan import generator_from
-from petsgan_sdk.runtime import blocks, load
+from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.rendering import blocks
 
 OVERRIDES = {"enlargement.steps": 4, "enlargement.width": 4, "enlargement.crop_px": 32}
 

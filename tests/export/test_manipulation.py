@@ -13,9 +13,10 @@ from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import export_onnx
 from petsgan_sdk.export.tensorrt_folder import export_tensorrt
 from petsgan_sdk.imaging import resize
-from petsgan_sdk.runtime import blocks, load
+from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.flow import required_image
+from petsgan_sdk.runtime.rendering import blocks
 
 
 @pytest.fixture(scope="module", params=[("fast", 8), ("fast", 2), ("paper", 4)])

@@ -14,10 +14,11 @@ import pytest
 from bundle_factory import FACTOR
 from onnx import helper
 
-from petsgan_sdk._typed import to_dict
 from petsgan_sdk.export.memory import live_values
 from petsgan_sdk.export.tiling import with_halos
-from petsgan_sdk.runtime import blocks, load
+from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.rendering import blocks
+from petsgan_sdk.settings.typed import to_dict
 
 WIDE = 160
 MOST_MB = 400
@@ -124,7 +125,7 @@ def test_a_wide_model_has_smaller_blocks_and_the_same_bytes_everywhere(tmp_path)
 STREAM = """
 import json, sys
 import petsgan_sdk
-from petsgan_sdk.runtime.host import peak_rss_mb
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 sampler = petsgan_sdk.load(sys.argv[1], provider="cpu", threads=1)
 rows = sum(len(band) for band in sampler.stream(1200, 2300, 1))
 print(json.dumps([rows, peak_rss_mb()]))

@@ -9,13 +9,13 @@ import pytest
 from bundle_factory import write_bundle
 from onnx import TensorProto, helper
 
-from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.errors import EngineError
 from petsgan_sdk.export.halves import halve_graphs
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import plan_ranges
+from petsgan_sdk.settings.presets import load_preset, to_dict
 
 pytestmark = pytest.mark.trt
 

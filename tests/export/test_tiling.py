@@ -14,8 +14,9 @@ pytest.importorskip("torch", reason="export needs torch")
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.tiling import check_windows, with_halos
 from petsgan_sdk.manifest import GraphStep
-from petsgan_sdk.runtime import Sampler, blocks, load
+from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.rendering import blocks
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pytest
 import torch
 from helpers import assert_close
 
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.models import DepNet, FreezableInstanceNorm, freeze_statistics
 from petsgan_sdk.noise import positional_encoding
+from petsgan_sdk.settings.presets import load_preset
 
 SIZE = (12, 17)
 

@@ -7,11 +7,11 @@ import torch
 from tiny_training import picture
 from torch.nn import functional
 
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.exsingan import ExsinganGenerator, PixelCritic, RefinementStage, stage_name
 from petsgan_sdk.models.norm import FreezableBatchNorm, freeze_statistics
+from petsgan_sdk.settings.presets import load_preset
 
 
 def generator(model="exsingan", preset="fast", *, size=(64, 48), **overrides):

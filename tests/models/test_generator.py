@@ -9,13 +9,13 @@ from helpers import assert_close
 from tiny_training import narrow_config, picture
 from torch.utils.flop_counter import FlopCounterMode
 
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models import PetsganGenerator, freeze_statistics
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.noise import positional_encoding
+from petsgan_sdk.settings.presets import load_preset
 
 
 def build(preset, *, width=72, height=56, config=None):

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import petsgan_sdk
-from petsgan_sdk.families import FAMILIES
+from petsgan_sdk.settings.families import FAMILIES
 
 PACKAGE = Path(petsgan_sdk.__file__).parent
 NAMES = {name for family in FAMILIES for name in (family.name, *family.models)}

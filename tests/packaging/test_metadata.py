@@ -11,7 +11,7 @@ import pytest
 
 import petsgan_sdk
 from petsgan_sdk import _version, kernels
-from petsgan_sdk.runtime import host
+from petsgan_sdk.diagnosis import host
 
 ROOT = Path(__file__).parents[2]
 

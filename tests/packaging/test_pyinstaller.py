@@ -23,7 +23,7 @@ PROGRAM = """
 import sys
 import petsgan_sdk
 from petsgan_sdk import kernels
-from petsgan_sdk.config import load_preset
+from petsgan_sdk.settings.presets import load_preset
 image = petsgan_sdk.load(sys.argv[1], threads=1).sample(1)[0]
 version, presets = petsgan_sdk.__version__, load_preset("fast").family
 print(*kernels.available_backends(), *image.shape, version, presets)

@@ -11,11 +11,12 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.runtime import Sampler, load, making
-from petsgan_sdk.runtime.batch import BatchPlan, generate_images, plan_batch
-from petsgan_sdk.runtime.cores import share_cores
-from petsgan_sdk.runtime.parallel import ordered_map
-from petsgan_sdk.runtime.sheet import ContactSheet
+from petsgan_sdk.output import image_maker
+from petsgan_sdk.output.batch import BatchPlan, generate_images, plan_batch
+from petsgan_sdk.output.cores import share_cores
+from petsgan_sdk.output.parallel import ordered_map
+from petsgan_sdk.output.sheet import ContactSheet
+from petsgan_sdk.runtime import Sampler, load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -124,7 +125,7 @@ def test_a_folder_where_a_file_should_be(bundle: Path, tmp_path: Path) -> None:
 
 
 def full_disk_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = making.atomic_write, []
+    real, done = image_maker.atomic_write, []
 
     def write(path: Path, data: bytes, *, overwrite: bool) -> None:
         if len(done) >= count:
@@ -133,7 +134,7 @@ def full_disk_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         done.append(path)
         real(path, data, overwrite=overwrite)
 
-    monkeypatch.setattr(making, "atomic_write", write)
+    monkeypatch.setattr(image_maker, "atomic_write", write)
 
 
 def test_a_full_disk_stops_the_work_and_says_what_is_missing(

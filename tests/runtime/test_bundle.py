@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.container import pack_array
+from petsgan_sdk.diagnosis.doctor import probe_model
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.doctor import probe_model
 from petsgan_sdk.runtime.flow import required_image, tensor_levels
 
 

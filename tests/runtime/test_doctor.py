@@ -12,10 +12,10 @@ from commands import runner
 
 from petsgan_sdk import kernels
 from petsgan_sdk.cli import app
+from petsgan_sdk.diagnosis import benchmark as benchmark_module
+from petsgan_sdk.diagnosis import doctor, host
+from petsgan_sdk.diagnosis.benchmark import benchmark
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
-from petsgan_sdk.runtime import benchmark as benchmark_module
-from petsgan_sdk.runtime import doctor, host
-from petsgan_sdk.runtime.benchmark import benchmark
 
 pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
 

@@ -27,8 +27,8 @@ from graph_bytes import (
     word,
 )
 
+from petsgan_sdk.diagnosis.doctor import probe_model
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.runtime.doctor import probe_model
 from petsgan_sdk.runtime.graphs.check import check_graph, check_run, read_graph
 from petsgan_sdk.runtime.graphs.model import MAX_NODES
 from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field

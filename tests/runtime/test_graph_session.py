@@ -16,12 +16,12 @@ import pytest
 from graph_bytes import chain, floats, graph, integers, model, node, row, tensor, value
 from hostile_sessions import GRAPHS, elsewhere
 
+from petsgan_sdk.diagnosis.doctor import probe_model
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime import load, session
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.device.onnx_cuda import OnnxCudaGraph
-from petsgan_sdk.runtime.doctor import probe_model
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_graph
 from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field
 from petsgan_sdk.runtime.session import GraphSession

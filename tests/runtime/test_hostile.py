@@ -8,14 +8,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.canvas import Canvas, FloatArray, Window
-from petsgan_sdk.runtime.resizing import RunResize
-from petsgan_sdk.runtime.steps import RunGraph, RunPatchTransfer, build_pipeline
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.resizing import RunResize
+from petsgan_sdk.runtime.rendering.steps import RunGraph, RunPatchTransfer, build_pipeline
 
 factory = pytest.importorskip("bundle_factory", reason="the test bundles are made with onnx")
 pyramid = pytest.importorskip("pyramid_factory", reason="the test bundles are made with onnx")

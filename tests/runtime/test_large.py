@@ -13,8 +13,10 @@ from PIL import Image
 
 from petsgan_sdk import files
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.runtime import Sampler, blocks, large, png, tiff
-from petsgan_sdk.runtime.large import plan_large, write_large
+from petsgan_sdk.output import large, png, tiff
+from petsgan_sdk.output.large import plan_large, write_large
+from petsgan_sdk.runtime import Sampler
+from petsgan_sdk.runtime.rendering import blocks
 
 RNG = np.random.default_rng(0)
 

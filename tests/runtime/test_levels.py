@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from petsgan_sdk.runtime import Sampler, blocks, load, tiles
+from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.canvas import Canvas, Window
-from petsgan_sdk.runtime.randomness import stream_noise
-from petsgan_sdk.runtime.render import Rendering
-from petsgan_sdk.runtime.steps import build_pipeline
+from petsgan_sdk.runtime.rendering import blocks, tiles
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
+from petsgan_sdk.runtime.rendering.randomness import stream_noise
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -150,7 +151,7 @@ def test_memory_does_not_grow_with_the_height(path: Path, monkeypatch: pytest.Mo
 def test_blocks_that_are_kept_are_made_once(path: Path, height: int) -> None:
     bundle = open_bundle(path)
     labels: list[str] = []
-    rendering = Rendering(
+    rendering = CanvasPixels(
         build_pipeline(bundle, provider="cpu", threads=1),
         Canvas.of(bundle.manifest, height, 96, stream_noise(1, 0)),
         factor=bundle.manifest.factor,

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.runtime.names import DEFAULT_TEMPLATE, plan_names
+from petsgan_sdk.output.names import DEFAULT_TEMPLATE, plan_names
 
 
 def plan(template: str, count: int = 2, stem: str = "cat") -> list[str]:

@@ -6,7 +6,7 @@ from contextlib import closing
 
 import pytest
 
-from petsgan_sdk.runtime.parallel import one_ahead
+from petsgan_sdk.output.parallel import one_ahead
 
 WAIT_S = 30
 

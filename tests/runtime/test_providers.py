@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
+from petsgan_sdk.diagnosis.doctor import probe_model
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 from petsgan_sdk.runtime import load, providers, sampler, session
-from petsgan_sdk.runtime.doctor import probe_model
 from petsgan_sdk.runtime.session import GraphSession
 
 pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
@@ -158,7 +158,7 @@ def test_auto_falls_back_and_says_so(
         return real(*graph, provider=provider, **settings)
 
     monkeypatch.setattr(providers, "available_providers", listing("cuda", "cpu"))
-    monkeypatch.setattr("petsgan_sdk.runtime.steps.GraphSession", only_cpu)
+    monkeypatch.setattr("petsgan_sdk.runtime.rendering.steps.GraphSession", only_cpu)
     with caplog.at_level(logging.WARNING, logger="petsgan_sdk"):
         loaded = load(bundle, threads=1)
     assert loaded.provider == "cpu"

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.runtime import record
-from petsgan_sdk.runtime.record import FileState, judge_image
+from petsgan_sdk.output import record
+from petsgan_sdk.output.record import FileState, judge_image
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 

@@ -11,12 +11,13 @@ import pytest
 
 from petsgan_sdk import imaging
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
-from petsgan_sdk.runtime import Sampler, blocks, load
+from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.canvas import Canvas
 from petsgan_sdk.runtime.entries import Start
-from petsgan_sdk.runtime.randomness import scaled, stream_noise
-from petsgan_sdk.runtime.steps import build_pipeline
+from petsgan_sdk.runtime.rendering import blocks
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.randomness import scaled, stream_noise
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

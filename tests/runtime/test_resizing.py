@@ -5,9 +5,9 @@ import pytest
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import ResizeStep
-from petsgan_sdk.runtime.canvas import Canvas, Window
-from petsgan_sdk.runtime.randomness import stream_noise
-from petsgan_sdk.runtime.resizing import RunResize
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.randomness import stream_noise
+from petsgan_sdk.runtime.rendering.resizing import RunResize
 
 STEP = ResizeStep("coarse", "fine")
 

@@ -10,9 +10,9 @@ from PIL import Image
 
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.imaging import encode_image
+from petsgan_sdk.output.batch import BatchPlan, BatchResult, generate_images, plan_batch
+from petsgan_sdk.output.record import FileState, comment_of, image_facts, judge_image
 from petsgan_sdk.runtime import Sampler, load
-from petsgan_sdk.runtime.batch import BatchPlan, BatchResult, generate_images, plan_batch
-from petsgan_sdk.runtime.record import FileState, comment_of, image_facts, judge_image
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

@@ -13,8 +13,9 @@ import petsgan_sdk
 from petsgan_sdk import kernels, noise
 from petsgan_sdk.container import unpack_array
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, drawing, load, loading
-from petsgan_sdk.runtime.randomness import between
+from petsgan_sdk.runtime import Sampler, load, loading
+from petsgan_sdk.runtime.rendering import renderer
+from petsgan_sdk.runtime.rendering.randomness import between
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -122,7 +123,7 @@ def test_a_large_canvas_gives_its_memory_back_and_is_the_same(
     sampler: Sampler, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     kept = sampler.sample(height=64, width=64, seed=6)
-    monkeypatch.setattr(drawing, "_KEPT_PIXELS", 100)
+    monkeypatch.setattr(renderer, "_KEPT_PIXELS", 100)
     np.testing.assert_array_equal(sampler.sample(height=64, width=64, seed=6), kept)
 
 
@@ -254,6 +255,6 @@ def test_numbers_that_are_not_finite_are_an_error(
 ) -> None:
     canvas = np.zeros((1, 3, 48, 64), dtype=np.float32)
     canvas[0, 1, 2, 3] = bad
-    monkeypatch.setattr(sampler._drawing._pipeline, "run", lambda *_, **__: canvas)
+    monkeypatch.setattr(sampler._renderer._pipeline, "run", lambda *_, **__: canvas)
     with pytest.raises(BundleError, match="the model made values that are not finite"):
         sampler.sample()

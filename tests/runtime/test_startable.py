@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from petsgan_sdk.errors import BackendUnavailableError
-from petsgan_sdk.runtime.parallel import one_ahead, ordered_map
+from petsgan_sdk.output.parallel import one_ahead, ordered_map
 from petsgan_sdk.runtime.startable import (
     affordable_threads,
     check_startable,

@@ -11,9 +11,9 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
+from petsgan_sdk.output.batch import BatchPlan, generate_images, plan_batch
+from petsgan_sdk.output.shards import read_samples, write_samples
 from petsgan_sdk.runtime import Sampler
-from petsgan_sdk.runtime.batch import BatchPlan, generate_images, plan_batch
-from petsgan_sdk.runtime.shards import read_samples, write_samples
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.runtime import Sampler, blocks, drawing, load, pages, tiles
+from petsgan_sdk.runtime import Sampler, load
+from petsgan_sdk.runtime.rendering import blocks, pages, renderer, tiles
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -191,7 +192,7 @@ def test_a_bundle_without_halos_is_refused_only_when_tiles_are_needed(
     )
     assert len(list(old.stream(97, 64))) == 1
     monkeypatch.setattr(blocks, "_BLOCK_PX", (48, 40))
-    monkeypatch.setattr(drawing, "_KEPT_PIXELS", 100)
+    monkeypatch.setattr(renderer, "_KEPT_PIXELS", 100)
     assert old.sample(height=97, width=64).shape == (1, 97, 64, 3)
     for call in (
         lambda: old.region(97, 64, 0, 0, 5, 5),

@@ -13,10 +13,10 @@ from exsingan_runs import tiny_exsingan
 from tiny_training import differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.models.exsingan.generator import generator_from
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training.exsingan.perceptual import DeepVgg, PerceptualLoss
 from petsgan_sdk.training.exsingan.plan import StagePlan
 from petsgan_sdk.training.exsingan.pool import LowerResults

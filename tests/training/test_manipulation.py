@@ -11,11 +11,11 @@ import torch
 from tiny_training import FILTERS, NARROW, differing_arrays, narrow_config, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import load_preset
 from petsgan_sdk.errors import CheckpointError, ConfigError
 from petsgan_sdk.models import DipNet
 from petsgan_sdk.models.petsgan import dipnet_from, generator_from
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training.petsgan.recipe import PetsganRecipe
 
 MANIPULATE = {**FILTERS, "task": "manipulate"}

@@ -14,12 +14,12 @@ import torch
 from tiny_training import differing_arrays, narrow_config, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import preset_ablations
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.models import PetsganGenerator
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.petsgan import generator_from
 from petsgan_sdk.priors import PriorInput, create_prior, parse_priors
+from petsgan_sdk.settings.presets import preset_ablations
 from petsgan_sdk.training.petsgan import PetsganTraining
 
 PRESETS = ["fast", "paper"]

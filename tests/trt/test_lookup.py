@@ -5,11 +5,11 @@ import re
 
 import pytest
 
-from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, MissingEngineError
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.tensorrt import source
 from petsgan_sdk.runtime.tensorrt.build import engine_key
-from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError, find_engine
+from petsgan_sdk.runtime.tensorrt.lookup import find_engine
 from petsgan_sdk.runtime.tensorrt.source import engine_source, graph_maker
 
 SHAPES = {"image": (1, 3, 8, 8)}

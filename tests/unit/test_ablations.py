@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from petsgan_sdk.config import load_preset, preset_ablations, to_dict
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings.presets import load_preset, preset_ablations, to_dict
 
 PRESETS = ["fast", "paper"]
 NAMES = ["end-to-end", "cascaded", "no-patch-gan", "no-external-prior", "no-internal-prior"]

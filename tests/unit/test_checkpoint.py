@@ -15,11 +15,11 @@ from petsgan_sdk.checkpoint import (
     load_checkpoint,
     save_checkpoint,
 )
-from petsgan_sdk.config import load_preset, to_dict
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.errors import CheckpointError, OutputError
 from petsgan_sdk.imaging import fit_size
 from petsgan_sdk.runtime import describe
+from petsgan_sdk.settings.presets import load_preset, to_dict
 
 SOURCE = np.arange(32 * 40 * 3, dtype=np.uint32).astype(np.uint8).reshape(32, 40, 3)
 

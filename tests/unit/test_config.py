@@ -7,8 +7,9 @@ from typing import Any, Literal
 
 import pytest
 
-from petsgan_sdk import config
-from petsgan_sdk.config import (
+from petsgan_sdk.errors import BundleError, ConfigError
+from petsgan_sdk.settings import presets
+from petsgan_sdk.settings.presets import (
     ModelSettings,
     from_dict,
     load_preset,
@@ -17,7 +18,6 @@ from petsgan_sdk.config import (
     require,
     to_dict,
 )
-from petsgan_sdk.errors import BundleError, ConfigError
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,5 +322,5 @@ def test_parse_overrides():
 
 
 def test_everything_public_is_there():
-    for name in config.__all__:
-        assert hasattr(config, name)
+    for name in presets.__all__:
+        assert hasattr(presets, name)

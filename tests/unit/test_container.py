@@ -12,11 +12,12 @@ import zlib
 import numpy as np
 import pytest
 
-from petsgan_sdk import _stored_zip, container
 from petsgan_sdk.container import (
     claimed_format,
     pack_array,
+    read,
     read_container,
+    stored_zip,
     unpack_array,
     write_container,
 )
@@ -196,7 +197,7 @@ def _hand_made(path, manifest, members, *, table=None):
         content = json.dumps({**BUNDLE, **manifest, "members": table}).encode()
     comment = f"sha256:{hashlib.sha256(content).hexdigest()}".encode()
     ordered = [("manifest.json", content), *members]
-    path.write_bytes(b"".join(_stored_zip.pack(ordered, comment=comment)))
+    path.write_bytes(b"".join(stored_zip.pack(ordered, comment=comment)))
 
 
 def test_hand_made_is_readable(tmp_path):
@@ -262,10 +263,10 @@ def test_refuses_a_zip_bomb_from_its_directory(tmp_path):
 
 def test_refuses_overlapping_members(tmp_path):
     """Many directory entries that point at one large member, all stored."""
-    content = bytes(_stored_zip.directory([], comment=b""))
+    content = bytes(stored_zip.directory([], comment=b""))
     data = bytes(100_000)
-    local = _stored_zip.local_header("a", data) + data
-    one = _stored_zip.directory([("a", data)], comment=b"")[: 46 + 1]
+    local = stored_zip.local_header("a", data) + data
+    one = stored_zip.directory([("a", data)], comment=b"")[: 46 + 1]
     records = b"".join(one[:46] + b"%c" % (97 + i) for i in range(26))
     end = struct.pack("<4s4H2IH", b"PK\5\6", 0, 0, 26, 26, len(records), len(local), 0)
     (tmp_path / "a").write_bytes(local + records + end + content[:0])
@@ -389,7 +390,7 @@ def test_refuses_a_64_bit_zip(tmp_path, bundle):
 
 
 def test_crc_is_the_zip_one():
-    header = _stored_zip.local_header("a", b"data")
+    header = stored_zip.local_header("a", b"data")
     assert struct.unpack_from("<I", header, 14) == (zlib.crc32(b"data"),)
 
 
@@ -479,7 +480,7 @@ def test_unpack_checks_dtype_and_rank():
 def test_refuses_members_that_the_file_cannot_hold_before_reading_them(tmp_path):
     """A directory that announces more than there is; nothing of that size may be asked for."""
     content = json.dumps({**BUNDLE, "members": {}}).encode()
-    whole = b"".join(_stored_zip.pack([("manifest.json", content), ("a", b"")], comment=b""))
+    whole = b"".join(stored_zip.pack([("manifest.json", content), ("a", b"")], comment=b""))
     # Sizes, packed and plain, of the last record of the directory.
     at = whole.rindex(b"PK\1\2") + 20
     (tmp_path / "a").write_bytes(whole[:at] + struct.pack("<2I", 10**9, 10**9) + whole[at + 8 :])
@@ -492,9 +493,9 @@ def test_refuses_members_that_the_file_cannot_hold_before_reading_them(tmp_path)
 
     with (
         Watched(tmp_path / "a") as file,
-        pytest.raises(container._RefusedError, match="the whole file"),
+        pytest.raises(read._RefusedError, match="the whole file"),
     ):
-        container._read(file, **WATCHED)
+        read._read(file, **WATCHED)
     assert max(asked) < 10**6
     _refused(tmp_path / "a", f"members have {len(content) + 10**9} bytes, the whole file")
 

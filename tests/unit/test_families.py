@@ -8,11 +8,16 @@ from importlib import resources
 
 import pytest
 
-from petsgan_sdk import config, families
-from petsgan_sdk.config import load_preset, preset_ablations, preset_names
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.families import FAMILIES, Family, family_named, family_of_model, model_names
-from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings import ModelSettings, families, presets
+from petsgan_sdk.settings.families import (
+    FAMILIES,
+    Family,
+    family_named,
+    family_of_model,
+    model_names,
+)
+from petsgan_sdk.settings.presets import load_preset, preset_ablations, preset_names
 
 EVERY_MODEL = [(family, model) for family in FAMILIES for model in family.models]
 
@@ -77,9 +82,9 @@ def other(monkeypatch):
     )
     monkeypatch.setattr(families, "FAMILIES", (*FAMILIES, entry))
     text = "family = 'other'\npreset = 'quick'\nprior.displacement = 1.0\ntraining.steps = 3\n"
-    own = config._preset_texts
+    own = presets._preset_texts
     monkeypatch.setattr(
-        config, "_preset_texts", lambda m: {"quick": text} if m in entry.models else own(m)
+        presets, "_preset_texts", lambda m: {"quick": text} if m in entry.models else own(m)
     )
     return entry
 
@@ -117,6 +122,9 @@ def test_a_file_must_be_of_the_family(tmp_path):
 
 
 def test_the_registry_imports_no_torch_and_no_numpy():
-    code = "import sys, petsgan_sdk.families; print('numpy' in sys.modules, 'torch' in sys.modules)"
+    code = (
+        "import sys, petsgan_sdk.settings.families; "
+        "print('numpy' in sys.modules, 'torch' in sys.modules)"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "False"]

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from petsgan_sdk import files
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.files import (
+    atomic,
     atomic_write,
     check_distinct,
     check_writable,
@@ -135,7 +135,7 @@ def test_disk_failures_leave_nothing_behind(tmp_path, monkeypatch, code, call, e
         raise OSError(code, os.strerror(code))
 
     if call == "fsync":
-        monkeypatch.setattr(files.os, "fsync", fail)
+        monkeypatch.setattr(atomic.os, "fsync", fail)
     else:
         monkeypatch.setattr(Path, "open", fail)
     message = os.strerror(code).lower()
@@ -252,7 +252,7 @@ def test_the_next_writer_removes_what_a_killed_one_left(tmp_path, write):
 
 def test_a_folder_is_looked_through_once(tmp_path, monkeypatch):
     looked = []
-    monkeypatch.setattr(files, "remove_abandoned", looked.append)
+    monkeypatch.setattr(atomic, "remove_abandoned", looked.append)
     (tmp_path / "b").mkdir()
     for name in ("1", "2", "b/1", "3", "b/2"):
         atomic_write(tmp_path / name, b"x", overwrite=False)
@@ -274,18 +274,18 @@ def test_what_has_the_name_of_an_abandoned_file_and_is_none_stays(tmp_path):
 def test_a_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
     tmp_path, monkeypatch
 ):
-    lock, taken = files._lock, []
+    lock, taken = atomic._lock, []
 
     def late(file):
         if not taken:
             taken.append(file.name)
-            monkeypatch.setattr(files, "_lock", lock)
+            monkeypatch.setattr(atomic, "_lock", lock)
             remove_abandoned(tmp_path)
-            monkeypatch.setattr(files, "_lock", late)
+            monkeypatch.setattr(atomic, "_lock", late)
         lock(file)
 
     remove_abandoned(tmp_path)
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(atomic, "_lock", late)
     atomic_write(tmp_path / "out", b"whole", overwrite=False)
     assert len(taken) == 1
     assert (tmp_path / "out").read_bytes() == b"whole"
@@ -294,20 +294,20 @@ def test_a_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
 
 def test_a_file_stays_locked_until_it_has_its_name(tmp_path, monkeypatch):
     pytest.importorskip("fcntl", reason="no locks here")
-    check = files._check_target
+    check = atomic._check_target
 
     def checking(path, *, overwrite):
         remove_abandoned(tmp_path)
         check(path, overwrite=overwrite)
 
-    monkeypatch.setattr(files, "_check_target", checking)
+    monkeypatch.setattr(atomic, "_check_target", checking)
     for overwrite in (False, True):
         atomic_write(tmp_path / "out", b"whole", overwrite=overwrite)
     assert _names(tmp_path) == ["out"]
 
 
 def test_without_locks_only_old_files_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(files, "_HAS_LOCKS", False)
+    monkeypatch.setattr(atomic, "_HAS_LOCKS", False)
     young, old = _leave(tmp_path, "young"), _leave(tmp_path, "old")
     os.utime(old, (1, 1))
     remove_abandoned(tmp_path)
@@ -334,7 +334,7 @@ def test_of_threads_that_make_one_file_one_succeeds(tmp_path, monkeypatch, has_l
     if not has_links:
         monkeypatch.setattr(Path, "hardlink_to", _no_links)
     # Every writer has looked, and seen no file, before the first gives its own the name.
-    barrier, check = threading.Barrier(4), files._check_target
+    barrier, check = threading.Barrier(4), atomic._check_target
     calls = threading.local()
 
     def together(path, *, overwrite):
@@ -343,7 +343,7 @@ def test_of_threads_that_make_one_file_one_succeeds(tmp_path, monkeypatch, has_l
         if calls.number == 2:
             barrier.wait()
 
-    monkeypatch.setattr(files, "_check_target", together)
+    monkeypatch.setattr(atomic, "_check_target", together)
     start = threading.Barrier(4)
     with ThreadPoolExecutor(4) as pool:
         texts = [b"one", b"two", b"three", b"four"]

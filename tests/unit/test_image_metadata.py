@@ -14,8 +14,8 @@ from image_files import exif_block, jpeg_with, png_chunk, png_with, smooth_photo
 from PIL import GifImagePlugin, Image, TiffImagePlugin, features
 
 from petsgan_sdk.errors import InputError
-from petsgan_sdk.images.exif import orientation
 from petsgan_sdk.imaging import load_image
+from petsgan_sdk.imaging.decoding.exif import orientation
 
 PHOTO = smooth_photo()
 UPRIGHT = "the image was turned upright (EXIF orientation 6)"
@@ -81,7 +81,7 @@ def test_odd_chunks_of_a_png_do_not_matter(tmp_path):
 
 
 def test_refuses_a_png_of_endless_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr("petsgan_sdk.images.png_parts._MAX_CHUNKS", 50)
+    monkeypatch.setattr("petsgan_sdk.imaging.decoding.png_parts._MAX_CHUNKS", 50)
     with pytest.raises(InputError, match="over 50 chunks"):
         loaded_from(tmp_path, png_with(Image.fromarray(PHOTO), *[(b"tEXt", b"a\0b")] * 60))
 
@@ -120,7 +120,7 @@ def test_refuses_a_jpeg_of_endless_scans_and_not_what_follows_one(tmp_path, monk
     content = encoded("JPEG", progressive=True)
     after = content + b"\xff\xda" * 3000  # such as the video of a live photo
     assert loaded_from(tmp_path, after, "a.jpg").notes == ()
-    monkeypatch.setattr("petsgan_sdk.images.jpeg_parts._MAX_SCANS", 3)
+    monkeypatch.setattr("petsgan_sdk.imaging.decoding.jpeg_parts._MAX_SCANS", 3)
     with pytest.raises(InputError, match="over 3 scans"):
         loaded_from(tmp_path, content, "a.jpg")
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from petsgan_sdk._json import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, read_object
+from petsgan_sdk.container.strict_json import MAX_DEPTH, MAX_DIGITS, MAX_VALUES, read_object
 
 
 def nested(depth: int) -> bytes:

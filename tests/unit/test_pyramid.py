@@ -11,7 +11,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.pyramid import MIN_LEVEL_PX, build_pyramid, level_sizes
+from petsgan_sdk.models.exsingan.pyramid import MIN_LEVEL_PX, build_pyramid, level_sizes
 
 RULES = ("exsingan", "consingan", "singan")
 

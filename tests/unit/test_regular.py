@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from petsgan_sdk._regular import describe_failure, open_regular, read_small
+from petsgan_sdk.files.regular import describe_failure, open_regular, read_small
 
 
 def test_open_regular(tmp_path):

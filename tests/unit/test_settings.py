@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from petsgan_sdk.config import load_preset, preset_names, to_dict
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.presets import load_preset, preset_names, to_dict
 
 PRESETS = ["fast", "paper"]
 

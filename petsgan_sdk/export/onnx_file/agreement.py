@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from petsgan_sdk import kernels, noise
-from petsgan_sdk.export.onnx_file.builder import Array
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
 from petsgan_sdk.export.onnx_file.grids import canvas_of_noise
 from petsgan_sdk.export.onnx_file.matches import TIE, compare_matches
@@ -32,9 +32,9 @@ from petsgan_sdk.manifest import (
     level_size,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.canvas import Canvas
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.steps import build_pipeline
 from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import build_pipeline
 
 __all__ = ["Agreement", "Referee", "psnr_db"]
 

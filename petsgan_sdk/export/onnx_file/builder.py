@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from onnx import NodeProto, TensorProto, ValueInfoProto, helper, numpy_helper
 
-__all__ = ["Array", "GraphBuilder"]
+from petsgan_sdk._arrays import Array
 
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["GraphBuilder"]
 
 _END = np.iinfo(np.int64).max
 """In a slice: up to the end of the axis, whatever its size."""

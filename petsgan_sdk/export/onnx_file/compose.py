@@ -9,9 +9,10 @@ from enum import StrEnum
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ExportError
 from petsgan_sdk.export.graphs import OPSET
-from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.grids import Grids, side_names
 from petsgan_sdk.export.onnx_file.half import to_half
 from petsgan_sdk.export.onnx_file.networks import inline, require_plain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from petsgan_sdk import kernels
-from petsgan_sdk.export.onnx_file.builder import Array
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.parity import average_matches
 
 __all__ = ["TIE", "MatchAgreement", "compare_matches"]

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.patch_search import Match
 
 __all__ = ["average"]

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 
 __all__ = ["Match", "search"]
 

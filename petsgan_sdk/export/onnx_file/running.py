@@ -8,7 +8,7 @@ from typing import Any
 from onnx import ModelProto, TensorProto, helper
 
 from petsgan_sdk import kernels
-from petsgan_sdk.export.onnx_file.builder import Array
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
 from petsgan_sdk.runtime.flow import step_writes

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ParityError
-from petsgan_sdk.export.onnx_file.builder import Array
 
 __all__ = ["HALF_PSNR_DB", "TOLERANCE", "WHOLE_TOLERANCE", "Tally"]
 

@@ -12,7 +12,8 @@ from itertools import product
 
 import numpy as np
 
-from petsgan_sdk.export.onnx_file.builder import Array, GraphBuilder
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 
 __all__ = ["carry_texture"]
 

@@ -14,12 +14,12 @@ from torch.nn import functional
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.depnet import DepNet
+from petsgan_sdk.models.exsingan.pyramid import build_pyramid, level_sizes
 from petsgan_sdk.models.exsingan.stage import RefinementStage
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableBatchNorm
 from petsgan_sdk.models.state import AVERAGED, built_from
 from petsgan_sdk.noise import positional_encoding
-from petsgan_sdk.pyramid import build_pyramid, level_sizes
 from petsgan_sdk.settings.exsingan import ExsinganConfig
 
 __all__ = ["ExsinganGenerator", "generator_from", "stage_name", "upsample"]

@@ -8,12 +8,11 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.kernels import DeviceArray
 from petsgan_sdk.runtime.device.driver import open_driver
 
-__all__ = ["Array", "CudaDevice", "Device", "address_of"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
+__all__ = ["CudaDevice", "Device", "address_of"]
 
 
 class Device(Protocol):

@@ -11,13 +11,14 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
 
-from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
 from petsgan_sdk.manifest import GraphStep, PatchTransferStep, ResizeStep, Step
-from petsgan_sdk.runtime.canvas import Canvas, Window
-from petsgan_sdk.runtime.device.arrays import Array, Device
+from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.flow import halo_of, step_reads, step_writes
-from petsgan_sdk.runtime.steps import (
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.steps import (
     Observer,
     Pipeline,
     Runnable,
@@ -26,7 +27,6 @@ from petsgan_sdk.runtime.steps import (
     last_uses,
     run_in_order,
 )
-from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError
 
 __all__ = ["Command", "DevicePipeline", "Part", "RunDeviceStep"]
 

@@ -6,15 +6,10 @@ between them, run on the device without a copy. Built, not run on a GPU.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
-from functools import partial
-from pathlib import Path
 from typing import TypeAlias
 
-from petsgan_sdk import kernels
 from petsgan_sdk.manifest import (
-    BundleManifest,
     GraphStep,
     NoiseStep,
     PatchTransferStep,
@@ -24,86 +19,26 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.canvas import Canvas
-from petsgan_sdk.runtime.checks import MIN_SIDE_PX
-from petsgan_sdk.runtime.device.arrays import CudaDevice, Device
+from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.device.groups import Command, DevicePipeline, Part, RunDeviceStep
-from petsgan_sdk.runtime.device.onnx_cuda import (
-    OnnxCudaGraph,
-    memory_options,
-    provider_options,
-)
 from petsgan_sdk.runtime.device.resize import DeviceResize
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.device.transfer import DevicePatchTransfer
 from petsgan_sdk.runtime.flow import step_writes, tensor_levels
-from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.resizing import RunResize
-from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.steps import (
-    Pipeline,
+from petsgan_sdk.runtime.rendering.resizing import RunResize
+from petsgan_sdk.runtime.rendering.steps import (
     Runnable,
     RunNoise,
     RunPosition,
     RunTextureTransfer,
-    build_pipeline,
 )
-from petsgan_sdk.runtime.tensorrt.source import graph_maker
 
-__all__ = ["DeviceStepMaker", "device_pipeline", "open_pipeline"]
+__all__ = ["DeviceStepMaker", "device_pipeline", "step_maker"]
 
-_log = logging.getLogger(__name__)
-
-_WINDOW_PX = 2048
-"""No window of a canvas that is made in blocks is larger, halo included."""
 
 DeviceKind: TypeAlias = GraphStep | PatchTransferStep | ResizeStep
 DeviceStepMaker = Callable[[DeviceKind], DeviceStep]
 """Makes a step that runs on the device."""
-
-
-def open_pipeline(
-    bundle: Bundle, *, provider: str, threads: int, options: ProviderOptions
-) -> Pipeline:
-    """Make a bundle ready to run on a provider.
-
-    Raises:
-        BundleError: A graph is damaged or is not the one that the manifest describes.
-        BackendUnavailableError: The provider did not start.
-    """
-    if provider == "cpu":
-        return build_pipeline(bundle, provider=provider, threads=threads)
-    if provider == "tensorrt":
-        make_graph = graph_maker(bundle, options)  # before the device: says what is missing first
-        device = CudaDevice()
-        return device_pipeline(
-            bundle,
-            device,
-            _maker(bundle, device, lambda step: make_graph(step, device)),
-            threads=threads,
-            command=partial(_build_command, bundle.path, bundle.manifest, options),
-        )
-    reason = kernels.build_info()["cuda"].get("reason")
-    if reason is not None:
-        pipeline = build_pipeline(
-            bundle, provider=provider, threads=threads, provider_options=memory_options(options)
-        )
-        _log.warning("our kernels run on the CPU and their tensors are copied: %s", reason)
-        return pipeline
-    device = CudaDevice()
-    told = provider_options(options, device.stream)
-    sessions: dict[str, GraphSession] = {}
-
-    def make_session(step: GraphStep) -> OnnxCudaGraph:
-        name = step.member
-        if name not in sessions:
-            graph = bundle.graphs[name]
-            sessions[name] = GraphSession(
-                graph, name, provider=provider, threads=threads, provider_options=told
-            )
-        return OnnxCudaGraph(step, sessions[name], device)
-
-    return device_pipeline(bundle, device, _maker(bundle, device, make_session), threads=threads)
 
 
 def device_pipeline(
@@ -159,9 +94,11 @@ def _host_step(
     raise TypeError(msg)
 
 
-def _maker(
+def step_maker(
     bundle: Bundle, device: Device, make_graph: Callable[[GraphStep], DeviceStep]
 ) -> DeviceStepMaker:
+    """What makes the steps of a bundle that run on a device; `make_graph` makes its graphs."""
+
     def make(step: DeviceKind) -> DeviceStep:
         match step:
             case PatchTransferStep():
@@ -172,20 +109,3 @@ def _maker(
                 return make_graph(step)
 
     return make
-
-
-def _build_command(
-    path: Path,
-    manifest: BundleManifest,
-    options: ProviderOptions,
-    canvas: Canvas,
-    is_whole: bool,
-) -> str:
-    """One size for a whole canvas; for windows of it, whose sizes vary, a range."""
-    factor = manifest.factor
-    if is_whole:
-        sizes = f"--sizes {canvas.width * factor}x{canvas.height * factor}"
-    else:
-        sizes = f"--min {max(MIN_SIDE_PX, manifest.min_canvas_px)} --opt 1024 --max {_WINDOW_PX}"
-    precision = "" if options.precision == "fp32" else f" --precision {options.precision}"
-    return f"petsgan-sdk build {path} --provider tensorrt {sizes}{precision}"

@@ -11,8 +11,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import Size
-from petsgan_sdk.runtime.device.arrays import Array, Device
+from petsgan_sdk.runtime.device.arrays import Device
 
 __all__ = ["DeviceStep", "Segment"]
 

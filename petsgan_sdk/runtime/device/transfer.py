@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import PatchTransferStep, Size
-from petsgan_sdk.runtime.device.arrays import Array, Device
+from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.flow import step_reads, step_writes
 
 __all__ = ["DevicePatchTransfer"]

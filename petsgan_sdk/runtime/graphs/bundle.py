@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import BundleManifest, GraphStep
+from petsgan_sdk.manifest import BundleManifest, GraphStep, canvas_of
+from petsgan_sdk.runtime.flow import made_by_kernel
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, follow, read_graph, refusal
 from petsgan_sdk.runtime.graphs.model import Model
 from petsgan_sdk.runtime.graphs.values import RefusedError
-from petsgan_sdk.runtime.tensorrt.sizes import canvas_of, made_by_kernel
 
 __all__ = ["check_bundle_graphs", "check_names"]
 

@@ -15,12 +15,12 @@ from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
-from petsgan_sdk.runtime.flow import required_image
+from petsgan_sdk.runtime.flow import Shape, made_by_kernel, required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
-from petsgan_sdk.runtime.tensorrt.sizes import Shape, SizeRange, made_by_kernel
+from petsgan_sdk.runtime.tensorrt.sizes import SizeRange
 from petsgan_sdk.runtime.tensorrt.worker import ANSWER
 
 __all__ = [

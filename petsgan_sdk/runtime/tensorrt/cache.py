@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from petsgan_sdk._regular import open_regular, read_small
 from petsgan_sdk.errors import ConfigError, EngineError, OutputError
 from petsgan_sdk.files import NO_CACHE, atomic_write, check_writable, shown_cache, user_cache
+from petsgan_sdk.files.regular import open_regular, read_small
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
 __all__ = ["DEFAULT_LIMIT_BYTES", "EngineCache", "Entry", "cache_folder"]

@@ -6,11 +6,11 @@ import dataclasses
 import math
 from collections.abc import Mapping
 
-from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.errors import MissingEngineError
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
-__all__ = ["MissingEngineError", "find_engine"]
+__all__ = ["find_engine"]
 
 _WORDS = {
     "bundle": "bundle digest",
@@ -19,10 +19,6 @@ _WORDS = {
     "gpu": "GPU",
     "compute_capability": "compute capability",
 }
-
-
-class MissingEngineError(BackendUnavailableError):
-    """No engine in the cache fits; who knows the size of the canvas adds how to build it."""
 
 
 def find_engine(

@@ -2,26 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.manifest import (
-    BundleManifest,
-    NoiseStep,
-    PatchTransferStep,
-    PositionStep,
-    ResizeStep,
-    Step,
-    TextureTransferStep,
-    level_size,
-)
+from petsgan_sdk.manifest import BundleManifest, canvas_of
 from petsgan_sdk.runtime.checks import check_size
 
-__all__ = ["Shape", "Size", "SizeRange", "canvas_of", "made_by_kernel", "plan_ranges"]
+__all__ = ["SizeRange", "plan_ranges"]
 
-Shape = tuple[int, ...]
 Size = tuple[int, int]
 
 
@@ -57,13 +45,6 @@ class SizeRange:
         )
 
 
-def canvas_of(manifest: BundleManifest, height: int, width: int) -> Size:
-    """The canvas, as `(rows, columns)` of the base grid, that an image of this size is cut from."""
-    factor, least = manifest.factor, manifest.min_canvas_px
-    rows, columns = (-(-max(side, least) // factor) for side in (height, width))
-    return rows, columns
-
-
 def plan_ranges(
     manifest: BundleManifest,
     *,
@@ -91,45 +72,3 @@ def plan_ranges(
         return (SizeRange(*points),)
     canvases = [canvas_of(manifest, *check_size(*s)) for s in sizes_px or (manifest.image_size_px,)]
     return tuple(SizeRange(size, size, size) for size in dict.fromkeys(canvases))
-
-
-def made_by_kernel(
-    step: Step,
-    tensors: Mapping[str, Shape],
-    canvas: Size,
-    manifest: BundleManifest,
-    arrays: Mapping[str, Any],
-) -> dict[str, Shape]:
-    """The shapes of what a step other than a graph makes.
-
-    Args:
-        step: The step.
-        tensors: Shapes of what was made before it.
-        canvas: `(rows, columns)` of the base grid.
-        manifest: Of the bundle.
-        arrays: The bundle's constants.
-    """
-    match step:
-        case NoiseStep():
-            return {step.output: (1, step.channels, *_padded(step, canvas, manifest))}
-        case PositionStep():
-            return {step.output: (1, 4 * len(step.frequencies), *_padded(step, canvas, manifest))}
-        case PatchTransferStep():
-            grid = tensors[step.query][2:]
-            made: dict[str, Shape] = {step.output: (1, arrays[step.values].shape[0], *grid)}
-            if step.index_output is not None:
-                made[step.index_output] = (1, *grid)
-            return made
-        case TextureTransferStep():
-            rows, columns = (side * manifest.factor for side in tensors[step.index][1:])
-            return {step.output: (1, 3, rows, columns)}
-        case ResizeStep():
-            size = level_size(manifest, step.level, *canvas)
-            return {step.output: (*tensors[step.input][:2], *size)}
-    msg = f"a {step.kind} step is not a kernel"
-    raise TypeError(msg)
-
-
-def _padded(step: NoiseStep | PositionStep, canvas: Size, manifest: BundleManifest) -> Size:
-    rows, columns = level_size(manifest, step.level, *canvas)
-    return rows + 2 * step.margin, columns + 2 * step.margin

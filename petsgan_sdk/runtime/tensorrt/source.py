@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, MissingEngineError
 from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.arrays import Device
@@ -20,7 +20,7 @@ from petsgan_sdk.runtime.tensorrt.build import (
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.engine import EngineSource, TensorrtGraph
 from petsgan_sdk.runtime.tensorrt.flavour import find_tensorrt
-from petsgan_sdk.runtime.tensorrt.lookup import MissingEngineError, find_engine
+from petsgan_sdk.runtime.tensorrt.lookup import find_engine
 
 __all__ = ["engine_source", "graph_maker"]
 

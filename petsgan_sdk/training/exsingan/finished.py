@@ -11,11 +11,11 @@ import numpy as np
 import torch
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.config import to_dict
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.models.state import AVERAGED, load_state
 from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.presets import to_dict
 from petsgan_sdk.training.exsingan.plan import StagePlan
 
 __all__ = ["FinishedStructure"]

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.settings.exsingan import AdamConfig
@@ -20,8 +19,6 @@ from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["StageTraining"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 
 class StageTraining:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
@@ -25,8 +26,6 @@ from petsgan_sdk.training.exsingan.stage import StageTraining
 from petsgan_sdk.training.exsingan.structure import StructureTraining
 
 __all__ = ["ExsinganTraining"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _STAGE = "stage"
 """Array that says which stage a checkpoint was in."""

@@ -10,11 +10,11 @@ from collections.abc import Iterator, Mapping
 from enum import IntEnum
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import DipNet, Transferred, freeze_statistics
 from petsgan_sdk.models.state import AVERAGED
 from petsgan_sdk.priors import LayoutPrior
@@ -28,7 +28,6 @@ from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["NOISY_POOL", "DipnetTraining", "Losses", "Purpose"]
 
-Array = np.ndarray[Any, np.dtype[Any]]
 Losses = dict[str, Tensor]
 
 NOISY_POOL = 8

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged
 from petsgan_sdk.training.averaging import AveragedGenerator
@@ -22,8 +22,6 @@ from petsgan_sdk.training.precision import choose_precision, compute
 from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["HighResTraining"]
-
-Array = np.ndarray[Any, np.dtype[Any]]
 
 _POOL = 8
 """Noisy copies of c_I whose texture is kept at full size."""

@@ -10,13 +10,13 @@ from typing import Any
 
 from torch.nn import functional
 
-from petsgan_sdk._typed import nearest
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.models import DipNet, PetsganGenerator, VggFeatures
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.petsgan_enlargement import enlarging_net
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
 from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.petsgan.enlargement import HighResTraining
 from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
 from petsgan_sdk.training.petsgan.steps import PetsganTraining

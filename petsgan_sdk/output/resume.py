@@ -1,0 +1,132 @@
+"""Find what an interrupted batch has finished, by reading it. Never imports torch."""
+
+from __future__ import annotations
+
+import io
+import tarfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from itertools import zip_longest
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from petsgan_sdk.errors import OutputError
+from petsgan_sdk.files.regular import open_regular
+from petsgan_sdk.output.image_maker import ImageMaker
+from petsgan_sdk.output.parallel import ordered_map
+from petsgan_sdk.output.plan import BatchPlan, OutputFile
+from petsgan_sdk.output.record import FileState, judge_image
+from petsgan_sdk.output.shards import Sample, members, read_samples
+
+__all__ = ["unfinished"]
+
+
+def unfinished(plan: BatchPlan, maker: ImageMaker) -> list[OutputFile]:
+    """The files of a plan that are missing or not whole. Images that are whole go on the sheet.
+
+    Raises:
+        OutputError: A file holds other images, which would be lost, or cannot be read.
+    """
+    if plan.sheet is not None and plan.sheet.exists():
+        data = _read(plan.sheet)
+        found = judge_image(data, comment=maker.sheet_comment(), size_px=None)
+        _refuse_foreign(plan.sheet, found)
+    states = ordered_map(
+        lambda position: _state(plan.files[position], maker),
+        range(len(plan.files)),
+        workers=maker.workers,
+        ahead=4 * maker.workers,
+    )
+    missing: list[OutputFile] = []
+    with closing(states):
+        for file, state in zip(plan.files, states, strict=True):
+            _refuse_foreign(file.path, state)
+            if state is not FileState.whole:
+                missing.append(file)
+    return missing
+
+
+def _refuse_foreign(path: Path, state: FileState | None) -> None:
+    if state is FileState.foreign:
+        msg = (
+            f"output: {str(path)!r} must be of this bundle, seed and size to go on, got other "
+            "images; choose another output or overwrite it with --force"
+        )
+        raise OutputError(msg)
+
+
+def _state(file: OutputFile, maker: ImageMaker) -> FileState | None:
+    if not file.path.exists():
+        return None
+    if maker.plan.is_tar:
+        with _readable(file.path):
+            return _judge_tar(file, maker)
+    data = _read(file.path)
+    state = _judge(data, file.numbers[0], maker)
+    if state is FileState.whole:
+        _show(data, file.numbers[0], maker)
+    return state
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        msg = f"output: {str(path)!r} must be readable to go on, got {exc.strerror or exc}"
+        raise OutputError(msg) from exc
+
+
+def _read(path: Path) -> bytes:
+    with _readable(path), open_regular(path) as file:
+        return file.read()
+
+
+def _judge(data: bytes, number: int, maker: ImageMaker) -> FileState:
+    return judge_image(data, comment=maker.comment(number), size_px=maker.plan.size_px)
+
+
+def _show(data: bytes, number: int, maker: ImageMaker) -> None:
+    if maker.sheet is not None and number < maker.sheet.capacity:
+        with Image.open(io.BytesIO(data)) as image:
+            maker.sheet.add(number, np.asarray(image.convert("RGB")))
+
+
+def _judge_tar(file: OutputFile, maker: ImageMaker) -> FileState:
+    """Compare a tar with its plan, member by member; a tar with fewer samples is not whole."""
+    try:
+        for expected, found in zip_longest(_names(file, maker), read_samples(file.path)):
+            if found is None:
+                return FileState.damaged
+            state = _judge_member(expected, found, maker)
+            if state is not FileState.whole:
+                return state
+    except tarfile.TarError:
+        return FileState.damaged
+    return FileState.whole
+
+
+def _names(file: OutputFile, maker: ImageMaker) -> list[tuple[str, int]]:
+    """Names of the members and the number of the image that each belongs to."""
+    plan = maker.plan
+    return [
+        (name, number)
+        for number in file.numbers
+        for name, _ in members(plan.names[number], b"", {} if plan.sidecars else None)
+    ]
+
+
+def _judge_member(expected: tuple[str, int] | None, found: Sample, maker: ImageMaker) -> FileState:
+    name, data = found
+    if expected is None or name != expected[0]:
+        return FileState.foreign
+    number = expected[1]
+    if name == maker.plan.names[number]:
+        state = _judge(data, number, maker)
+        if state is FileState.whole:
+            _show(data, number, maker)
+        return state
+    wanted = members(maker.plan.names[number], b"", maker.facts(number))[1][1]
+    return FileState.whole if data == wanted else FileState.foreign

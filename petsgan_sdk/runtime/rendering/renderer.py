@@ -1,0 +1,122 @@
+"""Whole images and bands, put together from the pixels of a canvas."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+
+from petsgan_sdk._arrays import ImageArray
+from petsgan_sdk.manifest import BundleManifest
+from petsgan_sdk.runtime.entries import Start, check_makes_images
+from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseSource
+from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
+from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
+from petsgan_sdk.runtime.rendering.tiles import can_tile
+
+__all__ = ["Renderer", "in_bands_of"]
+
+_KEPT_PIXELS = 1024 * 1024
+"""Larger canvases in one piece give their scratch memory back, which makes their next run a third
+slower. Only bundles that cannot be tiled have them."""
+
+
+class Renderer:
+    """Makes canvases of any size for images of any size; threads may share it.
+
+    Args:
+        pipeline: The steps of a bundle, ready to run.
+        manifest: What the bundle says of itself.
+        threads: Threads for one image.
+    """
+
+    def __init__(self, pipeline: Pipeline, manifest: BundleManifest, *, threads: int) -> None:
+        """Keep what every image needs."""
+        self._pipeline = pipeline
+        self._manifest = manifest
+        self._threads = threads
+
+    def image(
+        self,
+        noise: NoiseSource,
+        height: int,
+        width: int,
+        *,
+        seamless: bool = False,
+        start: Start | None = None,
+        observer: Observer | None = None,
+    ) -> ImageArray:
+        """One image in memory. A bundle that cannot be tiled makes it in one piece."""
+        pixels = self.pixels(
+            noise,
+            height,
+            width,
+            seamless=seamless,
+            in_one_piece=not seamless and not can_tile(self._pipeline.steps),
+            start=start,
+            observer=observer,
+        )
+        image: ImageArray | None = None
+        done = 0
+        for band in pixels.bands(height, width):
+            if len(band) == height:
+                return band
+            image = np.empty((height, width, 3), dtype=np.uint8) if image is None else image
+            image[done : done + len(band)] = band
+            done += len(band)
+        assert image is not None  # there is always a band
+        return image
+
+    def pixels(
+        self,
+        noise: NoiseSource,
+        height: int,
+        width: int,
+        *,
+        seamless: bool = False,
+        in_one_piece: bool = False,
+        start: Start | None = None,
+        observer: Observer | None = None,
+    ) -> CanvasPixels:
+        """Prepare the next larger canvas.
+
+        Raises:
+            BundleError: It takes several blocks, and the bundle cannot be run in tiles; or it only
+                starts from images, and there is none.
+        """
+        if start is None:
+            check_makes_images(self._manifest)
+        factor, least = self._manifest.factor, self._manifest.min_canvas_px
+        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
+        release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
+        manifest, pipeline = self._manifest, self._pipeline
+        canvas = Canvas.of(manifest, rows, columns, noise, release=release, seamless=seamless)
+        if start is not None:
+            canvas = replace(canvas, given=start.given(manifest, canvas, (height, width)))
+            pipeline = pipeline.given(start.entry.tensor)
+        return CanvasPixels(
+            pipeline,
+            canvas,
+            factor=factor,
+            threads=self._threads,
+            in_one_piece=in_one_piece,
+            observer=observer,
+        )
+
+
+def in_bands_of(rows: int, bands: Iterator[ImageArray]) -> Iterator[ImageArray]:
+    """Cut or join bands to `rows` rows each; the last may have fewer."""
+    held: list[ImageArray] = []
+    count = 0
+    for band in bands:
+        held.append(band)
+        count += len(band)
+        if count < rows:
+            continue
+        joined = held[0] if len(held) == 1 else np.concatenate(held)
+        whole = count - count % rows
+        yield from (joined[top : top + rows] for top in range(0, whole, rows))
+        held, count = ([joined[whole:]], count - whole) if whole < count else ([], 0)
+    if held:
+        yield held[0] if len(held) == 1 else np.concatenate(held)

@@ -1,0 +1,104 @@
+"""The model families, and the only place that knows them all.
+
+To add one, write its files and enter it here. What needs torch is named as `module:attribute` and
+imported where it is used. This module imports the standard library and the settings only.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+from petsgan_sdk._text import short
+from petsgan_sdk.errors import ConfigError, PetsganError
+from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.typed import nearest
+
+__all__ = ["FAMILIES", "Family", "family_named", "family_of_model", "import_named", "model_names"]
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """What the stations from training to export need of a model family."""
+
+    name: str
+    """As `family` in its settings."""
+    models: tuple[str, ...]
+    """What `--model` may name; each has a folder of presets, `presets/<model>/`."""
+    options: tuple[str, ...]
+    """Options of `train` that are its own."""
+    settings: type[ModelSettings]
+    """Class of its settings."""
+    recipe: str
+    """How it is trained: a `training.recipe.Recipe`."""
+    export: str
+    """How it is taken apart: a function from `Checkpoint` to `export.deployment.Deployment`."""
+
+
+FAMILIES: tuple[Family, ...] = (
+    Family(
+        name="petsgan",
+        models=("petsgan",),
+        options=("features", "task", "factor", "high-res"),
+        settings=PetsganConfig,
+        recipe="petsgan_sdk.training.petsgan.recipe:PetsganRecipe",
+        export="petsgan_sdk.export.petsgan:take_apart",
+    ),
+    Family(
+        name="exsingan",
+        models=("exsingan", "singan"),
+        options=("stages", "rescale", "perceptual", "stage0"),
+        settings=ExsinganConfig,
+        recipe="petsgan_sdk.training.exsingan.recipe:ExsinganRecipe",
+        export="petsgan_sdk.export.exsingan:take_apart",
+    ),
+)
+
+
+def family_named(
+    name: object, *, error: type[PetsganError] = ConfigError, label: str = "config"
+) -> Family:
+    """Return a family.
+
+    Args:
+        name: What a preset or a file gives as its family.
+        error: What to raise.
+        label: First word of the message.
+
+    Raises:
+        PetsganError: `error`, there is no such family; the message lists them.
+    """
+    known = {family.name: family for family in FAMILIES}
+    if not isinstance(name, str) or name not in known:
+        close = nearest(name, known) if isinstance(name, str) else ""
+        msg = f"{label}: family must be one of {', '.join(known)}, got {short(name)}{close}"
+        raise error(msg)
+    return known[name]
+
+
+def family_of_model(model: str) -> Family:
+    """Return the family that a model belongs to.
+
+    Raises:
+        ConfigError: There is no such model; the message lists them.
+    """
+    for family in FAMILIES:
+        if model in family.models:
+            return family
+    names = model_names()
+    msg = f"model: must be one of {', '.join(names)}, got {model!r}{nearest(model, names)}"
+    raise ConfigError(msg)
+
+
+def model_names() -> tuple[str, ...]:
+    """Return what `--model` may name."""
+    return tuple(model for family in FAMILIES for model in family.models)
+
+
+def import_named(target: str) -> Any:
+    """Import what an entry names as `module:attribute`."""
+    module, _, attribute = target.partition(":")
+    return getattr(import_module(module), attribute)
