@@ -21,6 +21,7 @@ from petsgan_sdk.runtime.rendering.steps import Pipeline, build_pipeline
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.startable import affordable_threads
+from petsgan_sdk.runtime.tensorrt.source import graph_maker
 
 __all__ = ["load"]
 
