@@ -69,8 +69,8 @@ kill: venv
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back. Without CUDA: tests/cuda runs its kernels under the sanitizers itself.
 KERNEL_OPS = noise patch_transfer patch_transfer_gradient resize_window signed_to_u8 texture_transfer
-KERNEL_TESTS = $(wildcard $(foreach op,$(KERNEL_OPS),tests/*/test_$(op).py)) tests/ort
-KERNEL_TESTS += tests/property/test_bindings_fuzz.py
+KERNEL_TESTS = $(foreach op,$(KERNEL_OPS),$(wildcard tests/kernels/test_$(op).py tests/kernels/*/test_$(op).py))
+KERNEL_TESTS += tests/test_noise.py tests/kernels/property/test_bindings_fuzz.py tests/ort
 sanitize: venv
 	rm -f $(STAMP)
 	$(BIN)/python -m pip install --quiet --no-deps -e . \

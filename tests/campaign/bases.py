@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from bundle_factory import write_bundle
 from PIL import Image, ImageCms
-from pyramid_factory import write_enlarger, write_pyramid
-from task_bundle import write_copier
+from support.bundles import write_bundle
+from support.copier_bundle import write_copier
+from support.pyramid_bundles import write_enlarger, write_pyramid
 
 from petsgan_sdk import checkpoint, manifest
 from petsgan_sdk.container import MANIFEST, _comment, _sha256, read_container, stored_zip
@@ -95,8 +95,8 @@ def _parts(path: Path, form: str) -> Parts:
 def _checkpoints(folder: Path) -> dict[str, Parts]:
     """One step of training each; none where torch is not installed."""
     try:
-        from exsingan_runs import tiny_exsingan  # noqa: PLC0415 - needs torch
-        from tiny_training import tiny_train, write_picture  # noqa: PLC0415 - needs torch
+        from support.exsingan_runs import tiny_exsingan  # noqa: PLC0415 - needs torch
+        from support.training_runs import tiny_train, write_picture  # noqa: PLC0415 - needs torch
     except ModuleNotFoundError:
         return {}
     photo = write_picture(folder / "photo.png", 48, 40)

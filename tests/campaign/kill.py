@@ -25,11 +25,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from support.paths import ROOT
+
 from campaign.writers import OUT, WRITERS, Inputs, Writer, digest, final_name, make_inputs
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import PetsganError
 
-ROOT = Path(__file__).parents[2]
 _SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 _CODES = {signal.SIGKILL: (-9,), signal.SIGTERM: (143,), signal.SIGINT: (130,)}
 _HIDDEN = ".petsgan-"

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from bundle_factory import write_bundle
 from PIL import Image
-from task_bundle import cat, write_copier
-from tiny_training import write_picture
+from support.bundles import write_bundle
+from support.copier_bundle import cat, write_copier
+from support.training_runs import write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.settings.presets import to_dict
@@ -129,7 +129,7 @@ WRITERS: tuple[Writer, ...] = (
 
 def make_inputs(folder: Path, *, with_models: bool) -> Inputs:
     """Write them; `with_models` also trains a checkpoint, which takes torch and seconds."""
-    from tiny_training import tiny_train  # noqa: PLC0415 - needs torch
+    from support.training_runs import tiny_train  # noqa: PLC0415 - needs torch
 
     photo = cat()
     composite = photo.copy()

@@ -8,7 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from commands import refused, runner
+from support.commands import refused, runner
 
 from petsgan_sdk.cli import app
 

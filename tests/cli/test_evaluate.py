@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import refused, runner
-from metric_cases import keras_inception, noise_picture, save_safetensors
+from support.commands import refused, runner
+from support.metric_cases import keras_inception, noise_picture, save_safetensors
 from typer.testing import Result
 
 from petsgan_sdk.cli import app

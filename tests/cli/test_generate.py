@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import LIMITED, ROOT, generate, refused
 from PIL import Image
+from support.commands import LIMITED, ROOT, generate, refused
 
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime import load

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import LIMITED, ROOT, generate, refused
 from PIL import Image
+from support.commands import LIMITED, ROOT, generate, refused
 
 from petsgan_sdk.runtime import load
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import ROOT, generate
 from PIL import Image
+from support.commands import ROOT, generate
 
 from petsgan_sdk import _quota, runtime
 from petsgan_sdk.output import batch, cores

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from commands import runner
+from support.commands import runner
 
 from petsgan_sdk.checkpoint import FORMAT, FORMAT_VERSION
 from petsgan_sdk.cli import app

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import ROOT, refused, runner
-from metric_cases import keras_inception, noise_picture, save_safetensors
+from support.commands import ROOT, refused, runner
+from support.metric_cases import keras_inception, noise_picture, save_safetensors
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.imaging import save_image

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from commands import generate, refused, runner
+from support.commands import generate, refused, runner
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import ConfigError

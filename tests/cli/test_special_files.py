@@ -14,8 +14,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from commands import ROOT
-from metric_cases import noise_picture
+from support.commands import ROOT
+from support.metric_cases import noise_picture
 
 from petsgan_sdk.imaging import save_image
 

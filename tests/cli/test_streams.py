@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from commands import ROOT
+from support.commands import ROOT
 
 from petsgan_sdk.cli import _streams
 from petsgan_sdk.cli.progress import ProgressBar

@@ -6,8 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import refused, runner
 from PIL import Image
+from support.commands import refused, runner
 from typer.testing import Result
 
 from petsgan_sdk import tasks
@@ -23,7 +23,7 @@ INSERTIONS = pytest.mark.parametrize("task", ["edit", "harmonize"])
 
 @pytest.fixture(scope="module")
 def copier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from task_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
+    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
 
     return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
 
@@ -191,7 +191,7 @@ def test_force(copier: Path, files: dict[str, Path], tmp_path: Path) -> None:
 
 @EVERY
 def test_a_bundle_without_entries(task: str, files: dict[str, Path], tmp_path: Path) -> None:
-    from bundle_factory import write_bundle  # noqa: PLC0415 - skips where onnx is absent
+    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
 
     old = write_bundle(tmp_path / "old.petsgan", changes={"entries": []})
     mask = ["--mask", files["mask"]] if task in ("edit", "harmonize") else []

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from commands import ROOT
+from support.commands import ROOT
 
 from petsgan_sdk.cli import _threads
 from petsgan_sdk.cli._threads import keep_to_quota

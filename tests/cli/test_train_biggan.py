@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_biggan import write_tiny
-from tiny_training import NARROW, write_picture
+from support.tiny_biggan import write_tiny
+from support.training_runs import NARROW, write_picture
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import load_checkpoint

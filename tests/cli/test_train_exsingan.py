@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 
 import pytest
-from exsingan_runs import NARROW
-from tiny_training import write_picture
+from support.exsingan_runs import NARROW
+from support.training_runs import write_picture
 from typer.testing import CliRunner
 
 from petsgan_sdk.cli import app

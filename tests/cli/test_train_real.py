@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_training import differing_arrays, picture, write_picture
+from support.training_runs import differing_arrays, picture, write_picture
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-import cuda_emulation
 import pytest
+from support import cuda_emulation
 
 
 @pytest.fixture(scope="session")

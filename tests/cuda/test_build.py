@@ -6,13 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 from petsgan_sdk import kernels
 
-ROOT = Path(__file__).parents[2]
 PROJECT = f"""
 cmake_minimum_required(VERSION 3.25)
 project(without_cuda LANGUAGES CXX)

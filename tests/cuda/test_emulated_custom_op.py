@@ -8,11 +8,11 @@ from __future__ import annotations
 import ctypes
 import subprocess
 
-import cuda_emulation
 import numpy as np
 import pytest
-from fake_onnxruntime import FakeRuntime, RuntimeStatusError
-from helpers import assert_close
+from support import cuda_emulation
+from support.fake_onnxruntime import FakeRuntime, RuntimeStatusError
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
-from cuda_emulation import barriers
 from hypothesis import given
 from hypothesis import strategies as st
+from support.cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
+from support.cuda_emulation import barriers
 
 CASES = [
     Case((12, 16), (16, 12), channels=64),

@@ -8,9 +8,10 @@ import subprocess
 import sys
 from pathlib import Path
 
-import cuda_emulation
 import numpy as np
 import pytest
+from support import cuda_emulation
+from support.paths import TESTS
 
 KERNELS = (
     "shared_memory_starts_as_nan",
@@ -94,7 +95,7 @@ SANITIZED = """
 import sys
 from pathlib import Path
 import numpy as np
-import cuda_cases, cuda_emulation
+from support import cuda_cases, cuda_emulation
 emulation = cuda_emulation.Emulation(Path(sys.argv[1]))
 if sys.argv[2] == "short":
     whole = cuda_emulation._aligned
@@ -142,7 +143,7 @@ def run_sanitized(tmp_path_factory):
         **os.environ,
         "LD_PRELOAD": " ".join(libraries),
         "ASAN_OPTIONS": "detect_leaks=0",
-        "PYTHONPATH": str(cuda_emulation.ROOT / "tests"),
+        "PYTHONPATH": str(TESTS),
     }
 
     def call(what):

@@ -6,9 +6,9 @@ import importlib
 
 import numpy as np
 import pytest
-from cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
-from cuda_emulation import decode
-from helpers import assert_close
+from support.cuda_cases import Case, check_against_dense, random_inputs, smooth_inputs
+from support.cuda_emulation import decode
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import DTypeError, InputError, KernelError, ShapeError

@@ -10,9 +10,9 @@ import json
 
 import pytest
 import torch
-from bundle_factory import IMAGE_SIZE_PX, write_bundle
 from PIL import Image
-from tiny_training import NARROW, write_picture
+from support.bundles import IMAGE_SIZE_PX, write_bundle
+from support.training_runs import NARROW, write_picture
 
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError, OutputError, TrainingError
 from petsgan_sdk.evaluation import cell

@@ -8,8 +8,8 @@ pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("onnx", reason="export needs onnx")
 
 import torch
-from tiny_pyramid import make_pyramid
-from tiny_training import FILTERS, tiny_train, write_picture
+from support.torch_pyramid import make_pyramid
+from support.training_runs import FILTERS, tiny_train, write_picture
 
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import write

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 
-from ambient_states import STATES, ambient_state
+from support.torch_states import STATES, ambient_state
 
 from petsgan_sdk.export import export_bundle
 

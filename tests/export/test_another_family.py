@@ -8,8 +8,8 @@ import signal
 
 import numpy as np
 import pytest
-import toy_family
-from tiny_training import differing_arrays, write_picture
+from support import toy_family
+from support.training_runs import differing_arrays, write_picture
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import load_checkpoint

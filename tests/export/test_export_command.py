@@ -3,17 +3,17 @@ from __future__ import annotations
 import json
 import runpy
 import sys
-from pathlib import Path
 
 import onnx
 import pytest
+from support.paths import ROOT
 from typer.testing import CliRunner
 
 from petsgan_sdk import kernels
 from petsgan_sdk.cli import app
 from petsgan_sdk.export.onnx_file import texture
 
-RECIPES = Path(__file__).parents[2] / "export"
+RECIPES = ROOT / "export"
 needs_library = pytest.mark.skipif(
     "cpu" not in kernels.available_backends(), reason="the C++ kernels are not built"
 )

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from exsingan_runs import tiny_exsingan
-from tiny_training import write_picture
+from support.exsingan_runs import tiny_exsingan
+from support.training_runs import write_picture
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint

@@ -3,9 +3,9 @@ from __future__ import annotations
 import numpy as np
 import onnx
 import pytest
-from composed_graphs import make_network, run_model
-from helpers import assert_close
 from onnx import TensorProto, helper, shape_inference
+from support.composed_graphs import make_network, run_model
+from support.tolerances import assert_close
 
 from petsgan_sdk.errors import ExportError
 from petsgan_sdk.export.onnx_file.half import FRAGILE, to_half

@@ -7,8 +7,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from commands import runner
-from tiny_training import FILTERS, tiny_train, write_picture
+from support.commands import runner
+from support.training_runs import FILTERS, tiny_train, write_picture
 
 from petsgan_sdk import imaging, kernels
 from petsgan_sdk.checkpoint import load_checkpoint

@@ -14,8 +14,8 @@ pytest.importorskip("onnx", reason="the test bundles are made with onnx.helper")
 pytest.importorskip("torch", reason="export needs torch")
 
 import onnx
-import pyramid_factory
 import torch
+from support import pyramid_bundles
 from torch import Tensor
 from torch.nn import functional
 
@@ -33,7 +33,7 @@ SIZES = [(45, 58), (31, 77), (64, 33)]
 @pytest.fixture(scope="module")
 def pyramid(tmp_path_factory: pytest.TempPathFactory) -> Bundle:
     path = tmp_path_factory.mktemp("bundle") / "pyramid.petsgan"
-    return open_bundle(pyramid_factory.write_pyramid(path))
+    return open_bundle(pyramid_bundles.write_pyramid(path))
 
 
 def torch_forms(bundle: Bundle) -> dict[str, Callable[..., Tensor]]:
@@ -86,15 +86,15 @@ def test_every_graph_says_how_far_it_sees_on_its_own_grid(pyramid: Bundle) -> No
     notes: list[str] = []
     steps = with_halos(unknown, pyramid.graphs, factor=1, note=notes.append)
     found = [(s.halo, s.live_values) for s in steps if isinstance(s, GraphStep)]
-    assert [halo for halo, _ in found] == [pyramid_factory.HALO] * 3
+    assert [halo for halo, _ in found] == [pyramid_bundles.HALO] * 3
     assert all(live is not None and live >= 16 for _, live in found)
     assert notes == []
 
 
 def test_a_map_with_several_pixels_for_one_is_resized_to_one(tmp_path: Path) -> None:
-    bundle = open_bundle(pyramid_factory.write_enlarger(tmp_path / "b.petsgan"))
+    bundle = open_bundle(pyramid_bundles.write_enlarger(tmp_path / "b.petsgan"))
     steps = with_halos(
-        bundle.manifest.steps, bundle.graphs, factor=pyramid_factory.FACTOR, note=str
+        bundle.manifest.steps, bundle.graphs, factor=pyramid_bundles.FACTOR, note=str
     )
     assert [s.halo for s in steps if isinstance(s, GraphStep)] == [1, 1]
     assert check_windows(bundle) < 1e-5

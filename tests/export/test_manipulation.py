@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from commands import refused, runner
-from tiny_training import FILTERS, picture, tiny_train, write_picture
+from support.commands import refused, runner
+from support.training_runs import FILTERS, picture, tiny_train, write_picture
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import BundleError, ConfigError

@@ -7,12 +7,12 @@ import subprocess
 import sys
 from fractions import Fraction
 
-import bundle_factory
 import numpy as np
 import onnx
 import pytest
-from bundle_factory import FACTOR
 from onnx import helper
+from support import bundles
+from support.bundles import FACTOR
 
 from petsgan_sdk.export.memory import live_values
 from petsgan_sdk.export.tiling import with_halos
@@ -27,7 +27,7 @@ MOST_MB = 400
 def wide_restoration():
     """A graph with `WIDE` channels at full resolution and a halo of 2 pixels of low resolution."""
     rng = np.random.default_rng(0)
-    value, conv = bundle_factory._value, bundle_factory._conv
+    value, conv = bundles._value, bundles._conv
     nodes = [
         conv("low", "w0", "packed"),
         helper.make_node("DepthToSpace", ["packed"], ["detail"], blocksize=FACTOR),
@@ -38,23 +38,23 @@ def wide_restoration():
         helper.make_node("Tanh", ["thin"], ["image"]),
     ]
     shapes = ((3 * FACTOR**2, 3, 3, 3), (WIDE, 3, 1, 1), (3, WIDE, 1, 1))
-    weights = {f"w{n}": bundle_factory._weights(rng, *shape) for n, shape in enumerate(shapes)}
+    weights = {f"w{n}": bundles._weights(rng, *shape) for n, shape in enumerate(shapes)}
     ends = [value("low", 3), value("texture", 3)], [value("image", 3)]
-    return bundle_factory._model(nodes, *ends, weights)
+    return bundles._model(nodes, *ends, weights)
 
 
 def write(path, *, derived):
     """A bundle with that graph, with or without what is known of its memory."""
     graph = wide_restoration()
-    members = {**bundle_factory.members(), "graphs/restoration.onnx": graph}
-    manifest = bundle_factory.build_manifest()
+    members = {**bundles.members(), "graphs/restoration.onnx": graph}
+    manifest = bundles.build_manifest()
     graphs = {name: raw for name, raw in members.items() if name.endswith(".onnx")}
     steps = with_halos(manifest.steps, graphs, factor=FACTOR, note=str)
     changed = [to_dict(step) for step in steps]
     for data in changed:
         if "live_values" in data and not derived:
             data["live_values"] = None
-    return bundle_factory.write_bundle(
+    return bundles.write_bundle(
         path, changes={"steps": changed}, replaced={"graphs/restoration.onnx": graph}
     )
 
@@ -77,7 +77,7 @@ def test_channels_that_are_not_known():
     model = onnx.load_model_from_string(wide_restoration())
     model.graph.input[1].type.tensor_type.shape.dim[1].dim_param = "c"
     assert live_values(model, {"low": Fraction(1), "texture": Fraction(FACTOR)}) is None
-    manifest, members = bundle_factory.build_manifest(), bundle_factory.members()
+    manifest, members = bundles.build_manifest(), bundles.members()
     graphs = {**members, "graphs/restoration.onnx": model.SerializeToString()}
     notes = []
     steps = with_halos(manifest.steps, graphs, factor=FACTOR, note=notes.append)

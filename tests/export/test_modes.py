@@ -9,7 +9,7 @@ pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 pytest.importorskip("torch", reason="export needs torch")
 
 import torch
-from tiny_training import tiny_train, write_picture
+from support.training_runs import tiny_train, write_picture
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint

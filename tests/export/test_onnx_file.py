@@ -10,8 +10,8 @@ import sys
 import numpy as np
 import onnx
 import pytest
-from helpers import assert_close
 from onnx import helper, numpy_helper
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError, ExportError, ParityError

@@ -8,11 +8,11 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from composed_graphs import run_builder, run_model
-from helpers import assert_close
 from onnx import numpy_helper
-from pyramid_factory import write_enlarger
-from tiny_pyramid import LEVELS
+from support.composed_graphs import run_builder, run_model
+from support.pyramid_bundles import write_enlarger
+from support.tolerances import assert_close
+from support.torch_pyramid import LEVELS
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ExportError, ParityError

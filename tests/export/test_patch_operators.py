@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import dense_patch_transfer as dense
 import numpy as np
 import pytest
-from composed_graphs import run_builder
-from helpers import assert_close
+from support import dense_patch_transfer as dense
+from support.composed_graphs import run_builder
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder

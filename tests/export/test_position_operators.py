@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from composed_graphs import run_builder
-from helpers import assert_close
+from support.composed_graphs import run_builder
+from support.tolerances import assert_close
 
 from petsgan_sdk import noise
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder

@@ -6,8 +6,8 @@ import dataclasses
 
 import onnx
 import pytest
-from bundle_factory import write_bundle
 from onnx import TensorProto, helper
+from support.bundles import write_bundle
 
 from petsgan_sdk.errors import EngineError
 from petsgan_sdk.export.halves import halve_graphs

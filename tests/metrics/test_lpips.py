@@ -7,8 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from ambient_states import STATES, ambient_state
-from metric_cases import noise_picture, random_like, random_linear, save_safetensors
+from support.metric_cases import noise_picture, random_like, random_linear, save_safetensors
+from support.torch_states import STATES, ambient_state
 from torch import nn
 
 from petsgan_sdk.errors import ConfigError, InputError

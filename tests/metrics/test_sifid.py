@@ -3,14 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from ambient_states import STATES, ambient_state
-from metric_cases import (
+from support.metric_cases import (
     INCEPTION_LAYERS,
     keras_inception,
     noise_picture,
     save_safetensors,
     torch_inception,
 )
+from support.torch_states import STATES, ambient_state
 from torch import nn
 
 from petsgan_sdk.errors import InputError

@@ -9,7 +9,7 @@ from urllib.error import URLError
 import numpy as np
 import pytest
 import torch
-from metric_cases import keras_inception, save_safetensors, torch_inception
+from support.metric_cases import keras_inception, save_safetensors, torch_inception
 
 from petsgan_sdk.errors import BackendUnavailableError, InputError
 from petsgan_sdk.metrics import weights

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from metric_cases import DATA, INCEPTION, ST_LPIPS, shared
 from PIL import Image, ImageFilter
+from support.metric_cases import INCEPTION, ST_LPIPS, shared
+from support.paths import DATA
 
 from petsgan_sdk.imaging import load_image
 from petsgan_sdk.metrics import Judge

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-import biggan_reference
 import pytest
 import torch
-from tiny_biggan import CHUNK, CLASSES, EMBEDDING, WIDTH, tiny_pair
+from support import biggan_reference
+from support.tiny_biggan import CHUNK, CLASSES, EMBEDDING, WIDTH, tiny_pair
 
 from petsgan_sdk.models.biggan import (
     BigganDiscriminator,

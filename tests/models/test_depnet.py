@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close
+from support.tolerances import assert_close
 
 from petsgan_sdk.models import DepNet, FreezableInstanceNorm, freeze_statistics
 from petsgan_sdk.noise import positional_encoding

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from flat_pictures import flat_pictures
-from helpers import assert_close
+from support.flat_pictures import flat_pictures
+from support.paths import WEIGHTS
+from support.tolerances import assert_close
 from torch.nn import functional
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
@@ -16,7 +17,7 @@ from petsgan_sdk.models import FilterBankFeatures, VggFeatures
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
-VGG_FILE = Path(__file__).parents[3] / "shared/data/weights/vgg19_conv_u8.safetensors"
+VGG_FILE = WEIGHTS / "vgg19_conv_u8.safetensors"
 
 FLAT = flat_pictures()
 

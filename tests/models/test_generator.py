@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close
-from tiny_training import narrow_config, picture
+from support.tolerances import assert_close
+from support.training_runs import narrow_config, picture
 from torch.utils.flop_counter import FlopCounterMode
 
 from petsgan_sdk.errors import CheckpointError

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import dense_patch_gradient as dense
 import numpy as np
 import pytest
 import torch
-from helpers import assert_close
+from support import dense_patch_gradient as dense
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import (

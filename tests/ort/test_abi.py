@@ -9,8 +9,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 LAYOUT = Path(__file__).with_name("vendor_layout.cpp")
 HEADER = "onnxruntime_c_api.h"
 INSTALLED = Path("/usr/include/onnxruntime")

@@ -4,13 +4,12 @@ import ctypes
 import shutil
 import threading
 
-import dense_patch_transfer as dense
 import numpy as np
 import onnxruntime
 import pytest
-from helpers import assert_close
 from onnx import helper, numpy_helper
-from patch_transfer_graph import (
+from support import dense_patch_transfer as dense
+from support.patch_transfer_graph import (
     DOUBLE,
     FLOAT,
     make_model,
@@ -18,6 +17,7 @@ from patch_transfer_graph import (
     transfer_model,
     transfer_node,
 )
+from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError

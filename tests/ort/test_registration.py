@@ -8,7 +8,7 @@ import shutil
 import subprocess
 
 import pytest
-from fake_onnxruntime import MEMBERS, SLOTS, WORD
+from support.fake_onnxruntime import MEMBERS, SLOTS, WORD
 
 from petsgan_sdk import kernels
 

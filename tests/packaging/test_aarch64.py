@@ -12,12 +12,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from dense_patch_transfer import cosines, lay_patches, softmax_at
-from helpers import TOLERANCES, assert_close
+from support.dense_patch_transfer import cosines, lay_patches, softmax_at
+from support.paths import ROOT
+from support.tolerances import TOLERANCES, assert_close
 
 from petsgan_sdk import kernels
 
-ROOT = Path(__file__).parents[2]
 COMPILER = "aarch64-linux-gnu-g++"
 EMULATOR = shutil.which("qemu-aarch64") or shutil.which("qemu-aarch64-static")
 SIMD_LEVELS = ("portable", "neon")

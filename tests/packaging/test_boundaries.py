@@ -8,8 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
 TORCH_FREE += [".tasks", ".metrics", ".evaluation.samples"]
 TORCH_FREE += [".families", ".settings", ".checkpoint"]

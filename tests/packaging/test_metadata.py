@@ -5,15 +5,13 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from pathlib import Path
 
 import pytest
+from support.paths import ROOT
 
 import petsgan_sdk
 from petsgan_sdk import _version, kernels
 from petsgan_sdk.diagnosis import host
-
-ROOT = Path(__file__).parents[2]
 
 
 def test_one_version():

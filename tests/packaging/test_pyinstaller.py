@@ -12,12 +12,11 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from support.paths import ROOT
 
 import petsgan_sdk
 from petsgan_sdk import _pyinstaller, kernels
 from petsgan_sdk.runtime.providers import import_onnxruntime
-
-ROOT = Path(__file__).parents[2]
 
 PROGRAM = """
 import sys
@@ -89,7 +88,7 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    from bundle_factory import write_bundle  # noqa: PLC0415 - skips where onnx is absent
+    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
 
     return write_bundle(tmp_path / "tiny.petsgan")
 

@@ -16,9 +16,9 @@ from petsgan_sdk.runtime.flow import required_image, tensor_levels
 
 @pytest.fixture
 def factory() -> Any:
-    import bundle_factory  # noqa: PLC0415 - skips where onnx is absent
+    from support import bundles  # noqa: PLC0415 - skips where onnx is absent
 
-    return bundle_factory
+    return bundles
 
 
 def test_a_good_bundle_is_unpacked_once(bundle: Path) -> None:
@@ -87,20 +87,20 @@ def test_steps_that_do_not_fit(
 def test_grids_that_do_not_fit(
     tmp_path: Path, number: int, changes: dict[str, Any], message: str
 ) -> None:
-    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+    from support import pyramid_bundles  # noqa: PLC0415 - skips where onnx is absent
 
-    steps = pyramid_factory.header()["steps"]
+    steps = pyramid_bundles.header()["steps"]
     steps[1]["margin"] = 1
     steps[number].update(changes)
-    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"steps": steps})
+    path = pyramid_bundles.write_pyramid(tmp_path / "b.petsgan", changes={"steps": steps})
     with pytest.raises(BundleError, match=message):
         open_bundle(path)
 
 
 def test_the_result_lies_on_the_base_grid(tmp_path: Path) -> None:
-    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+    from support import pyramid_bundles  # noqa: PLC0415 - skips where onnx is absent
 
-    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"output": "x1"})
+    path = pyramid_bundles.write_pyramid(tmp_path / "b.petsgan", changes={"output": "x1"})
     with pytest.raises(BundleError, match="output must lie on the base grid, got level 1"):
         open_bundle(path)
 
@@ -119,10 +119,10 @@ def test_the_result_lies_on_the_base_grid(tmp_path: Path) -> None:
 def test_entries_that_do_not_fit(
     tmp_path: Path, entries: list[tuple[str, str]], message: str
 ) -> None:
-    import pyramid_factory  # noqa: PLC0415 - skips where onnx is absent
+    from support import pyramid_bundles  # noqa: PLC0415 - skips where onnx is absent
 
     named = [{"name": name, "tensor": tensor} for name, tensor in entries]
-    path = pyramid_factory.write_pyramid(tmp_path / "b.petsgan", changes={"entries": named})
+    path = pyramid_bundles.write_pyramid(tmp_path / "b.petsgan", changes={"entries": named})
     with pytest.raises(BundleError, match=message):
         open_bundle(path)
 

@@ -18,8 +18,9 @@ from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.resizing import RunResize
 from petsgan_sdk.runtime.rendering.steps import RunGraph, RunPatchTransfer, build_pipeline
 
-factory = pytest.importorskip("bundle_factory", reason="the test bundles are made with onnx")
-pyramid = pytest.importorskip("pyramid_factory", reason="the test bundles are made with onnx")
+REASON = "the test bundles are made with onnx"
+factory = pytest.importorskip("support.bundles", reason=REASON)
+pyramid = pytest.importorskip("support.pyramid_bundles", reason=REASON)
 
 
 def changed(number: int, **changes: Any) -> dict[str, Any]:

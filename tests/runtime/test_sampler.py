@@ -22,26 +22,26 @@ pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
 def reference_image(*, seed: int, index: int, grid: tuple[int, int]) -> np.ndarray:
     """The steps of the test bundle by hand; the oracle of the graphs is onnx's own evaluator."""
-    import bundle_factory  # noqa: PLC0415 - skips where onnx is absent
     from onnx.reference import ReferenceEvaluator  # noqa: PLC0415
+    from support import bundles  # noqa: PLC0415 - skips where onnx is absent
 
-    held = bundle_factory.members()
+    held = bundles.members()
 
     def graph(name: str, feeds: dict[str, np.ndarray]) -> np.ndarray:
         return ReferenceEvaluator(held[f"graphs/{name}.onnx"]).run(None, feeds)[0]
 
-    margin = bundle_factory.MARGIN
+    margin = bundles.MARGIN
     shape = (1, 1, grid[0] + 2 * margin, grid[1] + 2 * margin)
     z = noise.normal_noise(shape, seed=seed, first_image=index, top=-margin, left=-margin)
     position = noise.positional_encoding(
-        *grid, frequencies=(1.0,), extent=bundle_factory.REFERENCE_GRID, margin=margin
+        *grid, frequencies=(1.0,), extent=bundles.REFERENCE_GRID, margin=margin
     )
     layout = graph("depnet", {"noise": z, "position": position})
     features = graph("features", {"image": layout})
     reference = kernels.PatchReference(
         unpack_array(held["arrays/reference_features.npy"]),
         unpack_array(held["arrays/reference_values.npy"]),
-        window=bundle_factory.WINDOW,
+        window=bundles.WINDOW,
     )
     transfer = kernels.patch_transfer(features, reference, temperature=0.01, backend="numpy")
     texture = kernels.texture_transfer(

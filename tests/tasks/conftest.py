@@ -1,18 +1,16 @@
 from __future__ import annotations
 
 import importlib
-from pathlib import Path
 
 import pytest
-
-BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+from support.paths import BENCHMARKS
 
 
 @pytest.fixture(scope="session")
 def copier(tmp_path_factory):
     """A bundle whose model copies blocks of the cat."""
     pytest.importorskip("onnxruntime", reason="the model is run with onnxruntime")
-    from task_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
+    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
 
     return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
 
@@ -28,7 +26,7 @@ def sampler(copier):
 def pyramid(tmp_path_factory):
     """A model of three stages with random weights."""
     pytest.importorskip("onnxruntime", reason="the model is run with onnxruntime")
-    from pyramid_factory import write_pyramid  # noqa: PLC0415 - skips where onnx is absent
+    from support.pyramid_bundles import write_pyramid  # noqa: PLC0415 - skips where onnx is absent
 
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - needs onnxruntime
 

@@ -35,7 +35,7 @@ def call(task, sampler, image, mask, **options):
 
 
 def test_the_photo_is_the_one_that_was_learned(sampler, pyramid):
-    from task_bundle import cat  # noqa: PLC0415 - skips where onnx is absent
+    from support.copier_bundle import cat  # noqa: PLC0415 - skips where onnx is absent
 
     np.testing.assert_array_equal(sampler.photo, cat())
     assert pyramid.photo is None

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_training import write_picture
+from support.training_runs import write_picture
 
 
 @pytest.fixture(autouse=True)

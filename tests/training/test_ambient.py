@@ -4,9 +4,9 @@ import threading
 
 import pytest
 import torch
-from ambient_states import STATES, ambient_state, float64
-from exsingan_runs import tiny_exsingan
-from tiny_training import differing_arrays, tiny_train, write_picture
+from support.exsingan_runs import tiny_exsingan
+from support.torch_states import STATES, ambient_state, float64
+from support.training_runs import differing_arrays, tiny_train, write_picture
 
 from petsgan_sdk.models.ambient import plain_torch
 

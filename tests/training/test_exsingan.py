@@ -9,8 +9,8 @@ import signal
 import numpy as np
 import pytest
 import torch
-from exsingan_runs import tiny_exsingan
-from tiny_training import differing_arrays, picture, tiny_train, write_picture
+from support.exsingan_runs import tiny_exsingan
+from support.training_runs import differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError

@@ -8,7 +8,13 @@ import signal
 import numpy as np
 import pytest
 import torch
-from tiny_training import FILTERS, differing_arrays, narrow_config, tiny_train, write_picture
+from support.training_runs import (
+    FILTERS,
+    differing_arrays,
+    narrow_config,
+    tiny_train,
+    write_picture,
+)
 from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint

@@ -8,7 +8,7 @@ import signal
 import numpy as np
 import pytest
 import torch
-from tiny_training import FILTERS, NARROW, differing_arrays, narrow_config, tiny_train
+from support.training_runs import FILTERS, NARROW, differing_arrays, narrow_config, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError

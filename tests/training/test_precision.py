@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from tiny_training import differing_arrays, narrow_config, tiny_train
+from support.training_runs import differing_arrays, narrow_config, tiny_train
 from torch import nn
 
 from petsgan_sdk.checkpoint import load_checkpoint

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_training import differing_arrays, picture, tiny_train, write_picture
+from support.paths import TESTS
+from support.training_runs import differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError
@@ -180,7 +181,7 @@ CHILD = """
 import sys
 from pathlib import Path
 import torch
-from tiny_training import tiny_train
+from support.training_runs import tiny_train
 from petsgan_sdk.training import loop
 
 torch.set_num_threads(1)
@@ -194,7 +195,7 @@ def test_killed_at_any_moment_leaves_a_whole_file(small_photo, tmp_path):
     out = tmp_path / "m.pt"
     environment = {
         **os.environ,
-        "PYTHONPATH": str(Path(__file__).parents[1]),
+        "PYTHONPATH": str(TESTS),
         "OMP_NUM_THREADS": "1",
     }
     child = subprocess.Popen(

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 import pytest
-from tiny_training import picture, tiny_train, write_picture
+from support.training_runs import picture, tiny_train, write_picture
 
 from petsgan_sdk._text import valid_text, valid_texts
 from petsgan_sdk.checkpoint import load_checkpoint

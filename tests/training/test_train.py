@@ -5,13 +5,13 @@ import os
 import subprocess
 import sys
 from importlib import resources
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
-from tiny_training import FILTERS, differing_arrays, picture, tiny_train, write_picture
+from support.paths import TESTS
+from support.training_runs import FILTERS, differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import (
@@ -98,13 +98,14 @@ def test_the_same_seed_gives_the_same_weights(preset, small_photo, tmp_path):
 
 def test_two_processes_train_the_same_weights(small_photo, tmp_path):
     script = (
-        "import sys, torch; from pathlib import Path; from tiny_training import tiny_train\n"
+        "import sys, torch; from pathlib import Path\n"
+        "from support.training_runs import tiny_train\n"
         "torch.set_num_threads(1)\n"
         "for preset in ('fast', 'paper'):\n"
         "    out = Path(f'{sys.argv[2]}-{preset}.pt')\n"
         "    tiny_train(Path(sys.argv[1]), out, preset=preset, steps=4, seed=5)\n"
     )
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    environment = {**os.environ, "PYTHONPATH": str(TESTS)}
     for name in ("a", "b"):
         command = [sys.executable, "-c", script, str(small_photo), str(tmp_path / name)]
         subprocess.run(command, check=True, env=environment)

@@ -11,7 +11,13 @@ import signal
 import numpy as np
 import pytest
 import torch
-from tiny_training import differing_arrays, narrow_config, picture, tiny_train, write_picture
+from support.training_runs import (
+    differing_arrays,
+    narrow_config,
+    picture,
+    tiny_train,
+    write_picture,
+)
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, InputError

@@ -1,0 +1,1 @@
+"""What tests of several rooms share: small models and files, oracles, stand-ins, tolerances."""
