@@ -8,6 +8,8 @@ import signal
 import pytest
 from hypothesis import settings
 
+# Two threads that wait for each other lose to whatever else the machine runs, as other workers.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Tests import onnxruntime themselves, before the SDK would turn its telemetry off.
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 
@@ -49,3 +51,37 @@ def pytest_collection_modifyitems(config, items):
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _no_user_cache(tmp_path_factory):
+    """No test reads what a user's caches hold, nor writes there."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PETSGAN_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache"))
+        yield
+
+
+@pytest.fixture(scope="session")
+def bundle(tmp_path_factory):
+    """The file of a small bundle with random weights."""
+    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
+
+    return write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan")
+
+
+@pytest.fixture(scope="session")
+def sampler(bundle):
+    """The small bundle, loaded."""
+    pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
+    from petsgan_sdk.runtime import load  # noqa: PLC0415 - needs onnxruntime
+
+    return load(bundle, provider="cpu", threads=1)
+
+
+@pytest.fixture(scope="session")
+def copier(tmp_path_factory):
+    """The file of a bundle whose model copies blocks of the cat."""
+    pytest.importorskip("onnxruntime", reason="the model is run with onnxruntime")
+    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
+
+    return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())

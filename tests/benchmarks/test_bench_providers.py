@@ -24,14 +24,7 @@ ROWS = [
 ]
 
 pytestmark = pytest.mark.bench
-
-
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    pytest.importorskip("onnxruntime", reason="the benchmark runs models")
-    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan")
+pytest.importorskip("onnxruntime", reason="the benchmark runs models")
 
 
 def run(*options: object) -> subprocess.CompletedProcess[str]:

@@ -14,14 +14,6 @@ SCRIPT = BENCHMARKS / "bench_tasks.py"
 pytestmark = pytest.mark.bench
 
 
-@pytest.fixture(scope="module")
-def copier(tmp_path_factory):
-    pytest.importorskip("onnxruntime", reason="tasks run a model with onnxruntime")
-    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
-
-
 @pytest.fixture
 def measures(monkeypatch):
     monkeypatch.syspath_prepend(str(SCRIPT.parent))

@@ -95,8 +95,8 @@ def _parts(path: Path, form: str) -> Parts:
 def _checkpoints(folder: Path) -> dict[str, Parts]:
     """One step of training each; none where torch is not installed."""
     try:
-        from support.exsingan_runs import tiny_exsingan  # noqa: PLC0415 - needs torch
-        from support.training_runs import tiny_train, write_picture  # noqa: PLC0415 - needs torch
+        from support.pictures import write_picture  # noqa: PLC0415 - needs torch
+        from support.training_runs import tiny_exsingan, tiny_train  # noqa: PLC0415
     except ModuleNotFoundError:
         return {}
     photo = write_picture(folder / "photo.png", 48, 40)

@@ -11,7 +11,7 @@ from pathlib import Path
 from PIL import Image
 from support.bundles import write_bundle
 from support.copier_bundle import cat, write_copier
-from support.training_runs import write_picture
+from support.pictures import write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.settings.presets import to_dict

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from support.commands import refused, runner
-from support.metric_cases import keras_inception, noise_picture, save_safetensors
+from support.metric_cases import keras_inception, save_safetensors
+from support.pictures import noise_picture
 from typer.testing import Result
 
 from petsgan_sdk.cli import app

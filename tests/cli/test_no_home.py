@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from support.commands import ROOT, refused, runner
-from support.metric_cases import keras_inception, noise_picture, save_safetensors
+from support.metric_cases import keras_inception, save_safetensors
+from support.pictures import noise_picture
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.imaging import save_image

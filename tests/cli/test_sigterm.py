@@ -100,7 +100,8 @@ def test_a_tar(bundle: Path, out: Path) -> None:
 def test_export(bundle: Path, tmp_path: Path, out: Path) -> None:
     pytest.importorskip("torch", reason="export needs torch")
     del bundle
-    from support.training_runs import tiny_train, write_picture  # noqa: PLC0415 - needs torch
+    from support.pictures import write_picture  # noqa: PLC0415 - needs torch
+    from support.training_runs import tiny_train  # noqa: PLC0415 - needs torch
 
     checkpoint = tmp_path / "m.pt"
     tiny_train(write_picture(tmp_path / "photo.png", 48, 40), checkpoint, steps=1)
@@ -113,7 +114,7 @@ def test_export(bundle: Path, tmp_path: Path, out: Path) -> None:
 
 def test_train(tmp_path: Path, out: Path) -> None:
     pytest.importorskip("torch", reason="training needs torch")
-    from support.training_runs import write_picture  # noqa: PLC0415 - needs torch
+    from support.pictures import write_picture  # noqa: PLC0415 - needs torch
 
     photo = write_picture(tmp_path / "photo.png", 40, 32)
     command = ["train", str(photo), "-o", str(out / "m.pt"), "--steps", "90000"]

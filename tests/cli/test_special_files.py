@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 from support.commands import ROOT
-from support.metric_cases import noise_picture
+from support.pictures import noise_picture
 
 from petsgan_sdk.imaging import save_image
 

@@ -22,13 +22,6 @@ INSERTIONS = pytest.mark.parametrize("task", ["edit", "harmonize"])
 
 
 @pytest.fixture(scope="module")
-def copier(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
-
-
-@pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory, copier: Path) -> dict[str, Path]:
     """A composite, its mask, the pasted part alone, and the photo."""
     folder = tmp_path_factory.mktemp("images")

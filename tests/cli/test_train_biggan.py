@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-import torch
+from support.pictures import write_picture
 from support.tiny_biggan import write_tiny
-from support.training_runs import NARROW, write_picture
+from support.training_runs import NARROW
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import load_checkpoint
@@ -19,14 +19,10 @@ SETTINGS = [f"--set={name}={value}" for name, value in NARROW["fast"].items()]
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+def _quick(monkeypatch, tmp_path):
     monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path / "cache"))
     monkeypatch.delenv(VARIABLE, raising=False)
     monkeypatch.setattr(biggan, "InversionSettings", lambda: QUICK)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

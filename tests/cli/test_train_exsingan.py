@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 
 import pytest
-from support.exsingan_runs import NARROW
-from support.training_runs import write_picture
+from support.pictures import write_picture
+from support.training_runs import EXSINGAN_NARROW
 from typer.testing import CliRunner
 
 from petsgan_sdk.cli import app
 
-SMALL = [text for name, value in NARROW.items() for text in ("--set", f"{name}={value}")]
+SMALL = [text for name, value in EXSINGAN_NARROW.items() for text in ("--set", f"{name}={value}")]
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,8 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.training_runs import differing_arrays, picture, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import differing_arrays
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import FORMAT, Checkpoint, load_checkpoint, save_checkpoint
@@ -27,15 +28,6 @@ from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training import petsgan
 
 runner = CliRunner()
-
-
-@pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path_factory):
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache"))
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

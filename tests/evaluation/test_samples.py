@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.bundles import IMAGE_SIZE_PX, write_bundle
-from support.metric_cases import noise_picture
+from support.pictures import noise_picture
 
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
 from petsgan_sdk.evaluation.samples import each_image, read_samples, sample_bundle

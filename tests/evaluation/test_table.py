@@ -9,10 +9,10 @@ from __future__ import annotations
 import json
 
 import pytest
-import torch
 from PIL import Image
 from support.bundles import IMAGE_SIZE_PX, write_bundle
-from support.training_runs import NARROW, write_picture
+from support.pictures import write_picture
+from support.training_runs import NARROW
 
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError, OutputError, TrainingError
 from petsgan_sdk.evaluation import cell
@@ -29,15 +29,10 @@ SMALL = {**NARROW["fast"], "training.steps": 2, "image.max_size_px": 64}
 
 
 @pytest.fixture(autouse=True)
-def _alone(monkeypatch, tmp_path_factory):
+def _bundles_without_training(monkeypatch):
     monkeypatch.setattr(
         cell, "export_bundle", lambda _model, bundle, **_options: write_bundle(bundle)
     )
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    monkeypatch.setenv("PETSGAN_CACHE", str(tmp_path_factory.getbasetemp() / "no-cache"))
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(scope="module")

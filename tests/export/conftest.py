@@ -7,9 +7,9 @@ import pytest
 pytest.importorskip("torch", reason="export needs torch")
 pytest.importorskip("onnx", reason="export needs onnx")
 
-import torch
+from support.pictures import write_picture
 from support.torch_pyramid import make_pyramid
-from support.training_runs import FILTERS, tiny_train, write_picture
+from support.training_runs import FILTERS, tiny_train
 
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.export.onnx_file import write
@@ -17,14 +17,6 @@ from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.training import train
 
 SHAPES = {"fast": (64, 48), "paper": (48, 40)}  # width, height
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
 
 
 @pytest.fixture(autouse=True, scope="session")

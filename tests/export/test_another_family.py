@@ -9,7 +9,8 @@ import signal
 import numpy as np
 import pytest
 from support import toy_family
-from support.training_runs import differing_arrays, write_picture
+from support.pictures import write_picture
+from support.training_runs import differing_arrays
 from typer.testing import CliRunner
 
 from petsgan_sdk.checkpoint import load_checkpoint

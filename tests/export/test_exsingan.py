@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from support.exsingan_runs import tiny_exsingan
-from support.training_runs import write_picture
+from support.pictures import write_picture
+from support.training_runs import tiny_exsingan
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint
@@ -22,7 +22,6 @@ MODELS = ("exsingan", "singan")
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
     """A checkpoint and a verified bundle of each model, and what the export said."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("exsingan")
     photo = write_picture(folder / "photo.png", 53, 40)
     made = {}

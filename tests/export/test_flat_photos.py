@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from support.exsingan_runs import tiny_exsingan
-from support.flat_pictures import flat_pictures
-from support.training_runs import tiny_train
+from support.pictures import flat_pictures
+from support.training_runs import tiny_exsingan, tiny_train
 
 from petsgan_sdk.export import export_bundle
 from petsgan_sdk.imaging import save_image

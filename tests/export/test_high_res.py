@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from support.commands import runner
-from support.training_runs import FILTERS, tiny_train, write_picture
+from support.pictures import write_picture
+from support.training_runs import FILTERS, tiny_train
 
 from petsgan_sdk import imaging, kernels
 from petsgan_sdk.checkpoint import load_checkpoint

@@ -6,8 +6,8 @@ import dataclasses
 
 import numpy as np
 import pytest
-from support.exsingan_runs import tiny_exsingan
-from support.training_runs import tiny_train, write_picture
+from support.pictures import write_picture
+from support.training_runs import tiny_exsingan, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint, save_checkpoint
 from petsgan_sdk.errors import CheckpointError

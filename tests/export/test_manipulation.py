@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support.commands import refused, runner
-from support.training_runs import FILTERS, picture, tiny_train, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import FILTERS, tiny_train
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.errors import BundleError, ConfigError

@@ -9,7 +9,8 @@ pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 pytest.importorskip("torch", reason="export needs torch")
 
 import torch
-from support.training_runs import tiny_train, write_picture
+from support.pictures import write_picture
+from support.training_runs import tiny_train
 
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint

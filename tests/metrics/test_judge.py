@@ -6,7 +6,7 @@ import sys
 
 import numpy as np
 import pytest
-from support.metric_cases import noise_picture
+from support.pictures import noise_picture
 
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.metrics import Judge, check_metrics, copy_rates, pixel_diversity, sharpness, ssim

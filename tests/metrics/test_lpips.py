@@ -7,7 +7,8 @@ from itertools import combinations
 import numpy as np
 import pytest
 import torch
-from support.metric_cases import noise_picture, random_like, random_linear, save_safetensors
+from support.metric_cases import random_like, random_linear, save_safetensors
+from support.pictures import noise_picture
 from support.torch_states import STATES, ambient_state
 from torch import nn
 

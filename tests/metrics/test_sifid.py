@@ -6,10 +6,10 @@ import torch
 from support.metric_cases import (
     INCEPTION_LAYERS,
     keras_inception,
-    noise_picture,
     save_safetensors,
     torch_inception,
 )
+from support.pictures import noise_picture
 from support.torch_states import STATES, ambient_state
 from torch import nn
 

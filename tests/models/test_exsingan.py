@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.training_runs import picture
+from support.pictures import picture
 from torch.nn import functional
 
 from petsgan_sdk.errors import ConfigError

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from support.flat_pictures import flat_pictures
 from support.paths import WEIGHTS
+from support.pictures import flat_pictures
 from support.tolerances import assert_close
 from torch.nn import functional
 

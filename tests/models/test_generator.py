@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.pictures import picture
 from support.tolerances import assert_close
-from support.training_runs import narrow_config, picture
+from support.training_runs import narrow_config
 from torch.utils.flop_counter import FlopCounterMode
 
 from petsgan_sdk.errors import CheckpointError

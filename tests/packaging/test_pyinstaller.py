@@ -86,13 +86,6 @@ def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> N
     assert _pyinstaller.compiled_files() == []
 
 
-@pytest.fixture
-def bundle(tmp_path: Path) -> Path:
-    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_bundle(tmp_path / "tiny.petsgan")
-
-
 @pytest.mark.slow
 def test_a_frozen_program_samples_with_the_compiled_kernels(bundle: Path, tmp_path: Path) -> None:
     pytest.importorskip("PyInstaller", reason="freezing needs PyInstaller")

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from support.pictures import picture
 from support.tiny_biggan import CLASSES, tiny_pair, write_tiny
-from support.training_runs import picture
 
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.models.image import image_tensor

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
-from support.training_runs import picture, write_picture
+from support.pictures import picture, write_picture
 
 from petsgan_sdk.errors import ConfigError, InputError, ShapeError
 from petsgan_sdk.models.image import image_tensor

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from support.pictures import picture
 from support.small_gan import Dcgan, RandomFeatures, load_dcgan
-from support.training_runs import picture
 from torch import nn
 
 from petsgan_sdk.errors import ConfigError, TrainingError

@@ -5,7 +5,7 @@ from functools import partialmethod
 
 import pytest
 import torch
-from support.training_runs import picture
+from support.pictures import picture
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models import DepNet

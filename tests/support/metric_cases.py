@@ -26,14 +26,6 @@ def shared(path):
     return path
 
 
-def noise_picture(height, width, *, seed):
-    """`[H, W, 3]` uint8: smooth blobs of colour under grain, so that every patch is its own."""
-    rng = np.random.default_rng(seed)
-    coarse = rng.uniform(0, 255, (height // 8 + 2, width // 8 + 2, 3))
-    blobs = coarse.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
-    return np.clip(blobs + rng.normal(0, 12, blobs.shape), 0, 255).astype(np.uint8)
-
-
 def torch_inception(*, seed=0):
     """Arrays by torchvision's keys."""
     rng = np.random.default_rng(seed)

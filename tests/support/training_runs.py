@@ -1,11 +1,10 @@
-"""Small pictures and small runs: training in a second or two on one thread."""
+"""Small runs of every family: training in a second or two on one thread."""
 
 from __future__ import annotations
 
+import os
+import signal
 from functools import partial
-
-import numpy as np
-from PIL import Image
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.settings.presets import load_preset
@@ -22,26 +21,19 @@ NARROW = {
 }
 """Overrides that keep a preset's structure and make it small."""
 
+EXSINGAN_NARROW = {
+    "structure.width": 8,
+    "refinement.width": 4,
+    "refinement.narrow_width": 4,
+    "pyramid.coarsest_px": 12,
+    "training.layout_batch": 2,
+    "training.pool_size": 3,
+    "training.critic_width": 4,
+}
+"""The same of every preset of ExSinGAN."""
+
 FILTERS = {"features": "filters"}
 """The option of `train` that takes the built-in features of patches."""
-
-
-def picture(width=64, height=64, *, seed=0):
-    """`[H, W, 3]` uint8 with structure at several scales: waves, a disc, some noise."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[:height, :width].astype(np.float64)
-    waves = [
-        np.sin(rng.uniform(0.05, 0.3) * x + rng.uniform(0.05, 0.3) * y + rng.uniform(0, 6))
-        for _ in range(3)
-    ]
-    disc = np.hypot(x - width * rng.uniform(0.3, 0.7), y - height * rng.uniform(0.3, 0.7))
-    image = 120 + 70 * np.stack(waves, axis=2) + 40 * (disc < min(width, height) / 4)[:, :, None]
-    return np.clip(image + rng.normal(0, 8, image.shape), 0, 255).astype(np.uint8)
-
-
-def write_picture(path, width=64, height=64, *, seed=0):
-    Image.fromarray(picture(width, height, seed=seed)).save(path)
-    return path
 
 
 def narrow_config(preset, **overrides):
@@ -53,6 +45,29 @@ def tiny_train(image, checkpoint, *, preset="fast", overrides=None, **settings):
     """`train` with the preset made narrow and no look at the user's caches."""
     call = partial(train, image, checkpoint, preset=preset, options=FILTERS, device="cpu")
     return call(overrides={**NARROW[preset], **(overrides or {})}, **settings)
+
+
+def tiny_exsingan(image, checkpoint, *, model="exsingan", overrides=None, options=None, **settings):
+    """`train` with the preset made narrow, and without perceptual loss unless asked for."""
+    return train(
+        image,
+        checkpoint,
+        model=model,
+        options={"perceptual": "none", **(options or {})},
+        overrides={**EXSINGAN_NARROW, **(overrides or {})},
+        device="cpu",
+        **settings,
+    )
+
+
+def press_ctrl_c(at):
+    """A `progress` of `train` that interrupts it at a step."""
+
+    def progress(done):
+        if done.step == at:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    return progress
 
 
 def differing_arrays(left, right):

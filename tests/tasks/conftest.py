@@ -7,15 +7,6 @@ from support.paths import BENCHMARKS
 
 
 @pytest.fixture(scope="session")
-def copier(tmp_path_factory):
-    """A bundle whose model copies blocks of the cat."""
-    pytest.importorskip("onnxruntime", reason="the model is run with onnxruntime")
-    from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
-
-
-@pytest.fixture(scope="session")
 def sampler(copier):
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - needs onnxruntime
 

@@ -1,17 +1,7 @@
 from __future__ import annotations
 
 import pytest
-import torch
-from support.training_runs import write_picture
-
-
-@pytest.fixture(autouse=True)
-def _one_thread():
-    # Two threads that wait for each other lose to whatever else the machine runs.
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
+from support.pictures import write_picture
 
 
 @pytest.fixture(scope="session")

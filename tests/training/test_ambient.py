@@ -4,9 +4,9 @@ import threading
 
 import pytest
 import torch
-from support.exsingan_runs import tiny_exsingan
+from support.pictures import write_picture
 from support.torch_states import STATES, ambient_state, float64
-from support.training_runs import differing_arrays, tiny_train, write_picture
+from support.training_runs import differing_arrays, tiny_exsingan, tiny_train
 
 from petsgan_sdk.models.ambient import plain_torch
 
@@ -19,12 +19,9 @@ def photo(tmp_path_factory):
 @pytest.fixture(scope="module")
 def usual(photo):
     """What is trained when nothing is set."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # as each test has it; the number decides bits
     paths = {preset: photo.with_name(f"{preset}.pt") for preset in ("fast", "paper")}
     for preset, path in paths.items():
         tiny_train(photo, path, preset=preset, steps=3)
-    torch.set_num_threads(threads)
     return paths
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
-import signal
 
 import numpy as np
 import pytest
 import torch
-from support.exsingan_runs import tiny_exsingan
-from support.training_runs import differing_arrays, picture, tiny_train, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import differing_arrays, press_ctrl_c, tiny_exsingan, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError
@@ -26,14 +24,6 @@ from petsgan_sdk.training.exsingan.recipe import parse_stages
 @pytest.fixture(scope="module")
 def photo(tmp_path_factory):
     return write_picture(tmp_path_factory.mktemp("photo") / "photo.png", 40, 32)
-
-
-def press_ctrl_c(at):
-    def progress(done):
-        if done.step == at:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return progress
 
 
 def test_fast_learns_stage_after_stage(photo, tmp_path):

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import numpy as np
 import pytest
 import torch
-from support.training_runs import (
-    FILTERS,
-    differing_arrays,
-    narrow_config,
-    tiny_train,
-    write_picture,
-)
+from support.pictures import write_picture
+from support.training_runs import FILTERS, differing_arrays, narrow_config, press_ctrl_c, tiny_train
 from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
@@ -87,17 +79,12 @@ def test_interrupted_is_uninterrupted(preset, stops, large_photo, tmp_path):
     settings = {"preset": preset, "steps": 6, "seed": 3}
     train_large(large_photo, tmp_path / "whole.pt", **settings)
     for number, stop in enumerate(stops):
-
-        def press_ctrl_c(done, at=stop):
-            if done.step == at:
-                os.kill(os.getpid(), signal.SIGINT)
-
         with pytest.raises(KeyboardInterrupt):
             train_large(
                 large_photo,
                 tmp_path / "m.pt",
                 resume=number > 0,
-                progress=press_ctrl_c,
+                progress=press_ctrl_c(stop),
                 **settings,
             )
     train_large(large_photo, tmp_path / "m.pt", resume=True, **settings)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
-
 import numpy as np
 import pytest
 import torch
-from support.training_runs import FILTERS, NARROW, differing_arrays, narrow_config, tiny_train
+from support.training_runs import (
+    FILTERS,
+    NARROW,
+    differing_arrays,
+    narrow_config,
+    press_ctrl_c,
+    tiny_train,
+)
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError
@@ -57,13 +61,8 @@ def test_it_learns_to_give_the_photo_back(preset, factor, small_photo, tmp_path)
 def test_interrupted_is_uninterrupted(preset, small_photo, tmp_path):
     settings = {"preset": preset, "steps": 6, "seed": 3}
     train_alone(small_photo, tmp_path / "whole.pt", **settings)
-
-    def press_ctrl_c(done):
-        if done.step == 3:
-            os.kill(os.getpid(), signal.SIGINT)
-
     with pytest.raises(KeyboardInterrupt):
-        train_alone(small_photo, tmp_path / "m.pt", progress=press_ctrl_c, **settings)
+        train_alone(small_photo, tmp_path / "m.pt", progress=press_ctrl_c(3), **settings)
     train_alone(small_photo, tmp_path / "m.pt", resume=True, **settings)
     assert differing_arrays(tmp_path / "whole.pt", tmp_path / "m.pt") == []
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from support.training_runs import NARROW, narrow_config, write_picture
+from support.pictures import write_picture
+from support.training_runs import NARROW, narrow_config
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import ConfigError, InputError

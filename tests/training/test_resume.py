@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -11,19 +10,12 @@ from pathlib import Path
 import pytest
 import torch
 from support.paths import TESTS
-from support.training_runs import differing_arrays, picture, tiny_train, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import differing_arrays, press_ctrl_c, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.training import loop, petsgan
-
-
-def press_ctrl_c(at):
-    def progress(done):
-        if done.step == at:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return progress
 
 
 # Steps of 10: of `fast` 4 is the first with IR, 6 lies between two saves; of `paper` 1 is the first
@@ -77,7 +69,6 @@ def test_variants_resume_too(overrides, small_photo, tmp_path):
 @pytest.fixture(scope="module")
 def started(tmp_path_factory):
     """A photo and the checkpoint of a run that was stopped after step 1 of 4."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("started")
     photo = write_picture(folder / "photo.png", 40, 32)
     with pytest.raises(KeyboardInterrupt):

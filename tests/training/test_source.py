@@ -4,7 +4,8 @@ import json
 
 import numpy as np
 import pytest
-from support.training_runs import picture, tiny_train, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import tiny_train
 
 from petsgan_sdk._text import valid_text, valid_texts
 from petsgan_sdk.checkpoint import load_checkpoint

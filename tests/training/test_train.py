@@ -11,7 +11,8 @@ import pytest
 import torch
 from PIL import Image
 from support.paths import TESTS
-from support.training_runs import FILTERS, differing_arrays, picture, tiny_train, write_picture
+from support.pictures import picture, write_picture
+from support.training_runs import FILTERS, differing_arrays, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import (

@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import shutil
-import signal
 
 import numpy as np
 import pytest
 import torch
-from support.training_runs import (
-    differing_arrays,
-    narrow_config,
-    picture,
-    tiny_train,
-    write_picture,
-)
+from support.pictures import picture, write_picture
+from support.training_runs import differing_arrays, narrow_config, press_ctrl_c, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, InputError
@@ -38,14 +31,6 @@ def layouts(tmp_path):
     for number in range(3):
         write_picture(folder / f"{number}.png", 48, 40, seed=10 + number)
     return folder
-
-
-def press_ctrl_c(at):
-    def progress(done):
-        if done.step == at:
-            os.kill(os.getpid(), signal.SIGINT)
-
-    return progress
 
 
 def priors(layouts):

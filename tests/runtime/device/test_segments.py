@@ -7,7 +7,6 @@ from threading import Thread
 
 import numpy as np
 import pytest
-from support.bundles import write_bundle
 from support.fake_device import FakeDevice, draw_with, pipelines
 from support.tolerances import assert_close
 
@@ -22,8 +21,8 @@ from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 
 
 @pytest.fixture(scope="module")
-def bundle(tmp_path_factory):
-    return open_bundle(write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan"))
+def bundle(bundle):
+    return open_bundle(bundle)
 
 
 @pytest.fixture

@@ -9,15 +9,8 @@ from petsgan_sdk.runtime.tensorrt.key import EngineKey
 
 
 @pytest.fixture(scope="session")
-def bundle_path(tmp_path_factory):
-    from support.bundles import write_bundle  # noqa: PLC0415 - skips where onnx is absent
-
-    return write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan")
-
-
-@pytest.fixture(scope="session")
-def bundle(bundle_path):
-    return open_bundle(bundle_path)
+def bundle(bundle):
+    return open_bundle(bundle)
 
 
 @pytest.fixture
