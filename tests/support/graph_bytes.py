@@ -6,6 +6,7 @@ import struct
 
 import numpy as np
 
+from petsgan_sdk.runtime.graphs.check import check_graph, check_run
 from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field
 
 KINDS = {"float32": 1, "int64": 7, "float16": 10}
@@ -99,3 +100,9 @@ Y = value("y", "N", 3, "h", "w")
 def chain(*nodes: bytes, weights: list[bytes] = [], x: bytes = X, y: bytes = Y) -> bytes:  # noqa: B006
     """A model from x to y."""
     return model(graph(list(nodes), weights, inputs=[x], outputs=[y]))
+
+
+def check(data: bytes, shape: tuple[int, ...] = (1, 3, 8, 8), *, factor: int = 1) -> None:
+    """What a bundle's graph goes through, and one run of it."""
+    found = check_graph(data, "graphs/x.onnx")
+    check_run(found.model, {"x": shape}, "graphs/x.onnx", factor=factor)
