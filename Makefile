@@ -9,12 +9,13 @@ CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.cu' -o -na
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv demo test pytest lint format fuzz kill sanitize clean
+.PHONY: help venv demo test test-long pytest lint format fuzz kill sanitize clean
 
 help:
 	@echo "make venv      create $(VENV) with everything (again only when the build inputs change)"
 	@echo "make demo      train on one photo, export, generate and bench"
-	@echo "make test      lint, then run the tests"
+	@echo "make test      lint, then run the tests: WORKERS=auto, processes at once"
+	@echo "make test-long the same with the long tests"
 	@echo "make lint      ruff, mypy, import contracts, clang-format"
 	@echo "make format    rewrite the sources in the house format"
 	@echo "make fuzz      attack what reads files: SECONDS=60 SEED=1 ARGS='--target onnx --count 5000'"
@@ -39,10 +40,17 @@ $(STAMP): $(TORCH_STAMP) pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake)
 demo: venv
 	PATH="$(abspath $(BIN)):$$PATH" bash examples/demo.sh
 
+# Each worker runs on one thread and takes up to a gigabyte.
+WORKERS ?= auto
+PYTEST = $(BIN)/pytest -n $(WORKERS) --maxprocesses 8
+
 test: lint pytest
 
+test-long: lint
+	$(PYTEST) --long
+
 pytest: venv
-	$(BIN)/pytest
+	$(PYTEST)
 
 lint: venv
 	$(BIN)/ruff check

@@ -6,6 +6,7 @@ import shutil
 import signal
 
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 # Two threads that wait for each other lose to whatever else the machine runs, as other workers.
@@ -32,6 +33,7 @@ NEEDS = {
     ),
 }
 LONG = ("slow", "train")
+TOGETHER = ("tests/export/",)
 
 
 def pytest_addoption(parser):
@@ -51,6 +53,40 @@ def pytest_collection_modifyitems(config, items):
     if long:
         config.hook.pytest_deselected(items=long)
         items[:] = [item for item in items if item not in set(long)]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """A file's tests in one worker, and a whole room's where they share what takes long to make."""
+    from xdist.scheduler import LoadFileScheduling  # noqa: PLC0415 - only where it is installed
+
+    class RoomScheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid):
+            together = [room for room in TOGETHER if nodeid.startswith(room)]
+            return together[0] if together else super()._split_scope(nodeid)
+
+    return RoomScheduling(config, log)
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory):
+    """`made_once(name, make)`: the folder that `make(folder)` filled, once for all workers."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name, make):
+        folder = shared / "made" / name
+        folder.parent.mkdir(exist_ok=True)
+        with FileLock(f"{folder}.lock"):
+            if not folder.exists():
+                unfinished = folder.with_name(f"{name}.unfinished")
+                shutil.rmtree(unfinished, ignore_errors=True)
+                unfinished.mkdir()
+                make(unfinished)
+                unfinished.rename(folder)
+        return folder
+
+    return made
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -5,8 +5,9 @@ from support import cuda_emulation
 
 
 @pytest.fixture(scope="session")
-def emulation(tmp_path_factory):
+def emulation(made_once):
     if cuda_emulation.compiler() is None:
         pytest.skip("the emulated CUDA kernels need a C++ compiler, and none was found")
-    folder = tmp_path_factory.mktemp("cuda_emulation")
-    return cuda_emulation.Emulation(cuda_emulation.build(folder / "libemulation.so"))
+    name = "libemulation.so"
+    folder = made_once("cuda_emulation", lambda folder: cuda_emulation.build(folder / name))
+    return cuda_emulation.Emulation(folder / name)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from support.paths import ROOT
@@ -51,17 +50,6 @@ def test_unknown_name_of_the_package():
     assert "load" in dir(petsgan_sdk)
     with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
         _ = petsgan_sdk.nothing
-
-
-def test_import_contracts():
-    done = subprocess.run(
-        [Path(sys.executable).with_name("lint-imports"), "--no-cache"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
