@@ -38,13 +38,12 @@ def voting_matrix(index, shape, *, window):
     votes = np.zeros((height, width, height, width, images * ref_height * ref_width))
     covers = np.zeros((height, width, height, width))
     radius = window // 2
-    for y, x, dy, dx in np.ndindex(height, width, window, window):
-        to_y, to_x = y + dy - radius, x + dx - radius
-        if not (0 <= to_y < height and 0 <= to_x < width):
+    for y, x, to_y, to_x in np.ndindex(height, width, height, width):
+        if max(abs(to_y - y), abs(to_x - x)) > radius:
             continue
         covers[to_y, to_x, y, x] = 1
         image, place = divmod(int(index[y, x]), ref_height * ref_width)
-        from_y, from_x = place // ref_width + dy - radius, place % ref_width + dx - radius
+        from_y, from_x = place // ref_width + to_y - y, place % ref_width + to_x - x
         if 0 <= from_y < ref_height and 0 <= from_x < ref_width:
             flat = (image * ref_height + from_y) * ref_width + from_x
             votes[to_y, to_x, y, x, flat] = 1

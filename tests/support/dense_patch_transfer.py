@@ -44,16 +44,28 @@ def lay_patches(values, index, weight, *, window, normalize):
     channels, ref_height, ref_width = images.shape[1:]
     radius = window // 2
     total, votes = np.zeros((channels, height, width)), np.zeros((height, width))
-    offsets = [(dy, dx) for dy in range(-radius, radius + 1) for dx in range(-radius, radius + 1)]
     for y, x in np.ndindex(height, width):
         image, from_y, from_x = np.unravel_index(index[y, x], (len(images), ref_height, ref_width))
-        for dy, dx in offsets:
-            if not (0 <= y + dy < height and 0 <= x + dx < width):
-                continue
-            inside = 0 <= from_y + dy < ref_height and 0 <= from_x + dx < ref_width
-            if inside:
-                total[:, y + dy, x + dx] += (
-                    weight[y, x] * images[image, :, from_y + dy, from_x + dx]
-                )
-            votes[y + dy, x + dx] += weight[y, x] * inside if normalize else 1.0
+        rows, columns = _overlap(y, height, radius), _overlap(x, width, radius)
+        if not normalize:
+            votes[_at(y, rows), _at(x, columns)] += 1.0
+        rows = _common(rows, _overlap(from_y, ref_height, radius))
+        columns = _common(columns, _overlap(from_x, ref_width, radius))
+        laid = images[image, :, _at(from_y, rows), _at(from_x, columns)]
+        total[:, _at(y, rows), _at(x, columns)] += weight[y, x] * laid
+        if normalize:
+            votes[_at(y, rows), _at(x, columns)] += weight[y, x]
     return total / votes
+
+
+def _overlap(place, size, radius):
+    """Least and largest offset of a patch's pixels that lie on an axis of this size."""
+    return max(-radius, -place), min(radius, size - 1 - place)
+
+
+def _common(a, b):
+    return max(a[0], b[0]), min(a[1], b[1])
+
+
+def _at(place, offsets):
+    return slice(place + offsets[0], place + offsets[1] + 1)
