@@ -23,7 +23,7 @@ from petsgan_sdk.manifest import (
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
-from petsgan_sdk.runtime.rendering.steps.runner import StepRunner
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["check_windows", "with_halos"]
 
@@ -117,7 +117,7 @@ def _canvas(manifest: BundleManifest, halo: int) -> Canvas:
 
 
 def _check_outside(
-    runnable: StepRunner,
+    runnable: AnyRunner,
     step: GraphStep,
     canvas: Canvas,
     tensors: Mapping[str, Array],
@@ -143,7 +143,7 @@ def _check_outside(
 
 
 def _check_alone(
-    runnable: StepRunner,
+    runnable: AnyRunner,
     step: GraphStep,
     canvas: Canvas,
     tensors: Mapping[str, Array],

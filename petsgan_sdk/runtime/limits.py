@@ -93,9 +93,9 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
         where = f"steps[{number}] ({step.kind})"
         seen = prod(window)
         _most(where, "pixels of the image", seen * manifest.factor**2, MAX_IMAGE_PIXELS)
-        channels = step.values_per_pixel(shapes, manifest.factor)
-        made += channels * prod(side + 2 * step.margin for side in window)
-        per_pixel += channels * _share(manifest, step)
+        values = step.channels_made(shapes) * step.scale(manifest.factor) ** 2
+        made += values * prod(side + 2 * step.margin for side in window)
+        per_pixel += values * _share(manifest, step)
         _most(where, "values that steps make so far", made, MAX_MADE_VALUES)
         _most(where, "values for a pixel so far", per_pixel, MAX_VALUES_PER_PIXEL)
         if step.graph_members:

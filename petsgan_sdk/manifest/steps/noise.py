@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from petsgan_sdk.manifest.fields import MAX_MARGIN, Shape, require_level, require_name
-from petsgan_sdk.manifest.steps.step import Grids, Step
+from petsgan_sdk.manifest.steps.step import Step
 from petsgan_sdk.settings.typed import require
 
 __all__ = ["NoiseStep"]
@@ -41,25 +41,10 @@ class NoiseStep(Step):
         require(self, "margin", 0 <= self.margin <= MAX_MARGIN, expected=f"0 to {MAX_MARGIN}")
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
-
-    @property
     def writes(self) -> tuple[str, ...]:
         """The noise."""
         return (self.output,)
 
-    def values_per_pixel(self, shapes: Mapping[str, Shape], factor: int) -> int:  # noqa: ARG002
-        """Its channels."""
+    def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
+        """Its own."""
         return self.channels
-
-    def shapes_made(
-        self,
-        tensors: Mapping[str, Shape],  # noqa: ARG002
-        grids: Grids,
-        constants: Mapping[str, Shape],  # noqa: ARG002
-    ) -> dict[str, Shape]:
-        """A map with its margin."""
-        rows, columns = (side + 2 * self.margin for side in grids.at(self.level))
-        return {self.output: (1, self.channels, rows, columns)}

@@ -93,36 +93,23 @@ class PatchTransferStep(Step):
         """Reference, values and window."""
         return (self.reference, self.values, self.window)
 
-    def values_per_pixel(self, shapes: Mapping[str, Shape], factor: int) -> int:  # noqa: ARG002
-        """Channels of the values."""
-        return shapes[self.values][0]
-
-    def work_per_pixel(self, shapes: Mapping[str, Shape]) -> int:
+    def work_per_pixel(self, constants: Mapping[str, Shape]) -> int:
         """One pair for each pixel of the reference."""
-        channels, *grid = shapes[self.reference]
+        channels, *grid = constants[self.reference]
         return prod(grid) * (_PAIR_COST + channels + 4 * self.window)
 
-    def shapes_made(
-        self,
-        tensors: Mapping[str, Shape],
-        grids: Grids,  # noqa: ARG002
-        constants: Mapping[str, Shape],
-    ) -> dict[str, Shape]:
-        """Where the query lies."""
-        grid = tensors[self.query][2:]
-        made: dict[str, Shape] = {self.output: (1, constants[self.values][0], *grid)}
-        if self.index_output is not None:
-            made[self.index_output] = (1, *grid)
-        return made
-
     def check_constants(
-        self, shapes: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
+        self, constants: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
     ) -> None:
         """The reference is the image that was learned: a size that is only said costs nobody."""
-        features, values = shapes[self.reference], shapes[self.values]
+        features, values = constants[self.reference], constants[self.values]
         if features[1:] != learned.base:
             refuse_shape(self.reference, features, (features[0], *learned.base))
         if values[1:] != learned.base:
             refuse_shape(self.values, values, (values[0], *learned.base))
         if self.index_output is not None:
             indexed[self.index_output] = learned.base
+
+    def channels_made(self, constants: Mapping[str, Shape]) -> int:
+        """Those of the values."""
+        return constants[self.values][0]

@@ -13,7 +13,7 @@ from petsgan_sdk.manifest.fields import (
     require_level,
     require_name,
 )
-from petsgan_sdk.manifest.steps.step import Grids, Step
+from petsgan_sdk.manifest.steps.step import Step
 from petsgan_sdk.settings.typed import require
 
 __all__ = ["PositionStep"]
@@ -56,25 +56,10 @@ class PositionStep(Step):
         require(self, "margin", is_narrow, expected=f"0 to {NARROW_MARGIN}")
 
     @property
-    def reads(self) -> tuple[str, ...]:
-        """Nothing."""
-        return ()
-
-    @property
     def writes(self) -> tuple[str, ...]:
         """The encoding."""
         return (self.output,)
 
-    def values_per_pixel(self, shapes: Mapping[str, Shape], factor: int) -> int:  # noqa: ARG002
+    def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
         """Sine and cosine of both axes for each frequency."""
         return 4 * len(self.frequencies)
-
-    def shapes_made(
-        self,
-        tensors: Mapping[str, Shape],  # noqa: ARG002
-        grids: Grids,
-        constants: Mapping[str, Shape],  # noqa: ARG002
-    ) -> dict[str, Shape]:
-        """A map with its margin."""
-        rows, columns = (side + 2 * self.margin for side in grids.at(self.level))
-        return {self.output: (1, 4 * len(self.frequencies), rows, columns)}

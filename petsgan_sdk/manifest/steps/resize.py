@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from petsgan_sdk.manifest.fields import Shape, require_level, require_name
-from petsgan_sdk.manifest.steps.step import Grids, Step
+from petsgan_sdk.manifest.fields import require_level, require_name
+from petsgan_sdk.manifest.steps.step import Step
 
 __all__ = ["ResizeStep"]
 
@@ -48,12 +47,3 @@ class ResizeStep(Step):
     def window_read(self, window: int, *, read: int, made: int) -> int:
         """In proportion, and a neighbour on both sides."""
         return -(-window * read // made) + 2
-
-    def shapes_made(
-        self,
-        tensors: Mapping[str, Shape],
-        grids: Grids,
-        constants: Mapping[str, Shape],  # noqa: ARG002
-    ) -> dict[str, Shape]:
-        """As many channels on the new grid."""
-        return {self.output: (*tensors[self.input][:2], *grids.at(self.level))}

@@ -40,7 +40,7 @@ class Step(ABC):
     __slots__ = ()
 
     runner: ClassVar[str]
-    """`module:class` of what runs it, a `rendering.steps.runner.StepRunner`."""
+    """`module:class` of what runs it, a `rendering.steps.runner.AnyRunner`."""
     device_runner: ClassVar[str | None] = None
     """`module:class` of what runs it on a CUDA device, a `device.segment.DeviceStep`; None for the
     host. A graph's is the provider's affair."""
@@ -68,9 +68,9 @@ class Step(ABC):
         """What the manifest calls it; a field of every kind."""
 
     @property
-    @abstractmethod
     def reads(self) -> tuple[str, ...]:
         """Tensors that it needs from earlier steps."""
+        return ()
 
     @property
     @abstractmethod
@@ -135,16 +135,15 @@ class Step(ABC):
         """Longest side of what it reads for a side of `window`, on grids of `read` and `made`."""
         return window
 
-    def values_per_pixel(self, shapes: Mapping[str, Shape], factor: int) -> int:  # noqa: ARG002
-        """Values that it makes for a pixel of its grid; 0 where its graph says that.
+    def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
+        """Channels of what it makes; 0 where that is as many as it reads, or its graph says it.
 
         Args:
-            shapes: Of the bundle's constants, by member.
-            factor: Of the bundle.
+            constants: Shapes of the bundle's constants, by member.
         """
         return 0
 
-    def work_per_pixel(self, shapes: Mapping[str, Shape]) -> int:  # noqa: ARG002
+    def work_per_pixel(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
         """Operations of patch transfer for a pixel of its grid."""
         return 0
 
@@ -158,15 +157,19 @@ class Step(ABC):
             grids: Of the canvas.
             constants: Shapes of the bundle's constants, by member.
         """
-        raise NotImplementedError
+        read = tensors[self.reads[0]] if self.reads else ()
+        grid = grids.at(self.level) if self.says_level else read[-2:]
+        sides = (side * self.scale(grids.factor) + 2 * self.margin for side in grid)
+        made = {self.writes[0]: (1, self.channels_made(constants) or read[1], *sides)}
+        return made if self.matches is None else {**made, self.matches: (1, *grid)}
 
     def check_constants(  # noqa: B027 - most kinds have none
-        self, shapes: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
+        self, constants: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
     ) -> None:
         """Check that its constants fit together, so that no kernel fails later.
 
         Args:
-            shapes: Of the bundle's constants, by member.
+            constants: Shapes of the bundle's constants, by member.
             learned: The grids of the training image.
             indexed: `(rows, columns)` that each tensor of matches points into; what it makes of
                 them is added.

@@ -69,22 +69,8 @@ class TextureTransferStep(Step):
         """Full resolution."""
         return factor
 
-    def values_per_pixel(self, shapes: Mapping[str, Shape], factor: int) -> int:  # noqa: ARG002
-        """RGB at full resolution."""
-        return 3 * factor**2
-
-    def shapes_made(
-        self,
-        tensors: Mapping[str, Shape],
-        grids: Grids,
-        constants: Mapping[str, Shape],  # noqa: ARG002
-    ) -> dict[str, Shape]:
-        """An image."""
-        rows, columns = (side * grids.factor for side in tensors[self.index][1:])
-        return {self.output: (1, 3, rows, columns)}
-
     def check_constants(
-        self, shapes: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
+        self, constants: Mapping[str, Shape], learned: Grids, indexed: dict[str, Size]
     ) -> None:
         """The texture covers what the matches point into."""
         factor = learned.factor
@@ -96,5 +82,9 @@ class TextureTransferStep(Step):
             raise BundleError(msg)
         rows, columns = indexed[self.index]
         expected = (3, rows * factor, columns * factor)
-        if shapes[self.texture] != expected:
-            refuse_shape(self.texture, shapes[self.texture], expected)
+        if constants[self.texture] != expected:
+            refuse_shape(self.texture, constants[self.texture], expected)
+
+    def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
+        """RGB."""
+        return 3

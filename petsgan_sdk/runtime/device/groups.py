@@ -18,6 +18,7 @@ from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline, last_uses, run_in_order
 from petsgan_sdk.runtime.rendering.steps.runner import (
+    AnyRunner,
     Observer,
     Runner,
     StepRunner,
@@ -77,7 +78,7 @@ class RunSegment:
             raise BackendUnavailableError(str(exc), hint=self._command(canvas, is_whole)) from exc
 
 
-class RunDeviceStep(StepRunner):
+class RunDeviceStep(StepRunner[Step]):
     """One device step alone, with its tensors on the host: for windows of a canvas.
 
     Args:
@@ -110,7 +111,7 @@ class RunDeviceStep(StepRunner):
 class Part:
     """One step of a bundle, in the two ways in which it can be run."""
 
-    alone: StepRunner
+    alone: AnyRunner
     """Host arrays in, host arrays out."""
     grouped: DeviceStep | None
     """On the device among others; None for what runs on the host."""

@@ -9,7 +9,7 @@ from petsgan_sdk.runtime.limits import BLOCK_PX as _BLOCK_PX
 from petsgan_sdk.runtime.limits import KEPT_BLOCK_PX as _KEPT_BLOCK_PX
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Lattice
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
-from petsgan_sdk.runtime.rendering.steps.runner import StepRunner
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["block_lattice", "kept_lattice", "kept_steps"]
 
@@ -36,13 +36,13 @@ def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
     return _lattice(pipeline, last, canvas, factor, most_px=(height, width), values=_BLOCK_VALUES)
 
 
-def kept_lattice(pipeline: Pipeline, step: StepRunner, canvas: Canvas, factor: int) -> Lattice:
+def kept_lattice(pipeline: Pipeline, step: AnyRunner, canvas: Canvas, factor: int) -> Lattice:
     """The blocks of a step that keeps them, see `kept_steps`."""
     most = (_KEPT_BLOCK_PX, _KEPT_BLOCK_PX)
     return _lattice(pipeline, step, canvas, factor, most_px=most, values=_KEPT_BLOCK_VALUES)
 
 
-def kept_steps(pipeline: Pipeline) -> list[StepRunner]:
+def kept_steps(pipeline: Pipeline) -> list[AnyRunner]:
     """The steps whose blocks are worth keeping, see `flow.is_kept`."""
     steps = [runnable.step for runnable in pipeline.steps]
     return [each for each in pipeline.steps if is_kept(each.step, steps, pipeline.output)]
@@ -50,7 +50,7 @@ def kept_steps(pipeline: Pipeline) -> list[StepRunner]:
 
 def _lattice(
     pipeline: Pipeline,
-    step: StepRunner,
+    step: AnyRunner,
     canvas: Canvas,
     factor: int,
     *,
@@ -77,7 +77,7 @@ def _fit(pixels: int, halo: int, height: int, width: int) -> tuple[int, int]:
     return height, width
 
 
-def _live_values(pipeline: Pipeline, step: StepRunner) -> int | None:
+def _live_values(pipeline: Pipeline, step: AnyRunner) -> int | None:
     """The most that a graph holds of those which run for a block of a step; None if unknown."""
     kept = kept_steps(pipeline)
     makers = {name: maker for maker in pipeline.steps for name in maker.step.writes}

@@ -12,9 +12,9 @@ from petsgan_sdk._arrays import Array
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 from petsgan_sdk.runtime.rendering.steps.runner import (
+    AnyRunner,
     Observer,
     Runner,
-    StepRunner,
     Surroundings,
     Tensors,
     make_runner,
@@ -31,9 +31,9 @@ class Pipeline:
         output: The tensor that is the result.
     """
 
-    def __init__(self, steps: Sequence[StepRunner], *, output: str) -> None:
+    def __init__(self, steps: Sequence[AnyRunner], *, output: str) -> None:
         """Keep the list."""
-        self.steps: tuple[StepRunner, ...] = tuple(steps)
+        self.steps: tuple[AnyRunner, ...] = tuple(steps)
         """What is run, in order."""
         self.output: str = output
         """Name of the final tensor."""
@@ -64,7 +64,7 @@ class Pipeline:
     def given(self, tensor: str) -> Pipeline:
         """The steps that are left when a tensor is given, see `Canvas.given`."""
         needed = {self.output}
-        steps: list[StepRunner] = []
+        steps: list[AnyRunner] = []
         for step in reversed(self.steps):
             writes = set(step.step.writes)
             if writes & needed and tensor not in writes:

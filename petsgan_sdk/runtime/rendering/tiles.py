@@ -27,17 +27,17 @@ from petsgan_sdk.runtime.rendering.canvas import Canvas, Lattice, Window
 from petsgan_sdk.runtime.rendering.pages import long_lived
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.steps.maps import scale_of
-from petsgan_sdk.runtime.rendering.steps.runner import Observer, StepRunner, Tensors
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner, Observer, Tensors
 
 __all__ = ["TiledRun", "can_tile"]
 
 
-def can_tile(steps: Sequence[StepRunner]) -> bool:
+def can_tile(steps: Sequence[AnyRunner]) -> bool:
     """Whether every step says how far it sees."""
     return all(runnable.halo is not None for runnable in steps)
 
 
-def _check_tileable(steps: Sequence[StepRunner]) -> None:
+def _check_tileable(steps: Sequence[AnyRunner]) -> None:
     for runnable in steps:
         if runnable.halo is None:
             msg = (
@@ -124,14 +124,14 @@ class TiledRun:
         assert out is not None  # no window is empty
         return out
 
-    def _block_of(self, step: StepRunner, key: tuple[int, int]) -> Tensors:
+    def _block_of(self, step: AnyRunner, key: tuple[int, int]) -> Tensors:
         kept = self._kept[step]
         if key not in kept.blocks:
             made = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
             kept.blocks[key] = {name: _kept_copy(array) for name, array in made.items()}
         return kept.blocks[key]
 
-    def _run(self, step: StepRunner, seen: Window, window: Window) -> Tensors:
+    def _run(self, step: AnyRunner, seen: Window, window: Window) -> Tensors:
         """Run one step on what it must see for a window, and cut the window from its results."""
         read = step.source(self._canvas, seen)
         tensors = {name: self._tensor(name, read) for name in step.step.reads}
@@ -166,10 +166,10 @@ def _kept_copy(array: Array) -> Array:
     return copy
 
 
-def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[StepRunner, int]:
+def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[AnyRunner, int]:
     """For each step, the first row of its grid that the result from row `top` on is made from."""
     first = {pipeline.output: top}
-    rows: dict[StepRunner, int] = {}
+    rows: dict[AnyRunner, int] = {}
     for step in reversed(pipeline.steps):
         wanted = [first[name] for name in step.step.writes if name in first]
         if not wanted:

@@ -11,13 +11,12 @@ from petsgan_sdk.runtime.session import GraphSession
 __all__ = ["RunGraph"]
 
 
-class RunGraph(StepRunner):
+class RunGraph(StepRunner[GraphStep]):
     """One ONNX graph; steps with the same member share a session."""
 
     def __init__(self, step: GraphStep, around: Surroundings) -> None:
         """Check that the graph has the inputs and outputs that the manifest names."""
         super().__init__(step, around)
-        self._graph = step
         self._factor = around.bundle.manifest.factor
 
         def open_session() -> GraphSession:
@@ -34,8 +33,8 @@ class RunGraph(StepRunner):
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Feed the graph and name its results, maps `[1, C, ..., ...]` of the window."""
-        feeds = {key: tensors[t] for key, t in self._graph.inputs.items()}
+        feeds = {key: tensors[t] for key, t in self.step.inputs.items()}
         results = self._session.run(feeds, release=canvas.release)
-        for key, tensor in self._graph.outputs.items():
+        for key, tensor in self.step.outputs.items():
             check_map(results[key], tensor, window, factor=self._factor)
             tensors[tensor] = results[key]

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from petsgan_sdk.manifest import NoiseStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings, Tensors
+from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Tensors
 
 __all__ = ["RunNoise"]
 
 
-class RunNoise(StepRunner):
+class RunNoise(StepRunner[NoiseStep]):
     """Normals of the run's own stream, `[1, C, h + 2 margin, w + 2 margin]`."""
-
-    def __init__(self, step: NoiseStep, around: Surroundings) -> None:
-        """Keep the step."""
-        super().__init__(step, around)
-        self._noise = step
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Draw the noise."""
-        step = self._noise
+        step = self.step
         tensors[step.output] = canvas.at(step.level).draw(
             window.grown(step.margin), channels=step.channels, stage=step.stage
         )

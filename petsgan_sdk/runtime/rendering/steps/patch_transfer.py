@@ -14,13 +14,12 @@ from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings,
 __all__ = ["RunPatchTransfer"]
 
 
-class RunPatchTransfer(StepRunner):
+class RunPatchTransfer(StepRunner[PatchTransferStep]):
     """The most similar reference patch for each patch of the query, and its values."""
 
     def __init__(self, step: PatchTransferStep, around: Surroundings) -> None:
         """Pack the reference, once for every pass of a bundle over the same one."""
         super().__init__(step, around)
-        self._transfer = step
         self._threads = around.threads
         arrays = around.bundle.arrays
         self._reference = around.shared(
@@ -32,7 +31,7 @@ class RunPatchTransfer(StepRunner):
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Match and gather."""
-        step = self._transfer
+        step = self.step
         query = tensors[step.query]
         channels = self._reference.channels
         if query.ndim != 4 or query.shape[1] != channels:

@@ -11,13 +11,12 @@ from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings,
 __all__ = ["RunPosition"]
 
 
-class RunPosition(StepRunner):
+class RunPosition(StepRunner[PositionStep]):
     """Sine and cosine of the coordinates with a margin; those of the last window are kept."""
 
     def __init__(self, step: PositionStep, around: Surroundings) -> None:
         """Keep the step."""
         super().__init__(step, around)
-        self._position = step
         self._last: tuple[tuple[int, int, bool, Window], FloatArray] | None = None
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
@@ -26,13 +25,13 @@ class RunPosition(StepRunner):
         # One reference, read once and written once: safe between threads without a lock.
         key, last = (grid.height, grid.width, grid.seamless, window), self._last
         if last is None or last[0] != key:
-            encoded = self._encode(grid, window.grown(self._position.margin))
+            encoded = self._encode(grid, window.grown(self.step.margin))
             encoded.setflags(write=False)
             self._last = last = (key, encoded)
-        tensors[self._position.output] = last[1]
+        tensors[self.step.output] = last[1]
 
     def _encode(self, canvas: Canvas, window: Window) -> FloatArray:
-        rows, columns = self._position.extent or (None, None)
+        rows, columns = self.step.extent or (None, None)
         mirrored = canvas.seamless
         y = noise.grid_coordinates(
             window.top, window.bottom, canvas.height, extent=rows, mirrored=mirrored
@@ -40,4 +39,4 @@ class RunPosition(StepRunner):
         x = noise.grid_coordinates(
             window.left, window.right, canvas.width, extent=columns, mirrored=mirrored
         )
-        return noise.encode_positions(y, x, self._position.frequencies)
+        return noise.encode_positions(y, x, self.step.frequencies)

@@ -17,13 +17,12 @@ _MAX_CHANNELS = 64
 """Of a map that is resized, which may grow from a few pixels to many; ours are images, of 3."""
 
 
-class RunResize(StepRunner):
+class RunResize(StepRunner[ResizeStep]):
     """A map on another grid, bilinear, `[1, C, h, w]`."""
 
     def __init__(self, step: ResizeStep, around: Surroundings) -> None:
         """Keep the step, and the grid of what it reads."""
         super().__init__(step, around)
-        self._resize = step
         self._source_level = around.levels[step.input]
         self._threads = around.threads
 
@@ -45,7 +44,7 @@ class RunResize(StepRunner):
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Interpolate."""
         source, target = canvas.at(self._source_level), canvas.at(self.level)
-        name = self._resize.input
+        name = self.step.input
         array, held = tensors[name], self.source(canvas, window)
         scale = scale_of(array, name, held)
         if array.shape[1] > _MAX_CHANNELS:
@@ -54,7 +53,7 @@ class RunResize(StepRunner):
                 f"resized, got {array.shape[1]}; export the model again"
             )
             raise BundleError(msg)
-        tensors[self._resize.output] = kernels.resize_window(
+        tensors[self.step.output] = kernels.resize_window(
             np.ascontiguousarray(array, dtype=np.float32),
             source_size=(source.height * scale, source.width * scale),
             target_size=(target.height, target.width),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import Step
@@ -14,7 +14,15 @@ from petsgan_sdk.runtime.flow import tensor_levels
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.settings.families import import_named
 
-__all__ = ["Observer", "Runner", "StepRunner", "Surroundings", "Tensors", "make_runner"]
+__all__ = [
+    "AnyRunner",
+    "Observer",
+    "Runner",
+    "StepRunner",
+    "Surroundings",
+    "Tensors",
+    "make_runner",
+]
 
 Tensors = dict[str, Array]
 
@@ -22,6 +30,7 @@ Observer = Callable[[str, float], None]
 """`(stage, seconds)`, called after every step of a run."""
 
 SharedT = TypeVar("SharedT")
+StepT = TypeVar("StepT", bound=Step)
 
 
 class Runner(Protocol):
@@ -66,7 +75,7 @@ class Surroundings:
         return self._shared[key]  # type: ignore[return-value]
 
 
-class StepRunner(ABC):
+class StepRunner(ABC, Generic[StepT]):
     """One step, ready to run. Its state is made once and never written, so that threads share it.
 
     Args:
@@ -74,9 +83,9 @@ class StepRunner(ABC):
         around: The bundle.
     """
 
-    def __init__(self, step: Step, around: Surroundings) -> None:
+    def __init__(self, step: StepT, around: Surroundings) -> None:
         """Keep what pipelines and tiles ask for."""
-        self.step: Step = step
+        self.step: StepT = step
         """What the manifest says of it."""
         self.label: str = step.label
         """Its name in timings."""
@@ -94,12 +103,16 @@ class StepRunner(ABC):
         """Read from `tensors`, which cover the window and its halo, and add to them."""
 
 
-def make_runner(step: Step, around: Surroundings) -> StepRunner:
+AnyRunner: TypeAlias = StepRunner[Any]
+"""Of any kind."""
+
+
+def make_runner(step: Step, around: Surroundings) -> AnyRunner:
     """Import and make what runs a step.
 
     Raises:
         BundleError: A graph is damaged or is not the one that the manifest describes.
         BackendUnavailableError: The provider did not start.
     """
-    runner: StepRunner = import_named(step.runner)(step, around)
+    runner: AnyRunner = import_named(step.runner)(step, around)
     return runner

@@ -11,21 +11,20 @@ from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings,
 __all__ = ["RunTextureTransfer"]
 
 
-class RunTextureTransfer(StepRunner):
+class RunTextureTransfer(StepRunner[TextureTransferStep]):
     """Full-resolution texture along the correspondences of patch transfer, `[1, 3, H, W]`."""
 
     def __init__(self, step: TextureTransferStep, around: Surroundings) -> None:
         """Keep the texture."""
         super().__init__(step, around)
-        self._transfer = step
         self._texture = around.bundle.arrays[step.texture]
         self._factor = around.bundle.manifest.factor
         self._threads = around.threads
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
         """Copy the texture."""
-        index = tensors[self._transfer.index]
-        with reading_maps(self._transfer):
-            tensors[self._transfer.output] = kernels.texture_transfer(
+        index = tensors[self.step.index]
+        with reading_maps(self.step):
+            tensors[self.step.output] = kernels.texture_transfer(
                 index, self._texture, factor=self._factor, threads=self._threads
             )
