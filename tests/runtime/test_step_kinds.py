@@ -8,7 +8,7 @@ from typing import Any, get_args
 import bundle_factory as factory
 import numpy as np
 import pytest
-from toy_step import BlurStep
+from support.toy_step import BlurStep
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import Step

@@ -16,7 +16,7 @@ from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Tensors
 class BlurStep(Step):
     """The mean of a pixel and its four neighbours, as far as there is canvas."""
 
-    runner: ClassVar[str] = "toy_step:RunBlur"
+    runner: ClassVar[str] = "support.toy_step:RunBlur"
 
     input: str
     output: str
