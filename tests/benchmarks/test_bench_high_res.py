@@ -7,7 +7,7 @@ import sys
 import pytest
 from support.paths import BENCHMARKS
 
-SCRIPT = BENCHMARKS / "bench_high_res.py"
+SCRIPT = BENCHMARKS / "sampling" / "bench_high_res.py"
 
 pytestmark = pytest.mark.bench
 

@@ -9,7 +9,7 @@ from support.paths import BENCHMARKS
 
 pytest.importorskip("torch", reason="the benchmark inverts with torch")
 
-SCRIPT = BENCHMARKS / "bench_inversion.py"
+SCRIPT = BENCHMARKS / "training" / "bench_inversion.py"
 
 pytestmark = pytest.mark.bench
 

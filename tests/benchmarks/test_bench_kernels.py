@@ -14,7 +14,7 @@ from support.paths import BENCHMARKS
 
 from petsgan_sdk import kernels
 
-SCRIPT = BENCHMARKS / "bench_kernels.py"
+SCRIPT = BENCHMARKS / "kernels" / "bench_kernels.py"
 FORMS = ["ours", "torch", "onnx", "faiss", "torch_diagonal"]
 
 pytestmark = pytest.mark.bench
@@ -74,33 +74,33 @@ def test_bad_input_is_one_line_and_exit_code_2():
 
 @pytest.fixture
 def modules(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    names = ("_kernel_agreement", "_kernel_cases", "_kernel_forms", "_kernel_measure")
-    return {name: importlib.import_module(name) for name in names}
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    names = ("agreement", "cases", "forms", "measure")
+    return {name: importlib.import_module(f"kernels._{name}") for name in names}
 
 
 @pytest.fixture
 def compared(modules, tmp_path):
     """A case's arrays, and two results that agree."""
-    module = modules["_kernel_cases"]
+    module = modules["cases"]
     case = module.Case((16, 16), (16, 24), 5)
     store = module.ArrayStore(tmp_path)
     store.fill([case])
     arrays = store.load(case)
-    result = modules["_kernel_forms"].OURS.prepare(arrays, 1)()
+    result = modules["forms"].OURS.prepare(arrays, 1)()
     return arrays, {"ours": result, "other": result}
 
 
 def test_a_tie_is_accepted(modules, compared):
     arrays, results = compared
     arrays = replace(arrays, features=np.concatenate([arrays.features[:, :, :12]] * 2, axis=2))
-    ours = modules["_kernel_forms"].OURS.prepare(arrays, 1)()
+    ours = modules["forms"].OURS.prepare(arrays, 1)()
     # Far from the borders and the seam the two halves have the same patches.
     y, x = np.argwhere((ours.index % 24 >= 3) & (ours.index % 24 < 9))[0]
     index = ours.index.copy()
     index[y, x] += 12
     results = {"ours": ours, "other": replace(ours, index=index)}
-    found = modules["_kernel_agreement"].check_agreement(arrays, results)
+    found = modules["agreement"].check_agreement(arrays, results)
     assert found["differing"] == {"other": 1}
     assert found["widest_tie"] < 1e-12
 
@@ -122,18 +122,18 @@ WRONG = {
 def test_a_wrong_form_is_exit_code_4(modules, compared, what):
     arrays, results = compared
     results["other"] = WRONG[what](results["other"])
-    error = sys.modules["_harness"].BenchmarkError
+    error = sys.modules["shared.harness"].BenchmarkError
     with pytest.raises(error, match=f"other and ours must .*{what}.* nothing was timed") as caught:
-        modules["_kernel_agreement"].check_agreement(arrays, results)
+        modules["agreement"].check_agreement(arrays, results)
     assert caught.value.exit_code == 4
 
 
 def test_forms_that_are_wrong_together_are_caught(modules, compared):
     arrays, results = compared
     shifted = replace(results["ours"], index=(results["ours"].index + 7) % 384)
-    error = sys.modules["_harness"].BenchmarkError
+    error = sys.modules["shared.harness"].BenchmarkError
     with pytest.raises(error, match="less than float64 finds"):
-        modules["_kernel_agreement"].check_agreement(arrays, {"ours": shifted, "other": shifted})
+        modules["agreement"].check_agreement(arrays, {"ours": shifted, "other": shifted})
 
 
 @pytest.mark.parametrize(
@@ -141,12 +141,15 @@ def test_forms_that_are_wrong_together_are_caught(modules, compared):
     [({"longest_s": 0.5}, "takes about 1 s"), ({"most_mb": 1.0}, "needs about .* limit 1 MB")],
 )
 def test_a_form_beyond_the_limits_is_left_out(modules, tmp_path, limits, reason):
-    module, case = modules["_kernel_measure"], modules["_kernel_cases"].Case((64, 64), (64, 64), 3)
+    module, case = (
+        modules["measure"],
+        modules["cases"].Case((64, 64), (64, 64), 3),
+    )
     usual = module.Limits(budget_s=1, longest_s=10, most_mb=2500)
     measurement = module.Measurement(
         tmp_path, threads=1, limits=replace(usual, **limits), note=print
     )
-    (form,) = (form for form in modules["_kernel_forms"].FORMS if form.name == "torch")
+    (form,) = (form for form in modules["forms"].FORMS if form.name == "torch")
     measurement._seconds_per_pair["torch", 3] = 1.0 / case.pairs
     assert re.match(reason, measurement._reason(form, case))
-    assert measurement._reason(modules["_kernel_forms"].OURS, case) is None
+    assert measurement._reason(modules["forms"].OURS, case) is None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from support.paths import BENCHMARKS
 
-SCRIPT = BENCHMARKS / "bench_providers.py"
+SCRIPT = BENCHMARKS / "sampling" / "bench_providers.py"
 ROWS = [
     ("pipeline", "cpu"),
     ("onnx", "cpu"),
@@ -70,8 +70,8 @@ def test_a_form_that_needs_too_much_memory_has_failed(bundle: Path) -> None:
 
 
 def test_disagreement_is_exit_code_4(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("bench_providers")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    script = importlib.import_module("sampling.bench_providers")
     image = np.full((2, 20, 10, 3), 100, dtype=np.uint8)
     other = image.copy()
     other[1, :2] += 2

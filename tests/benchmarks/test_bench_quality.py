@@ -9,15 +9,15 @@ from support.paths import BENCHMARKS
 pytest.importorskip("torch", reason="the benchmark trains")
 pytest.importorskip("onnx", reason="the benchmark exports")
 
-SCRIPT = BENCHMARKS / "bench_quality.py"
+SCRIPT = BENCHMARKS / "quality" / "bench_quality.py"
 
 pytestmark = pytest.mark.bench
 
 
 @pytest.fixture
 def bench(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("bench_quality")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("quality.bench_quality")
 
 
 @pytest.fixture

@@ -9,15 +9,15 @@ import numpy as np
 import pytest
 from support.paths import BENCHMARKS
 
-SCRIPT = BENCHMARKS / "bench_tasks.py"
+SCRIPT = BENCHMARKS / "tasks" / "bench_tasks.py"
 
 pytestmark = pytest.mark.bench
 
 
 @pytest.fixture
 def measures(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("_task_measures")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("tasks._measures")
 
 
 def run(*options):

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support.paths import BENCHMARKS
 
-SCRIPT = BENCHMARKS / "bench_throughput.py"
+SCRIPT = BENCHMARKS / "sampling" / "bench_throughput.py"
 
 pytestmark = pytest.mark.bench
 pytest.importorskip("onnxruntime", reason="the benchmark runs models")
@@ -48,8 +48,8 @@ def test_quick_run_prints_one_object(bundle: Path) -> None:
 
 
 def test_disagreement_is_exit_code_4(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("bench_throughput")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    script = importlib.import_module("sampling.bench_throughput")
     images = [np.zeros((4, 4, 3), np.uint8)] * 2
     other = [images[0], images[0] + 1]
     rows = [{"format": kind} for kind in ("png", "jpg", "png")]
