@@ -1,36 +1,43 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
-SCRIPT = BENCHMARKS / "sampling" / "bench_high_res.py"
+NAME = "sampling.bench_high_res"
 
 pytestmark = pytest.mark.bench
 
 
-def run(*options):
-    command = [sys.executable, str(SCRIPT), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
-
-
-def test_quick_run_trains_both_and_prints_one_object():
-    pytest.importorskip("torch", reason="the bundles are trained")
-    pytest.importorskip("onnx", reason="the bundles are exported")
-    result = run("--quick", "--json")
-    assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
+def check_report(report, widths):
     assert [(row["name"], row["width"]) for row in report["rows"]] == [
-        ("ordinary", 64),
-        ("large", 256),
+        ("ordinary", widths[0]),
+        ("large", widths[1]),
     ]
     assert all(row["cpu_min_ms"] > 0 for row in report["rows"])
     assert report["ratios"]["cpu_min"] > 1
-    assert report["rows"][1]["peak_rss_mb"] < report["training_peak_rss_mb"] < 1500
     assert report["checks"]["regions_equal"] == 4
+
+
+@pytest.mark.slow
+def test_quick_run_trains_both_and_prints_one_object():
+    pytest.importorskip("torch", reason="the bundles are trained")
+    pytest.importorskip("onnx", reason="the bundles are exported")
+    result = benchmarks.run(NAME, "--quick", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    check_report(report, (64, 256))
+    assert report["rows"][1]["peak_rss_mb"] < report["training_peak_rss_mb"] < 1500
+
+
+def test_quick_run_of_given_bundles(bundle, copier):
+    result = benchmarks.run(NAME, bundle, copier, "--quick", "--json")
+    assert result.returncode == 0, result.stderr
+    report = json.loads(result.stdout)
+    check_report(report, (64, 192))
+    assert all(0 < row["peak_rss_mb"] < 1000 for row in report["rows"])
+    assert report["training_peak_rss_mb"] is None
 
 
 @pytest.mark.parametrize(
@@ -43,8 +50,4 @@ def test_quick_run_trains_both_and_prints_one_object():
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(options, message):
-    result = run(*options)
-    assert result.returncode == 2
-    errors = [line for line in result.stderr.splitlines() if not line.startswith("checking")]
-    assert len(errors) == 1
-    assert message in errors[0]
+    assert message in benchmarks.refused(NAME, *options)

@@ -1,36 +1,37 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
+from functools import cache
 
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
 pytest.importorskip("torch", reason="the benchmark inverts with torch")
 
-SCRIPT = BENCHMARKS / "training" / "bench_inversion.py"
+NAME = "training.bench_inversion"
 
 pytestmark = pytest.mark.bench
 
 
-def run(*options):
-    words = [sys.executable, str(SCRIPT), "--quick", *options]
-    return subprocess.run(words, capture_output=True, text=True, check=False)
+@pytest.fixture(scope="module")
+def measured():
+    """What the script prints of one measurement, as an object and as a table."""
+    script = benchmarks.load(NAME)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(script, "measure", cache(script.measure))
+        runs = [benchmarks.run_here(NAME, "--quick", *words) for words in (["--json"], [])]
+    assert [code for code, _, _ in runs] == [0, 0]
+    return [printed for _, printed, _ in runs]
 
 
-def test_the_table_has_a_row():
-    result = run()
-    assert result.returncode == 0, result.stderr
-    head, row = result.stdout.splitlines()
+def test_the_table_has_a_row(measured):
+    head, row = measured[1].splitlines()
     assert head.split()[0] == "size_px"
     assert row.split()[:3] == ["128", "8", "cpu"]
 
 
-def test_parts_add_up():
-    result = run("--json")
-    assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
+def test_parts_add_up(measured):
+    report = json.loads(measured[0])
     (row,) = report["rows"]
     parts = ("candidate_s", "first_step_s", "last_step_s", "layout_s")
     assert all(row[part] > 0 for part in parts)

@@ -4,17 +4,16 @@ import importlib
 import importlib.util
 import json
 import re
-import subprocess
 import sys
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
 from petsgan_sdk import kernels
 
-SCRIPT = BENCHMARKS / "kernels" / "bench_kernels.py"
+NAME = "kernels.bench_kernels"
 FORMS = ["ours", "torch", "onnx", "faiss", "torch_diagonal"]
 
 pytestmark = pytest.mark.bench
@@ -23,16 +22,11 @@ if "cpu" not in kernels.available_backends():
     pytest.skip("the C++ kernels are not built", allow_module_level=True)
 
 
-def run(*options):
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, check=False
-    )
-
-
 def test_a_tiny_run_prints_one_object(tmp_path):
     path = tmp_path / "report.json"
     sizes = ["--query", "12x20", "--reference", "16x8", "--channels", "3", "5"]
-    result = run("--json", "--quick", "--threads", "1", "2", "-o", str(path), *sizes)
+    words = ["--json", "--quick", "--threads", "1", "2", "-o", path, *sizes]
+    result = benchmarks.run(NAME, *words)
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report == json.loads(path.read_text())
@@ -65,7 +59,7 @@ def check_row(row):
 
 
 def test_bad_input_is_one_line_and_exit_code_2():
-    result = run("--threads", "0", "--query", "8x8")
+    result = benchmarks.run(NAME, "--threads", "0", "--query", "8x8")
     assert result.returncode == 2
     assert result.stderr.splitlines() == [
         "error: --threads must be an integer from 1 to 256, got 0"
@@ -73,10 +67,9 @@ def test_bad_input_is_one_line_and_exit_code_2():
 
 
 @pytest.fixture
-def modules(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+def modules():
     names = ("agreement", "cases", "forms", "measure")
-    return {name: importlib.import_module(f"kernels._{name}") for name in names}
+    return {name: benchmarks.load(f"kernels._{name}") for name in names}
 
 
 @pytest.fixture

@@ -1,23 +1,19 @@
 from __future__ import annotations
 
-import importlib
-
 import numpy as np
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
 pytest.importorskip("torch", reason="the benchmark trains")
 pytest.importorskip("onnx", reason="the benchmark exports")
 
-SCRIPT = BENCHMARKS / "quality" / "bench_quality.py"
 
 pytestmark = pytest.mark.bench
 
 
 @pytest.fixture
-def bench(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
-    return importlib.import_module("quality.bench_quality")
+def bench():
+    return benchmarks.load("quality.bench_quality")
 
 
 @pytest.fixture

@@ -1,38 +1,46 @@
 from __future__ import annotations
 
-import importlib
 import json
-import subprocess
-import sys
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.settings.families import FAMILIES
 
-SCRIPT = BENCHMARKS / "sampling" / "bench_sampling.py"
+NAME = "sampling.bench_sampling"
 NAMES = ["runtime", "torch_same_weights", "torch_public_form"]
 
 pytestmark = pytest.mark.bench
 
 
-def run(*options: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, check=False
-    )
+EACH_FAMILY = pytest.mark.parametrize("family", ["petsgan", "exsingan"])
+QUICK = ("--quick", "--threads", "1", "--iterations", "1")
 
 
-@pytest.mark.parametrize("family", ["petsgan", "exsingan"])
-def test_quick_run_prints_one_object(family):
+@pytest.fixture(autouse=True)
+def _packages():
     for package in ("torch", "onnx", "onnxscript", "onnxruntime"):
         pytest.importorskip(package, reason="the benchmark compares the runtime with torch")
-    options = ("--quick", "--json", "--threads", "1", "--iterations", "1")
-    result = run("--train", family, *options)
+
+
+@pytest.mark.slow
+@EACH_FAMILY
+def test_quick_run_prints_one_object(family):
+    result = benchmarks.run(NAME, "--train", family, *QUICK, "--json")
     assert result.returncode == 0, result.stderr
-    report = json.loads(result.stdout)
+    check_report(json.loads(result.stdout), family)
+
+
+@EACH_FAMILY
+def test_quick_run_without_processes(family):
+    report = benchmarks.report_here(NAME, "--train", family, *QUICK, workers="sampling._measure")
+    check_report(report, family)
+
+
+def check_report(report, family):
     assert [row["name"] for row in report["rows"]] == NAMES
     for row in report["rows"]:
         assert (row["width"], row["height"], row["threads"]) == (64, 64, 1)
@@ -51,9 +59,8 @@ def test_quick_run_prints_one_object(family):
     assert report["model"]["family"] == family
 
 
-def test_every_family_has_both_baselines(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
-    baselines = importlib.import_module("sampling._baselines")
+def test_every_family_has_both_baselines():
+    baselines = benchmarks.load("sampling._baselines")
     assert list(baselines.BASELINES) == [family.name for family in FAMILIES]
     for forms in baselines.BASELINES.values():
         assert list(forms) == NAMES[1:]
@@ -63,8 +70,7 @@ def test_every_family_has_both_baselines(monkeypatch):
 
 def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_path):
     torch = pytest.importorskip("torch", reason="the public form runs in torch")
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
-    module = importlib.import_module("sampling._exsingan_public_form")
+    module = benchmarks.load("sampling._exsingan_public_form")
     photo = SimpleNamespace(source=np.zeros((168, 256, 3), np.uint8))
     monkeypatch.setattr(module, "load_checkpoint", lambda _: photo)
     form = module.PublicForm(tmp_path, manifest=None, threads=torch.get_num_threads())
@@ -77,9 +83,8 @@ def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_pat
 
 
 @pytest.fixture
-def sampling(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
-    return importlib.import_module("sampling._measure")
+def sampling():
+    return benchmarks.load("sampling._measure")
 
 
 def fake_workers(*, changed_rows: int = 0, levels: int = 2, plain_error: float = 0.0):
@@ -132,7 +137,7 @@ def test_threads_without_a_core_each_are_contended(
 def test_a_quota_counts_as_the_cores_that_there_are(monkeypatch, others_s, threads, contended):
     monkeypatch.setattr("os.cpu_count", lambda: 8)
     monkeypatch.setattr("shared.clocks.usable_cores", lambda: 2)
-    clocks = importlib.import_module("shared.clocks")
+    clocks = benchmarks.load("shared.clocks")
     found = clocks.contention(threads, wall_s=10.0, others_s=others_s)
     assert found["contended"] is contended
 
@@ -146,8 +151,4 @@ def test_a_quota_counts_as_the_cores_that_there_are(monkeypatch, others_s, threa
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(options, message):
-    result = run(*options)
-    assert result.returncode == 2
-    errors = [line for line in result.stderr.splitlines() if not line.startswith("note: ")]
-    assert len(errors) == 1
-    assert message in errors[0]
+    assert message in benchmarks.refused(NAME, *options)

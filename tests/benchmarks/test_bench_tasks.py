@@ -1,32 +1,23 @@
 from __future__ import annotations
 
-import importlib
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
-SCRIPT = BENCHMARKS / "tasks" / "bench_tasks.py"
+NAME = "tasks.bench_tasks"
 
 pytestmark = pytest.mark.bench
 
 
 @pytest.fixture
-def measures(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
-    return importlib.import_module("tasks._measures")
-
-
-def run(*options):
-    command = [sys.executable, str(SCRIPT), *map(str, options)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+def measures():
+    return benchmarks.load("tasks._measures")
 
 
 def test_quick_run_prints_one_object(copier):
-    result = run(copier, "--quick", "--json")
+    result = benchmarks.run(NAME, copier, "--quick", "--json")
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert [row["kind"] for row in report["insertions"]] == ["own", "tinted", "foreign"]
@@ -39,16 +30,15 @@ def test_quick_run_prints_one_object(copier):
 
 
 def test_tables(copier):
-    result = run(copier, "--quick")
+    result = benchmarks.run(NAME, copier, "--quick")
     assert result.returncode == 0, result.stderr
     assert "| harmonize | foreign (1) |" in result.stdout
     assert "paint: layout correlation" in result.stdout
 
 
 def test_one_photo_for_each_model(copier):
-    result = run(copier, "--quick", "--photos", copier, copier)
-    assert result.returncode == 2
-    assert result.stderr == "error: --photos must be one for each model, got 2 for 1\n"
+    found = benchmarks.refused(NAME, copier, "--quick", "--photos", copier, copier)
+    assert found == "error: --photos must be one for each model, got 2 for 1"
 
 
 def test_seams_are_seen(measures):

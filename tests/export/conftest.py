@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from functools import cache
 
 import pytest
@@ -11,7 +12,8 @@ from support.pictures import write_picture
 from support.torch_pyramid import make_pyramid
 from support.training_runs import FILTERS, tiny_train
 
-from petsgan_sdk.export import export_bundle
+from petsgan_sdk.export import bundle as bundle_module
+from petsgan_sdk.export import export_bundle, tensorrt_folder
 from petsgan_sdk.export.onnx_file import write
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.training import train
@@ -21,18 +23,28 @@ SHAPES = {"fast": (64, 48), "paper": (48, 40)}  # width, height
 
 @pytest.fixture(autouse=True, scope="session")
 def _drafts_are_kept():
-    """Torch's export takes seconds and gives the same graphs again: once for each model."""
-    original = write.draft_bundle
-    drafts = {}
+    """Torch's export takes seconds and gives the same graphs again: once for each checkpoint.
+
+    `export_bundle` makes them always; what else writes a form of a model takes those that are kept.
+    """
+    original, drafts = bundle_module.draft_bundle, {}
+
+    def draft(path, note):
+        drafts[digest(path)] = made = original(path, note)
+        return made
 
     def draft_once(path, note):
-        if path not in drafts:
-            drafts[path] = original(path, note)
-        return drafts[path]
+        return drafts[digest(path)] if digest(path) in drafts else draft(path, note)
 
-    write.draft_bundle = draft_once
-    yield
-    write.draft_bundle = original
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bundle_module, "draft_bundle", draft)
+        for module in (write, tensorrt_folder):
+            patch.setattr(module, "draft_bundle", draft_once)
+        yield
+
+
+def digest(path):
+    return hashlib.sha256(path.read_bytes()).digest() if path.is_file() else path
 
 
 @pytest.fixture(scope="session")
@@ -67,6 +79,11 @@ def bundle(checkpoint):
 @pytest.fixture(scope="session")
 def fast_bundle(fast_checkpoint):
     return open_beside(fast_checkpoint)
+
+
+@pytest.fixture(scope="session")
+def narrow_bundle(_models):
+    return lambda preset: open_beside(_models(preset))
 
 
 @pytest.fixture(scope="session", params=list(SHAPES))

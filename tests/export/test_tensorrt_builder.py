@@ -33,12 +33,21 @@ def small(tmp_path_factory):
     return open_bundle(write_bundle(tmp_path_factory.mktemp("bundle") / "tiny.petsgan"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_every_graph_of_a_preset_builds(preset_bundle, precision, cache):
-    bundle = preset_bundle
-    asked = to_dict(load_preset(bundle.manifest.preset, overrides=SETTLED))
+    asked = to_dict(load_preset(preset_bundle.manifest.preset, overrides=SETTLED))
     for part in ("depnet", "transfer", "restoration"):
-        assert bundle.manifest.config[part] == asked[part]
+        assert preset_bundle.manifest.config[part] == asked[part]
+    check_builds(preset_bundle, precision, cache)
+
+
+@pytest.mark.parametrize(("preset", "precision"), [("fast", "fp32"), ("paper", "fp16")])
+def test_every_graph_of_a_narrow_preset_builds(narrow_bundle, preset, precision, cache):
+    check_builds(narrow_bundle(preset), precision, cache)
+
+
+def check_builds(bundle, precision, cache):
     halves = halve_graphs(bundle, bundle.graphs) if precision == "fp16" else {}
     sizes = ((64, 64), (96, 160), (512, 384))
     ranges = (

@@ -9,14 +9,8 @@ from onnx import TensorProto
 
 from petsgan_sdk.errors import BackendUnavailableError, EngineError, OutputError, ParityError
 from petsgan_sdk.export import tensorrt_folder
-from petsgan_sdk.export.onnx_file import write
 from petsgan_sdk.export.tensorrt_folder import export_tensorrt
 from petsgan_sdk.runtime.bundle import open_bundle
-
-
-@pytest.fixture(autouse=True)
-def _one_draft(monkeypatch):
-    monkeypatch.setattr(tensorrt_folder, "draft_bundle", write.draft_bundle)  # kept, see conftest
 
 
 @pytest.fixture

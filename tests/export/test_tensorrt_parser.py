@@ -33,7 +33,7 @@ network = builder.create_network(0)
 parser = trt.OnnxParser(network, logger)
 result = {"parsed": parser.parse_from_file(sys.argv[1])}
 result["errors"] = [str(parser.get_error(n)) for n in range(parser.num_errors)]
-if result["parsed"]:
+if result["parsed"] and sys.argv[3] == "build":
     profile = builder.create_optimization_profile()
     for name, shapes in json.loads(sys.argv[2]).items():
         profile.set_shape(name, *shapes)
@@ -45,12 +45,12 @@ print(json.dumps(result))
 """
 
 
-def build(model, profile, tmp_path):
-    """Let TensorRT build it; `profile` has three shapes for each input."""
+def build(model, profile, tmp_path, *, until="build"):
+    """Let TensorRT parse and build it; `profile` has three shapes for each input."""
     path = tmp_path / "model.onnx"
     onnx.save(model, path)
     done = subprocess.run(
-        [sys.executable, "-c", BUILD, str(path), json.dumps(profile)],
+        [sys.executable, "-c", BUILD, str(path), json.dumps(profile), until],
         capture_output=True,
         text=True,
         check=False,
@@ -75,6 +75,14 @@ def profile_of(bundle, canvases):
 SIZES = ((1, 4, 4), (1, 8, 8), (2, 16, 24))
 
 
+@pytest.mark.parametrize("precision", list(Precision))
+def test_it_is_parsed(bundle, precision, tmp_path):
+    model = compose.compose(bundle, Form.standard, precision).model
+    result = build(model, profile_of(bundle, SIZES), tmp_path, until="parse")
+    assert result == {"parsed": True, "errors": []}
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("precision", list(Precision))
 def test_an_engine_is_built(bundle, precision, tmp_path):
     model = compose.compose(bundle, Form.standard, precision).model

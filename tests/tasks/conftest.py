@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import importlib
-
 import pytest
-from support.paths import BENCHMARKS
+from support import benchmarks
 
 
 @pytest.fixture(scope="session")
@@ -25,17 +23,11 @@ def pyramid(tmp_path_factory):
     return load(bundle, provider="cpu", threads=1)
 
 
-def _from_benchmarks(name):
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(str(BENCHMARKS))
-        return importlib.import_module(name)
-
-
 @pytest.fixture(scope="session")
 def cases():
-    return _from_benchmarks("tasks._composites")
+    return benchmarks.load("tasks._composites")
 
 
 @pytest.fixture(scope="session")
 def measures():
-    return _from_benchmarks("tasks._measures")
+    return benchmarks.load("tasks._measures")
