@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from support.pictures import noise_picture
 from typer.testing import Result
 
 from petsgan_sdk.cli import app
+from petsgan_sdk.evaluation import cell
 from petsgan_sdk.imaging import save_image
 from petsgan_sdk.metrics import Judge
 from petsgan_sdk.runtime import load
@@ -162,6 +164,16 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(params=["ready", pytest.param("exported", marks=pytest.mark.slow)])
+def _bundles(request: pytest.FixtureRequest, bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table's bundles: one that lies ready for every model, or those that are exported."""
+    if request.param == "ready":
+        monkeypatch.setattr(
+            cell, "export_bundle", lambda _model, target, **_options: shutil.copy(bundle, target)
+        )
+
+
+@pytest.mark.usefixtures("_bundles")
 def test_table(photos: Path, tmp_path: Path) -> None:
     words = ("--table", photos, "-o", tmp_path / "out", "--variants", "full", *TINY)
     result = evaluate(*words)

@@ -23,7 +23,14 @@ from petsgan_sdk.runtime.rendering import blocks
 OVERRIDES = {"enlargement.steps": 4, "enlargement.width": 4, "enlargement.crop_px": 32}
 
 
-@pytest.fixture(scope="module", params=[("fast", 128), ("fast", 256), ("paper", 128)])
+PARAMS = [
+    ("fast", 128),
+    pytest.param(("fast", 256), marks=pytest.mark.slow),
+    ("paper", 128),
+]
+
+
+@pytest.fixture(scope="module", params=PARAMS)
 def large(request, tmp_path_factory):
     """Checkpoint and bundle."""
     preset, high_res = request.param

@@ -19,8 +19,10 @@ from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.rendering import blocks
 
+PARAMS = [("fast", 8), pytest.param(("fast", 2), marks=pytest.mark.slow), ("paper", 4)]
 
-@pytest.fixture(scope="module", params=[("fast", 8), ("fast", 2), ("paper", 4)])
+
+@pytest.fixture(scope="module", params=PARAMS)
 def alone(request, tmp_path_factory):
     """Checkpoint and bundle."""
     preset, factor = request.param
