@@ -27,7 +27,7 @@ MOST_MB = 400
 def wide_restoration():
     """A graph with `WIDE` channels at full resolution and a halo of 2 pixels of low resolution."""
     rng = np.random.default_rng(0)
-    value, conv = bundles._value, bundles._conv
+    value, conv = bundles.map_value, bundles.conv_node
     nodes = [
         conv("low", "w0", "packed"),
         helper.make_node("DepthToSpace", ["packed"], ["detail"], blocksize=FACTOR),
@@ -38,9 +38,9 @@ def wide_restoration():
         helper.make_node("Tanh", ["thin"], ["image"]),
     ]
     shapes = ((3 * FACTOR**2, 3, 3, 3), (WIDE, 3, 1, 1), (3, WIDE, 1, 1))
-    weights = {f"w{n}": bundles._weights(rng, *shape) for n, shape in enumerate(shapes)}
+    weights = {f"w{n}": bundles.random_weights(rng, *shape) for n, shape in enumerate(shapes)}
     ends = [value("low", 3), value("texture", 3)], [value("image", 3)]
-    return bundles._model(nodes, *ends, weights)
+    return bundles.make_model(nodes, *ends, weights)
 
 
 def write(path, *, derived):

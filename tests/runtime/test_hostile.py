@@ -247,10 +247,10 @@ def test_steps_that_ask_each_other_without_end_are_refused_at_use(tmp_path: Path
     steps[-1]["outputs"] = {"image": "y0"}
     weights = np.zeros((3, 3, 3, 3), np.float32)
     weights[range(3), range(3), 1, 1] = 1
-    graph = pyramid._model(
-        [pyramid._conv("image", "w", "next")],
-        [pyramid._value("image", 3)],
-        [pyramid._value("next", 3)],
+    graph = pyramid.make_model(
+        [pyramid.conv_node("image", "w", "next")],
+        [pyramid.map_value("image", 3)],
+        [pyramid.map_value("next", 3)],
         {"w": weights},
     )
     count = 256 - len(steps)
@@ -258,7 +258,7 @@ def test_steps_that_ask_each_other_without_end_are_refused_at_use(tmp_path: Path
         names = {"inputs": {"image": f"y{n}"}, "outputs": {"next": f"y{n + 1}"}}
         steps.append({"kind": "graph", "member": "graphs/more.onnx", "halo": 0, **names})
     head = {**pyramid.header(), "steps": steps, "output": f"y{count}"}
-    path = pyramid._write(
+    path = pyramid.write_as(
         tmp_path / "b.petsgan", head, {**pyramid.members(), "graphs/more.onnx": graph}
     )
     sampler = load(path, provider="cpu", threads=1)

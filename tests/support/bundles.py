@@ -22,18 +22,18 @@ FEATURES = 6
 REFERENCE_GRID = (IMAGE_SIZE_PX[0] // FACTOR, IMAGE_SIZE_PX[1] // FACTOR)
 
 
-def _weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
+def random_weights(rng: np.random.Generator, *shape: int) -> np.ndarray:
     fan_in = int(np.prod(shape[1:])) or 1
     return (rng.standard_normal(shape) / np.sqrt(fan_in)).astype(np.float32)
 
 
-def _value(name: str, channels: int) -> Any:
+def map_value(name: str, channels: int) -> Any:
     return helper.make_tensor_value_info(
         name, TensorProto.FLOAT, ["n", channels, f"{name}_h", f"{name}_w"]
     )
 
 
-def _model(
+def make_model(
     nodes: list[Any], inputs: list[Any], outputs: list[Any], weights: dict[str, np.ndarray]
 ) -> bytes:
     for number, node in enumerate(nodes):
@@ -45,41 +45,43 @@ def _model(
     return model.SerializeToString()
 
 
-def _conv(x: str, w: str, y: str, *, pad: int = 1) -> Any:
+def conv_node(x: str, w: str, y: str, *, pad: int = 1) -> Any:
     return helper.make_node("Conv", [x, w], [y], pads=[pad] * 4)
 
 
 def depnet(rng: np.random.Generator) -> bytes:
     nodes = [
         helper.make_node("Concat", ["noise", "position"], ["joined"], axis=1),
-        _conv("joined", "w0", "hidden", pad=0),
+        conv_node("joined", "w0", "hidden", pad=0),
         helper.make_node("LeakyRelu", ["hidden"], ["active"], alpha=0.2),
-        _conv("active", "w1", "raw", pad=0),
+        conv_node("active", "w1", "raw", pad=0),
         helper.make_node("Tanh", ["raw"], ["layout"]),
     ]
-    weights = {"w0": _weights(rng, 8, 5, 3, 3) * 3, "w1": _weights(rng, 3, 8, 3, 3) * 3}
-    inputs = [_value("noise", 1), _value("position", 4)]
-    return _model(nodes, inputs, [_value("layout", 3)], weights)
+    weights = {"w0": random_weights(rng, 8, 5, 3, 3) * 3, "w1": random_weights(rng, 3, 8, 3, 3) * 3}
+    inputs = [map_value("noise", 1), map_value("position", 4)]
+    return make_model(nodes, inputs, [map_value("layout", 3)], weights)
 
 
 def features(rng: np.random.Generator) -> bytes:
-    weights = {"w0": _weights(rng, FEATURES, 3, 3, 3)}
-    nodes = [_conv("image", "w0", "features")]
-    return _model(nodes, [_value("image", 3)], [_value("features", FEATURES)], weights)
+    weights = {"w0": random_weights(rng, FEATURES, 3, 3, 3)}
+    nodes = [conv_node("image", "w0", "features")]
+    return make_model(nodes, [map_value("image", 3)], [map_value("features", FEATURES)], weights)
 
 
 def restoration(rng: np.random.Generator) -> bytes:
     nodes = [
-        _conv("low", "w0", "hidden"),
+        conv_node("low", "w0", "hidden"),
         helper.make_node("Relu", ["hidden"], ["active"]),
-        _conv("active", "w1", "packed", pad=0),
+        conv_node("active", "w1", "packed", pad=0),
         helper.make_node("DepthToSpace", ["packed"], ["detail"], blocksize=FACTOR),
         helper.make_node("Add", ["detail", "texture"], ["sum"]),
         helper.make_node("Tanh", ["sum"], ["image"]),
     ]
     out = 3 * FACTOR * FACTOR
-    weights = {"w0": _weights(rng, 16, 3, 3, 3), "w1": _weights(rng, out, 16, 1, 1)}
-    return _model(nodes, [_value("low", 3), _value("texture", 3)], [_value("image", 3)], weights)
+    weights = {"w0": random_weights(rng, 16, 3, 3, 3), "w1": random_weights(rng, out, 16, 1, 1)}
+    return make_model(
+        nodes, [map_value("low", 3), map_value("texture", 3)], [map_value("image", 3)], weights
+    )
 
 
 def header(*, seed: int = 0) -> dict[str, Any]:

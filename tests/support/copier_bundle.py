@@ -9,7 +9,7 @@ from PIL import Image
 
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.imaging import resize, to_signed
-from support.bundles import FACTOR, _model, _value, header, helper, write_bundle
+from support.bundles import FACTOR, header, helper, make_model, map_value, write_bundle
 from support.paths import ROOT
 
 CAT = ROOT / "examples" / "chelsea.png"
@@ -39,9 +39,9 @@ def write_copier(path: Path, photo: np.ndarray) -> Path:
     mean = cells.mean(axis=(1, 2))
     centre = {"w": np.eye(3, dtype=np.float32).reshape(3, 3, 1, 1), "negative_mean": -mean}
     nodes = [helper.make_node("Conv", ["image", "w", "negative_mean"], ["features"])]
-    features = _model(nodes, [_value("image", 3)], [_value("features", 3)], centre)
+    features = make_model(nodes, [map_value("image", 3)], [map_value("features", 3)], centre)
     nodes = [helper.make_node("Identity", ["texture"], ["image"])]
-    restoration = _model(nodes, [_value("texture", 3)], [_value("image", 3)], {})
+    restoration = make_model(nodes, [map_value("texture", 3)], [map_value("image", 3)], {})
     steps = header()["steps"]
     for step in steps:
         if step["kind"] == "patch_transfer":

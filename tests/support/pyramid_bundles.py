@@ -13,7 +13,7 @@ import numpy as np
 
 from petsgan_sdk.container import write_container
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION
-from support.bundles import _conv, _model, _value, _weights, helper
+from support.bundles import conv_node, helper, make_model, map_value, random_weights
 
 IMAGE_SIZE_PX = (45, 58)  # (H, W)
 LEVELS = ((11, 14), (23, 29))
@@ -24,32 +24,34 @@ FACTOR = 4  # of `enlarger`
 def first_stage(rng: np.random.Generator) -> bytes:
     nodes = [
         helper.make_node("Concat", ["noise", "position"], ["joined"], axis=1),
-        _conv("joined", "w0", "hidden"),
+        conv_node("joined", "w0", "hidden"),
         helper.make_node("LeakyRelu", ["hidden"], ["active"], alpha=0.2),
-        _conv("active", "w1", "raw"),
+        conv_node("active", "w1", "raw"),
         helper.make_node("Tanh", ["raw"], ["image"]),
     ]
-    weights = {"w0": _weights(rng, 8, 7, 3, 3) * 2, "w1": _weights(rng, 3, 8, 3, 3) * 2}
-    return _model(nodes, [_value("noise", 3), _value("position", 4)], [_value("image", 3)], weights)
+    weights = {"w0": random_weights(rng, 8, 7, 3, 3) * 2, "w1": random_weights(rng, 3, 8, 3, 3) * 2}
+    return make_model(
+        nodes, [map_value("noise", 3), map_value("position", 4)], [map_value("image", 3)], weights
+    )
 
 
 def later_stage(rng: np.random.Generator) -> bytes:
     nodes = [
         helper.make_node("Mul", ["noise", "amplitude"], ["scaled"]),
         helper.make_node("Add", ["previous", "scaled"], ["joined"]),
-        _conv("joined", "w0", "hidden"),
+        conv_node("joined", "w0", "hidden"),
         helper.make_node("LeakyRelu", ["hidden"], ["active"], alpha=0.2),
-        _conv("active", "w1", "detail"),
+        conv_node("active", "w1", "detail"),
         helper.make_node("Add", ["detail", "previous"], ["sum"]),
         helper.make_node("Tanh", ["sum"], ["image"]),
     ]
     weights = {
         "amplitude": np.float32([0.3]),
-        "w0": _weights(rng, 8, 3, 3, 3),
-        "w1": _weights(rng, 3, 8, 3, 3),
+        "w0": random_weights(rng, 8, 3, 3, 3),
+        "w1": random_weights(rng, 3, 8, 3, 3),
     }
-    inputs = [_value("previous", 3), _value("noise", 3)]
-    return _model(nodes, inputs, [_value("image", 3)], weights)
+    inputs = [map_value("previous", 3), map_value("noise", 3)]
+    return make_model(nodes, inputs, [map_value("image", 3)], weights)
 
 
 def _stage(number: int, *, live_values: int | None) -> list[dict[str, Any]]:
@@ -98,17 +100,17 @@ def members() -> dict[str, bytes]:
 
 
 def write_pyramid(path: Path, *, changes: dict[str, Any] | None = None) -> Path:
-    return _write(path, {**header(), **(changes or {})}, members())
+    return write_as(path, {**header(), **(changes or {})}, members())
 
 
 def _unpacking(rng: np.random.Generator, source: str, wide: int) -> bytes:
     nodes = [
-        _conv(source, "w0", "packed"),
+        conv_node(source, "w0", "packed"),
         helper.make_node("DepthToSpace", ["packed"], ["raw"], blocksize=FACTOR),
         helper.make_node("Tanh", ["raw"], ["image"]),
     ]
-    weights = {"w0": _weights(rng, 3 * FACTOR**2, wide, 3, 3)}
-    return _model(nodes, [_value(source, wide)], [_value("image", 3)], weights)
+    weights = {"w0": random_weights(rng, 3 * FACTOR**2, wide, 3, 3)}
+    return make_model(nodes, [map_value(source, wide)], [map_value("image", 3)], weights)
 
 
 def write_enlarger(path: Path) -> Path:
@@ -144,10 +146,10 @@ def write_enlarger(path: Path) -> Path:
         "graphs/coarse.onnx": _unpacking(rng, "noise", 2),
         "graphs/fine.onnx": _unpacking(rng, "layout", 3),
     }
-    return _write(path, {**header(), **changes}, graphs)
+    return write_as(path, {**header(), **changes}, graphs)
 
 
-def _write(path: Path, head: dict[str, Any], contents: dict[str, bytes]) -> Path:
+def write_as(path: Path, head: dict[str, Any], contents: dict[str, bytes]) -> Path:
     kind = {"format": FORMAT, "format_version": FORMAT_VERSION}
     write_container(path, header=head, members=contents, overwrite=True, **kind)
     return path
