@@ -120,7 +120,6 @@ def check_whole(folder: Path) -> int:
     return len(paths)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("target", ["out", "out/a.tar"])
 def test_kill_again_and_again(bundle: Path, tmp_path: Path, target: str) -> None:
     shards = ["--shard-size", "20"] if target.endswith(".tar") else []
