@@ -19,11 +19,11 @@ from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.files import atomic_write, check_writable, is_disk_full
 from petsgan_sdk.imaging import encode_image
+from petsgan_sdk.imaging.sheet import ContactSheet
 from petsgan_sdk.output.parallel import ordered_map
 from petsgan_sdk.output.plan import BatchPlan, OutputFile
 from petsgan_sdk.output.record import comment_of, image_facts, sheet_facts
 from petsgan_sdk.output.shards import members, write_samples
-from petsgan_sdk.output.sheet import ContactSheet
 from petsgan_sdk.runtime.sampler import Sampler
 
 __all__ = ["ImageMaker", "made_folders", "write_all"]

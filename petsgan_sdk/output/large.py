@@ -18,7 +18,8 @@ from pathlib import Path
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.output import png, tiff
+from petsgan_sdk.imaging.png import largest_png, png_chunks
+from petsgan_sdk.imaging.tiff import tiff_chunks, tiff_size
 from petsgan_sdk.output.parallel import one_ahead
 from petsgan_sdk.runtime.checks import check_canvas, check_int, check_seed
 from petsgan_sdk.runtime.sampler import Sampler
@@ -88,8 +89,7 @@ def plan_large(
             "formats name a folder and --format"
         )
         raise ConfigError(msg)
-    measure = png.largest_size if _is_png(path) else tiff.file_size
-    needed = measure(width, height)
+    needed = (largest_png if _is_png(path) else tiff_size)(width, height)
     check_distinct(path, bundle)
     check_writable(path, overwrite=overwrite)
     _check_space(path, needed)
@@ -125,7 +125,7 @@ def write_large(
         seamless=plan.seamless,
         observer=partial(_check, stopping),
     )
-    encode = png.png_chunks if _is_png(plan.path) else tiff.tiff_chunks
+    encode = png_chunks if _is_png(plan.path) else tiff_chunks
     try:
         with closing(one_ahead(bands, stop=stopping.set)) as made:
             chunks: Iterable[bytes | memoryview] = encode(width, height, _counted(made, progress))

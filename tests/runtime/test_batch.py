@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
+from petsgan_sdk.imaging.sheet import ContactSheet
 from petsgan_sdk.output import image_maker
 from petsgan_sdk.output.batch import BatchPlan, generate_images, plan_batch
 from petsgan_sdk.output.cores import share_cores
 from petsgan_sdk.output.parallel import ordered_map
-from petsgan_sdk.output.sheet import ContactSheet
 from petsgan_sdk.runtime import Sampler, load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
