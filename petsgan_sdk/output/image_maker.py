@@ -221,7 +221,7 @@ def made_folders(plan: BatchPlan) -> Iterator[None]:
             except OSError as exc:
                 msg = f"output folder {str(first.parent)!r} cannot be made: {exc.strerror or exc}"
                 raise OutputError(msg) from exc
-            check_writable(first, overwrite=plan.overwrite or plan.resume)
+        check_writable(*firsts, overwrite=plan.overwrite or plan.resume)
         yield
     except BaseException:
         for folder in made:
