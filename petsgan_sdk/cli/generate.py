@@ -132,8 +132,9 @@ def generate_command(
         raise ConfigError(msg)
 
     from petsgan_sdk._quota import usable_cores  # noqa: PLC0415 - heavy
-    from petsgan_sdk.output.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
-    from petsgan_sdk.output.cores import share_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.batch import generate_images  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.batch_plan import plan_batch  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.parallel import share_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
