@@ -137,15 +137,12 @@ def generate_command(
     from petsgan_sdk.output.parallel import share_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import default_threads  # noqa: PLC0415 - heavy
 
-    if asked is not None:
-        check_size(asked[1], asked[0])
     count = 16 if count is None else count
     cores = default_threads(threads, most=256)
     opened = open_bundle(bundle)
-    height, width = opened.manifest.image_size_px
-    size_px = asked or (width, height)
+    size_px = asked or opened.manifest.image_size_px[::-1]
     plan = plan_batch(
         bundle,
         output,
@@ -216,13 +213,11 @@ def _write_file(
 ) -> None:
     from petsgan_sdk.output.large import plan_large, write_large  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import MAX_PIXELS  # noqa: PLC0415 - heavy
 
-    if asked is not None:
-        check_canvas(asked[1], asked[0])
-    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
-    trained_height, trained_width = sampler.manifest.image_size_px
-    width, height = asked or (trained_width, trained_height)
+    opened = open_bundle(bundle)
+    width, height = asked or opened.manifest.image_size_px[::-1]
     plan = plan_large(
         bundle,
         output,
@@ -232,6 +227,7 @@ def _write_file(
         seamless=seamless,
         overwrite=force,
     )
+    sampler = load(opened, provider=provider.value, threads=threads, options=options)
     if width * height > MAX_PIXELS:
         note(f"note: {width}x{height} is too large for one piece; streaming it to {output}")
     with ProgressBar("generating", unit="rows") as bar:
