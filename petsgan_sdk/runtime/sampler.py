@@ -20,6 +20,7 @@ from petsgan_sdk.runtime.bundle import Bundle, photo_of
 from petsgan_sdk.runtime.checks import (
     check_canvas,
     check_int,
+    check_number,
     check_range,
     check_region,
     check_seamless,
@@ -27,13 +28,16 @@ from petsgan_sdk.runtime.checks import (
     check_size,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
-from petsgan_sdk.runtime.entries import check_makes_images, check_noise, check_start
+from petsgan_sdk.runtime.entries import check_makes_images, check_start
 from petsgan_sdk.runtime.rendering.canvas import NoiseSource
 from petsgan_sdk.runtime.rendering.randomness import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
 from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
 
 __all__ = ["Sampler"]
+
+_MAX_NOISE = 1000.0
+"""Most that `refine` multiplies the noise with."""
 
 
 class Sampler:
@@ -343,7 +347,8 @@ class Sampler:
         height, width = check_size(
             own_height if height is None else height, own_width if width is None else width
         )
-        own_noise = scaled(self._noise(seed, index), check_noise(noise))
+        normals = self._noise(seed, index)
+        own_noise = scaled(normals, check_number(noise, "noise", low=0, high=_MAX_NOISE))
         return self._renderer.image(own_noise, height, width, start=start, observer=observer)
 
     def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:
