@@ -71,23 +71,27 @@ def atomic_write(
     _sync_folder(path.parent)
 
 
-def check_writable(path: Path, *, overwrite: bool) -> None:
+def check_writable(*paths: Path, overwrite: bool) -> None:
     """Refuse early what `atomic_write` would refuse after hours of work.
 
-    Writes, syncs and removes a small temporary file beside `path`, since permission bits alone
-    say nothing of a read-only or full disk. `path` itself is not touched.
+    Writes, syncs and removes a small temporary file in each folder, once for all files that it
+    will hold, since permission bits alone say nothing of a read-only or full disk. The files
+    themselves are not touched.
 
     Args:
-        path: The file that will be written.
-        overwrite: Whether an existing file may be replaced.
+        paths: The files that will be written.
+        overwrite: Whether existing files may be replaced.
 
     Raises:
         OutputError: As `atomic_write`.
     """
-    path = Path(path)
-    _check_target(path, overwrite=overwrite)
-    with _temporary_file(path) as (_, file):
-        _write_synced(file, [bytes(_PROBE_BYTES)], shown=path)
+    probed: dict[Path, Path] = {}
+    for path in paths:
+        _check_target(path, overwrite=overwrite)
+        probed.setdefault(path.parent, path)
+    for path in probed.values():
+        with _temporary_file(path) as (_, file):
+            _write_synced(file, [bytes(_PROBE_BYTES)], shown=path)
 
 
 def check_distinct(output: Path, *inputs: Path) -> None:

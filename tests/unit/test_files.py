@@ -95,6 +95,20 @@ def test_refuses_a_target_that_cannot_be_written(tmp_path, name, message):
     assert _names(tmp_path) == ["file", "folder"]
 
 
+def test_every_file_is_checked_and_every_folder_probed_once(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    real, synced = os.fsync, []
+    monkeypatch.setattr(atomic.os, "fsync", lambda file: (synced.append(file), real(file)))
+    paths = [tmp_path / name for name in ("a", "sub/b", "c", "sub/d")]
+    check_writable(*paths, overwrite=False)
+    assert len(synced) == 2
+    paths[3].write_bytes(b"old")
+    with pytest.raises(OutputError, match="d' must not exist yet"):
+        check_writable(*paths, overwrite=False)
+    assert len(synced) == 2
+    assert _names(tmp_path) == ["sub"]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
