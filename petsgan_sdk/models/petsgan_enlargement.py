@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from petsgan_sdk.models.petsgan_dipnet import DipNet
 from petsgan_sdk.models.restoration import normed, padded_conv, upsampled
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 
 __all__ = [
     "ENLARGEMENT",
@@ -132,14 +132,12 @@ class EnlargedRestoration(nn.Module):
         return self.enlarging(self.restoration(transferred, small), texture)  # type: ignore[no-any-return]
 
 
-def enlarging_net(config: PetsganConfig) -> nn.Module:
+def enlarging_net(settings: PetsganSettings) -> nn.Module:
     """Build the new DIPNet of a model."""
-    settings = config.enlargement
-    if config.transfer.carry_texture:
-        return EnlargingNet(
-            width=settings.width, num_blocks=settings.num_blocks, factor=settings.factor
-        )
-    return UpscalingNet(width=settings.width, num_stages=settings.factor.bit_length() - 1)
+    own = settings.enlargement
+    if settings.transfer.carry_texture:
+        return EnlargingNet(width=own.width, num_blocks=own.num_blocks, factor=own.factor)
+    return UpscalingNet(width=own.width, num_stages=own.factor.bit_length() - 1)
 
 
 def enlarged(generator: DipNetT, photo: Tensor, enlarging: nn.Module) -> DipNetT:
@@ -153,7 +151,7 @@ def enlarged(generator: DipNetT, photo: Tensor, enlarging: nn.Module) -> DipNetT
         enlarging: Of the same factor f.
     """
     large = copy.deepcopy(generator)
-    large.factor = generator.factor * generator.config.enlargement.factor
+    large.factor = generator.factor * generator.settings.enlargement.factor
     large.image = photo
     large.restoration = EnlargedRestoration(large.restoration, enlarging)
     return large

@@ -13,8 +13,8 @@ from typing import Any
 from petsgan_sdk._text import short
 from petsgan_sdk.errors import ConfigError, PetsganError
 from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.exsingan import ExsinganConfig
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.exsingan import ExsinganSettings
+from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 
 __all__ = ["FAMILIES", "Family", "family_named", "family_of_model", "import_named", "model_names"]
@@ -43,7 +43,7 @@ FAMILIES: tuple[Family, ...] = (
         name="petsgan",
         models=("petsgan",),
         options=("features", "task", "factor", "high-res"),
-        settings=PetsganConfig,
+        settings=PetsganSettings,
         recipe="petsgan_sdk.training.petsgan.recipe:PetsganRecipe",
         export="petsgan_sdk.export.petsgan:take_apart",
     ),
@@ -51,7 +51,7 @@ FAMILIES: tuple[Family, ...] = (
         name="exsingan",
         models=("exsingan", "singan"),
         options=("stages", "rescale", "perceptual", "stage0"),
-        settings=ExsinganConfig,
+        settings=ExsinganSettings,
         recipe="petsgan_sdk.training.exsingan.recipe:ExsinganRecipe",
         export="petsgan_sdk.export.exsingan:take_apart",
     ),

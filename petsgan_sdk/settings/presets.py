@@ -18,7 +18,7 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.regular import read_small
-from petsgan_sdk.settings import ModelSettings, PriorConfig
+from petsgan_sdk.settings import ModelSettings, PriorSettings
 from petsgan_sdk.settings.families import Family, family_named, family_of_model
 from petsgan_sdk.settings.typed import FieldError, from_dict, nearest, require, to_dict
 
@@ -34,7 +34,7 @@ __all__ = [
     "to_dict",
 ]
 
-ConfigT = TypeVar("ConfigT")
+SettingsT = TypeVar("SettingsT")
 
 _MAX_PRESET_BYTES = 1 << 20
 _ABLATIONS, _MANY_LAYOUTS, _TASKS = "ablations", "many_layouts", "tasks"
@@ -69,8 +69,8 @@ def load_preset(
     model: str = "petsgan",
     overrides: Mapping[str, object] | None = None,
     ablation: str | None = None,
-    cls: type[ConfigT],
-) -> ConfigT: ...
+    cls: type[SettingsT],
+) -> SettingsT: ...
 def load_preset(
     name_or_path: str | Path,
     *,
@@ -91,7 +91,7 @@ def load_preset(
         cls: The dataclass to build. Default: that of the model's family.
 
     Returns:
-        The checked configuration.
+        The checked settings.
 
     Raises:
         ConfigError: No such model, preset, ablation or file, not TOML, of another family, or a
@@ -99,16 +99,16 @@ def load_preset(
             its full path.
     """
     family = family_of_model(model)
-    settings = _read_toml(name_or_path, model)
-    changes = _changes(settings)
+    preset = _read_toml(name_or_path, model)
+    changes = _changes(preset)
     asked = {**_ablation(changes.ablations, ablation), **(overrides or {})}
-    task = asked.get("task", settings.get("task"))
+    task = asked.get("task", preset.get("task"))
     if isinstance(task, str):
         asked = {**changes.tasks.get(task, {}), **asked}
     if changes.many_layouts:
-        prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
+        prior = from_dict(PriorSettings, _apply(preset, asked).get("prior", {}), "prior")
         asked = asked if prior.is_one_layout else {**changes.many_layouts, **asked}
-    resolved = _apply(settings, asked)
+    resolved = _apply(preset, asked)
     if cls is None:
         _check_family(resolved, family, model)
     return from_dict(cls or family.settings, resolved)

@@ -16,7 +16,7 @@ from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.families import FAMILIES, family_of_model, import_named
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.loop import Trainable
-from petsgan_sdk.training.source import SourceImage
+from petsgan_sdk.training.photo import TrainingPhoto
 
 __all__ = ["Recipe", "RunInput", "TrainingRun", "create_recipe"]
 
@@ -29,8 +29,8 @@ class RunInput(Generic[SettingsT]):
 
     settings: SettingsT
     """Settled: nothing is `auto`."""
-    source: SourceImage
-    """The photo at training size."""
+    photo: TrainingPhoto
+    """At training size."""
     device: torch.device
     """Where to train."""
     prior: PriorChoice

@@ -210,4 +210,4 @@ def test_killed_at_any_moment_leaves_a_whole_file(small_photo, tmp_path):
     assert lines == [f"{i}\n" for i in range(1, 6)]
     checkpoint = load_checkpoint(out)
     assert checkpoint.steps_done >= 4
-    assert checkpoint.source.tobytes() == picture(40, 32).tobytes()
+    assert checkpoint.photo.tobytes() == picture(40, 32).tobytes()
