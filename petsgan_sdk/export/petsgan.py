@@ -114,15 +114,9 @@ def _layout_steps(generator: PetsganGenerator) -> tuple[AnyStep, ...]:
     )
 
 
-<<<<<<< HEAD
-def _dipnet_steps(network: DipNet) -> tuple[Step, ...]:
-    transfer = network.settings.transfer
-    steps: list[Step] = []
-=======
 def _dipnet_steps(network: DipNet) -> tuple[AnyStep, ...]:
-    transfer = network.config.transfer
+    transfer = network.settings.transfer
     steps: list[AnyStep] = []
->>>>>>> main
     code = "layout"
     for number in range(1, transfer.passes + 1):
         query, result = f"features_{number}", f"transferred_{number}"
