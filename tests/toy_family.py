@@ -21,7 +21,7 @@ from petsgan_sdk.export.graphs import to_onnx
 from petsgan_sdk.manifest import GraphStep, NoiseStep
 from petsgan_sdk.models.arrays import AVERAGED, image_tensor, load_state, named_arrays
 from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.families import Family
+from petsgan_sdk.settings.families import Family, FamilyOption
 from petsgan_sdk.training.averaging import AveragedGenerator
 
 PRESET = """
@@ -140,7 +140,10 @@ def take_apart(checkpoint):
 TOY = Family(
     name="toy",
     models=("toy",),
-    options=("width", "base"),
+    options=(
+        FamilyOption("width", "NUMBER", "channels between the two convolutions."),
+        FamilyOption("base", "MODEL.pt", "begin at this toy."),
+    ),
     settings=ToySettings,
     recipe="toy_family:ToyRecipe",
     export="toy_family:take_apart",

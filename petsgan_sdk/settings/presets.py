@@ -25,6 +25,7 @@ from petsgan_sdk.settings.typed import FieldError, from_dict, nearest, require, 
 __all__ = [
     "FieldError",
     "ModelSettings",
+    "ablation_names",
     "from_dict",
     "load_preset",
     "parse_overrides",
@@ -133,6 +134,16 @@ def preset_ablations(
     return _changes(_read_toml(name_or_path, model)).ablations
 
 
+def ablation_names(model: str) -> tuple[str, ...]:
+    """Return the names of the ablations that a model's presets have, each once.
+
+    Raises:
+        ConfigError: No such model.
+    """
+    found = [preset_ablations(preset, model=model) for preset in preset_names(model)]
+    return tuple(dict.fromkeys(name for ablations in found for name in ablations))
+
+
 def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
     """Return overrides from texts such as `training.steps=200`, the later of two winning.
 
@@ -169,6 +180,8 @@ def _check_family(settings: Mapping[str, Any], family: Family, model: str) -> No
 
 def _preset_texts(model: str) -> dict[str, str]:
     folder = resources.files("petsgan_sdk").joinpath("presets", model)
+    if not folder.is_dir():  # all that this model has are files of its users
+        return {}
     return {
         entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()

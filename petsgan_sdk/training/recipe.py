@@ -12,8 +12,7 @@ import torch
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.priors import PriorChoice
-from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.families import FAMILIES, family_of_model, import_named
+from petsgan_sdk.settings import ModelSettings, families
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.loop import Trainable
 from petsgan_sdk.training.photo import TrainingPhoto
@@ -109,16 +108,17 @@ def create_recipe(model: str, options: Mapping[str, str]) -> Recipe[Any]:
             which model does.
         InputError: A file that an option names is not there.
     """
-    family = family_of_model(model)
+    family = families.family_of_model(model)
     for name in options:
-        if name not in family.options:
-            raise ConfigError(_unknown(name, model, family.options))
-    recipe: Recipe[Any] = import_named(family.recipe)(options)
+        if name not in family.option_names:
+            raise ConfigError(_unknown(name, model, family.option_names))
+    recipe: Recipe[Any] = families.import_named(family.recipe)(options)
     return recipe
 
 
 def _unknown(name: str, model: str, known: Sequence[str]) -> str:
-    owners = [each for family in FAMILIES if name in family.options for each in family.models]
+    having = [family for family in families.FAMILIES if name in family.option_names]
+    owners = [each for family in having for each in family.models]
     if owners:
         return f"options: {name!r} is of model {' and '.join(owners)}, got model {model!r}"
     names = ", ".join(known) or "none"

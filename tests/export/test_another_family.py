@@ -27,7 +27,6 @@ def _toy(monkeypatch):
     own = presets._preset_texts
     texts = {"toy": {"tiny": toy_family.PRESET}}
     monkeypatch.setattr(families, "FAMILIES", (*families.FAMILIES, toy_family.TOY))
-    monkeypatch.setattr("petsgan_sdk.training.recipe.FAMILIES", families.FAMILIES)
     monkeypatch.setattr(presets, "_preset_texts", lambda model: texts.get(model) or own(model))
 
 
@@ -120,8 +119,13 @@ def test_the_command_line_trains_and_exports_it(photo, tmp_path):
         return CliRunner().invoke(app, [str(word) for word in words])
 
     out = tmp_path / "toy.pt"
-    done = run("train", photo, "-o", out, "--model", "toy", "--preset", "tiny", "--steps", 2)
+    words = ("--model", "toy", "--preset", "tiny", "--steps", 2)
+    done = run("train", photo, "-o", out, *words, "--width", 7)
     assert done.exit_code == 0, done.stderr
+    assert load_checkpoint(out).settings.width == 7
+    done = run("train", photo, "-o", tmp_path / "next.pt", *words, "--width", 7, "--base", out)
+    assert done.exit_code == 0, done.stderr
+    assert set(load_checkpoint(tmp_path / "next.pt").provenance["base"]) == {"digest"}
     done = run("export", out, "--json")
     assert done.exit_code == 0, done.stderr
     done = run("info", json.loads(done.stdout)["bundle"], "--json")
