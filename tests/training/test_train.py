@@ -23,7 +23,7 @@ from petsgan_sdk.errors import (
 )
 from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import generator_from
-from petsgan_sdk.training import losses, petsgan, train
+from petsgan_sdk.training import losses, train
 from petsgan_sdk.training.rng import fold_seed
 
 
@@ -185,7 +185,7 @@ def never(*_, **__):
 
 @pytest.fixture
 def _no_training(monkeypatch):
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", never)
+    monkeypatch.setattr(PetsganTraining, "step", never)
 
 
 @pytest.mark.usefixtures("_no_training")
@@ -277,14 +277,14 @@ def test_divergence_of_the_paper_names_step_and_loss(small_photo, tmp_path, monk
 
 
 def test_broken_weights_are_not_saved(photo, tmp_path, monkeypatch):
-    step = petsgan.PetsganTraining.step
+    step = PetsganTraining.step
 
     def break_one(self, number):
         reported = step(self, number)
         self.generator.depnet.layers[0].bias.data[0] = math.nan
         return reported
 
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", break_one)
+    monkeypatch.setattr(PetsganTraining, "step", break_one)
     message = r"weights 'generator/depnet\.layers\.0\.bias' must be finite, .* after step 1"
     with pytest.raises(TrainingError, match=message):
         tiny_train(photo, tmp_path / "m.pt", steps=1)
