@@ -24,6 +24,7 @@ from petsgan_sdk.errors import (
 from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import generator_from
 from petsgan_sdk.training import losses, train
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 from petsgan_sdk.training.rng import fold_seed
 
 
