@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.priors import PriorChoice
+from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior
 from petsgan_sdk.settings import ModelSettings, families
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.loop import Trainable
@@ -36,6 +37,21 @@ class RunInput(Generic[SettingsT]):
     """Where layouts come from, with what stood behind each name."""
     note: Callable[[str], None]
     """Told of what people should know, one line each."""
+
+    def make_prior(self, image: Tensor, low_res: Tensor) -> LayoutPrior:
+        """Make what layouts come from, for a photo at training and at layout size.
+
+        Args:
+            image: `[1, 3, H, W]` in [-1, 1].
+            low_res: `[1, 3, h, w]` in [-1, 1].
+
+        Raises:
+            ConfigError: As `create_prior`.
+            InputError: As `create_prior`.
+        """
+        settings = self.settings
+        given = PriorInput(image, low_res, settings.prior, settings.training.seed, self.note)
+        return create_prior(self.prior, given)
 
 
 class TrainingRun(Trainable, Protocol):

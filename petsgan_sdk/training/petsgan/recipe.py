@@ -14,7 +14,6 @@ from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.models import DipNet, PetsganGenerator, VggFeatures
 from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.models.petsgan_enlargement import enlarging_net
-from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.petsgan.enlargement import HighResTraining
@@ -83,10 +82,10 @@ class PetsganRecipe:
         if settings.task == "manipulate":
             network = DipNet(settings, photo)
             self._prepare(network, given)
-            return ManipulationTraining(network, _prior(network, given))
+            return ManipulationTraining(network, given.make_prior(network.image, network.low_res))
         generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
         self._prepare(generator, given)
-        training = PetsganTraining(generator, _prior(generator, given))
+        training = PetsganTraining(generator, given.make_prior(generator.image, generator.low_res))
         if times == 1:
             return training
         return HighResTraining(training, photo, enlarging_net(settings).to(given.device))
@@ -150,14 +149,3 @@ def _check_large(photo: TrainingPhoto, settings: PetsganSettings) -> None:
             f"got {width}x{height}"
         )
         raise InputError(msg)
-
-
-def _prior(network: DipNet, given: RunInput[PetsganSettings]) -> LayoutPrior:
-    prior_input = PriorInput(
-        image=network.image,
-        low_res=network.low_res,
-        settings=given.settings.prior,
-        seed=given.settings.training.seed,
-        note=given.note,
-    )
-    return create_prior(given.prior, prior_input)

@@ -29,7 +29,7 @@ from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Loss
 from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 from petsgan_sdk.training.precision import compute
 
-__all__ = ["Losses", "PetsganTraining", "Purpose"]
+__all__ = ["PetsganTraining"]
 
 _LEAST_CRITIC_PX = 32
 """Smallest crop that every patch critic takes."""
