@@ -39,7 +39,7 @@ class SameWeights:
         torch.set_num_threads(threads)
         self._generator = deployed(generator_from(load_checkpoint(checkpoint)))
         self._manifest = manifest
-        self._position = lru_cache(maxsize=1)(self._generator.position)
+        self._position = lru_cache(maxsize=1)(self._encode)
 
     def facts(self) -> dict[str, Any]:
         """Say how large the pyramid is."""
@@ -59,6 +59,9 @@ class SameWeights:
         pixels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
         result: ImageArray = pixels.permute(1, 2, 0).contiguous().numpy()
         return result
+
+    def _encode(self, height: int, width: int) -> Tensor:
+        return self._generator.structure.position(height, width)
 
     def _run(
         self, number: int, previous: Tensor | None, size: tuple[int, int], *, seed: int, index: int

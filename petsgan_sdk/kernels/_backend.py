@@ -1,15 +1,29 @@
-"""Which implementation of an op runs: compiled C++ or the numpy twin."""
+"""What is compiled here, and which implementation of an op runs: C++ or the numpy twin."""
 
 from __future__ import annotations
 
 import os
+import platform
+import sys
 import warnings
 from importlib import import_module
+from pathlib import Path
 from typing import Any, Literal
 
+from petsgan_sdk._quota import usable_cores
+from petsgan_sdk._version import find_version
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.kernels._cuda_module import cuda_info
 
-__all__ = ["Backend", "available_backends", "core", "core_problem", "resolve"]
+__all__ = [
+    "Backend",
+    "available_backends",
+    "build_info",
+    "core",
+    "core_problem",
+    "custom_ops_library",
+    "resolve",
+]
 
 Backend = Literal["auto", "cpu", "numpy"]
 
@@ -40,6 +54,55 @@ def core_problem() -> str | None:
 def available_backends() -> tuple[str, ...]:
     """Names that `backend=` accepts here, best first, without "auto"."""
     return ("cpu", "numpy") if core() is not None else ("numpy",)
+
+
+def build_info() -> dict[str, Any]:
+    """What the kernels were built with and use here.
+
+    Returns:
+        `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (cores that
+        this process can keep busy), `backends` (names that `backend=` accepts), `problem` (why the
+        compiled kernels cannot be loaded, else None), `cuda` (`built`, `usable` and why not, and
+        for which `architectures`).
+    """
+    compiled = core()
+    if compiled is None:
+        found = {
+            "version": find_version(),
+            "compiler": f"none (numpy on Python {platform.python_version()})",
+            "simd": "none",
+        }
+    else:
+        found = compiled.build_info()
+    return {
+        **found,
+        "threads": usable_cores(),
+        "backends": list(available_backends()),
+        "problem": core_problem(),
+        "cuda": cuda_info(),
+    }
+
+
+def custom_ops_library() -> Path:
+    """The library that gives ONNX Runtime the op `pets::PatchTransfer`.
+
+    Every session of a graph with the op needs it, from Python or any other language:
+    `session_options.register_custom_ops_library(str(custom_ops_library()))`.
+
+    Returns:
+        Path of the shared library inside the installed package.
+
+    Raises:
+        BackendUnavailableError: The package was installed without its compiled parts.
+    """
+    name = "libpetsgan_ort.dylib" if sys.platform == "darwin" else "libpetsgan_ort.so"
+    compiled = core()
+    # Beside the compiled module, which in an editable install is not beside this file.
+    path = None if compiled is None else Path(compiled.__file__).with_name(name)
+    if path is None or not path.is_file():
+        message = f"the ONNX Runtime op library {name!r} is not built here"
+        raise BackendUnavailableError(message, hint="pip install --force-reinstall petsgan-sdk")
+    return path
 
 
 def resolve(backend: str) -> str:

@@ -12,7 +12,6 @@ from petsgan_sdk.files import shown_cache, user_cache
     ("platform", "variable", "parts"),
     [
         ("linux", "XDG_CACHE_HOME", ("petsgan-sdk",)),
-        ("win32", "LOCALAPPDATA", ("petsgan-sdk",)),
         ("darwin", "HOME", ("Library", "Caches", "petsgan-sdk")),
     ],
 )
