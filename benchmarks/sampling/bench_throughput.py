@@ -24,22 +24,14 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders are packages
 
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.output.batch import generate_images, plan_batch
 from petsgan_sdk.output.cores import share_cores
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from shared.clocks import Span, contention
-from shared.command import (
-    note,
-    note_contended,
-    parse_size,
-    parser,
-    print_facts,
-    print_table,
-    run_command,
-)
+from shared.command import note, parse_size, parser, print_facts, print_table, run_command
 from shared.harness import BenchmarkError, ask_script
 from shared.host import host_facts
 from shared.models import add_train_option, bundle_of
@@ -125,8 +117,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             )
             images.append(_first_images(output))
         check = _check(rows, images)
-    host["load_average"]["after"] = load_average()
-    note_contended(rows)
     width, height = options.size
     return {
         "rows": [

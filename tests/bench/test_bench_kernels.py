@@ -4,14 +4,18 @@ import importlib
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import petsgan_sdk
 from petsgan_sdk import kernels
 
 SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kernels" / "bench_kernels.py"
@@ -23,16 +27,38 @@ if "cpu" not in kernels.available_backends():
     pytest.skip("the C++ kernels are not built", allow_module_level=True)
 
 
-def run(*options):
+def run(*options, python=sys.executable):
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, check=False
+        [python, str(SCRIPT), *options],
+        cwd=SCRIPT.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
-def test_a_tiny_run_prints_one_object(tmp_path):
+@pytest.fixture
+def plain_python(tmp_path):
+    """Python with the package as pip installs it without `-e`, which no import hook finds first."""
+    from petsgan_sdk import _core  # noqa: PLC0415 - not built everywhere
+
+    venv.create(tmp_path / "venv")
+    paths = {"base": str(tmp_path / "venv"), "platbase": str(tmp_path / "venv")}
+    site = Path(sysconfig.get_path("platlib", "venv", paths))
+    shutil.copytree(Path(petsgan_sdk.__file__).parent, site / "petsgan_sdk")
+    shutil.copytree(Path(_core.__file__).parent, site / "petsgan_sdk", dirs_exist_ok=True)
+    (site / "others.pth").write_text(str(Path(np.__file__).parents[1]))
+    return Path(sysconfig.get_path("scripts", "venv", paths), "python")
+
+
+def test_a_tiny_run_from_the_sources_beside_an_installed_package_prints_one_object(
+    tmp_path, plain_python
+):
     path = tmp_path / "report.json"
     sizes = ["--query", "12x20", "--reference", "16x8", "--channels", "3", "5"]
-    result = run("--json", "--quick", "--threads", "1", "2", "-o", str(path), *sizes)
+    result = run(
+        "--json", "--quick", "--threads", "1", "2", "-o", str(path), *sizes, python=plain_python
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report == json.loads(path.read_text())
