@@ -3,38 +3,64 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from importlib import import_module
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, Literal
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
 
-__all__ = ["Backend", "available_backends", "core", "core_problem", "resolve"]
+__all__ = ["Backend", "available_backends", "core", "core_problem", "core_remedy", "resolve"]
 
 Backend = Literal["auto", "cpu", "numpy"]
 
 _NAMES = ("auto", "cpu", "numpy")
-_HINT = "pip install --force-reinstall --no-deps petsgan-sdk"
+_REINSTALL = "pip install --force-reinstall --no-deps petsgan-sdk"
+_UNCOVER = "set PYTHONSAFEPATH=1, and keep these sources out of PYTHONPATH"
 
 _core: Any = None
 _problem: str | None = None
+_remedy = _REINSTALL
 _has_warned = False
 
 
 def core() -> Any:
     """The compiled module, or None where it was not built or cannot be loaded."""
-    global _core, _problem  # noqa: PLW0603 - loaded once, and not before the first op
+    global _core, _problem, _remedy  # noqa: PLW0603 - loaded once, and not before the first op
     if _core is None:
         try:
             _core = import_module("petsgan_sdk._core")
         except ImportError as error:
-            _core, _problem = False, str(error)
+            _core, _problem, _remedy = False, str(error), _REINSTALL
+            hidden = _hidden_package() if isinstance(error, ModuleNotFoundError) else None
+            if hidden is not None:
+                sources = Path(__file__).parents[1]
+                _problem = f"the sources in {sources} hide the package installed in {hidden}"
+                _remedy = _UNCOVER
     return _core or None
 
 
 def core_problem() -> str | None:
     """Why there is no compiled module, None where there is one."""
     return None if core() is not None else _problem or "not built"
+
+
+def core_remedy() -> str | None:
+    """What to do where there is no compiled module, None where there is one."""
+    return None if core() is not None else _remedy
+
+
+def _hidden_package() -> Path | None:
+    """A complete package that comes later on Python's path than these sources."""
+    for entry in sys.path:
+        folder = Path(entry, "petsgan_sdk")
+        # The folder of an editable install has the compiled files only, and is no package.
+        is_package = (folder / "__init__.py").is_file()
+        if is_package and PathFinder.find_spec("petsgan_sdk._core", [str(folder)]) is not None:
+            return folder
+    return None
 
 
 def available_backends() -> tuple[str, ...]:
@@ -69,7 +95,7 @@ def resolve(backend: str) -> str:
             f"{origin} {backend!r} is not built here, only {available_backends()} "
             f"({core_problem()})"
         )
-        raise BackendUnavailableError(message, hint=_HINT)
+        raise BackendUnavailableError(message, hint=core_remedy())
     return backend
 
 
@@ -80,6 +106,7 @@ def _warn_once() -> None:
     _has_warned = True
     message = (
         f"the compiled kernels cannot be loaded ({core_problem()}): numpy is used, which is "
-        f"several times slower; hint: {_HINT}, or set PETSGAN_BACKEND=numpy if this is wanted"
+        f"several times slower; hint: {core_remedy()}, or set PETSGAN_BACKEND=numpy if this is "
+        "wanted"
     )
     warnings.warn(message, RuntimeWarning, stacklevel=4)  # at the call of the kernel

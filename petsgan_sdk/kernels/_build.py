@@ -19,8 +19,8 @@ def build_info() -> dict[str, Any]:
     Returns:
         `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (hardware
         threads), `backends` (names that `backend=` accepts), `problem` (why the compiled kernels
-        cannot be loaded, else None), `cuda` (`built`, `usable` and why not, and for which
-        `architectures`).
+        cannot be loaded, else None) and its `remedy`, `cuda` (`built`, `usable` and why not, and
+        for which `architectures`).
     """
     core = _backend.core()
     if core is None:
@@ -36,5 +36,6 @@ def build_info() -> dict[str, Any]:
         **found,
         "backends": list(_backend.available_backends()),
         "problem": _backend.core_problem(),
+        "remedy": _backend.core_remedy(),
         "cuda": cuda_info(),
     }

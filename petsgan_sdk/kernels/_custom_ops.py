@@ -31,5 +31,6 @@ def custom_ops_library() -> Path:
     path = None if core is None else Path(core.__file__).with_name(name)
     if path is None or not path.is_file():
         message = f"the ONNX Runtime op library {name!r} is not built here"
-        raise BackendUnavailableError(message, hint="pip install --force-reinstall petsgan-sdk")
+        hint = _backend.core_remedy() or "pip install --force-reinstall petsgan-sdk"
+        raise BackendUnavailableError(message, hint=hint)
     return path
