@@ -5,7 +5,7 @@
 `torch` is the usual unfold, normalise, matmul, softmax, max, gather and fold; `onnx` standard
 operators in ONNX Runtime with reference patches as filters of a convolution; `faiss` exact search
 by inner product; `torch_diagonal` a product of pixels and sums along diagonals. All must find the
-same matches before anything is timed. README.md beside this file says what the numbers mean.
+same matches before anything is timed. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

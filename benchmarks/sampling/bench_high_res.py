@@ -5,7 +5,7 @@
 Without bundles both are trained here for a moment on an image that is made for it, by a process
 whose peak memory is the one of training. Regions of a canvas must first be the same bytes as those
 parts of its stream. Then each bundle makes single images of its own size in a process of its own,
-in turns. README.md beside this file says what the numbers mean.
+in turns. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

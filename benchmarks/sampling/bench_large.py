@@ -4,7 +4,7 @@
 
 Each size is streamed band by band by a process of its own, which keeps only the last band: seconds
 are those of sampling, without encoding or a disk. Before that, regions of a canvas must be the same
-bytes as those parts of its stream. README.md beside this file says what the numbers mean.
+bytes as those parts of its stream. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 
 `pipeline` is `petsgan_sdk.load(...)`, `onnx` one graph of standard operators in plain ONNX Runtime,
 `onnx-custom` the same graph with patch transfer as our kernel. Every form must make the same images
-before anything is timed. README.md beside this file says what the numbers mean.
+before anything is timed. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

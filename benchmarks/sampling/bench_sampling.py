@@ -4,8 +4,8 @@
 
 `runtime` is `petsgan_sdk.load(...).sample(...)` in a process without torch. `torch_same_weights` is
 the same model in PyTorch eager; the two must make the same images before anything is timed.
-`torch_public_form` is the structure of its family's paper as the public code samples it. README.md
-beside this file says what the numbers mean.
+`torch_public_form` is the structure of its family's paper as the public code samples it.
+benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

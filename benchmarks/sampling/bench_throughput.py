@@ -3,7 +3,7 @@
     python benchmarks/sampling/bench_throughput.py [MODEL.petsgan|MODEL.pt] [-n 1000] [--json]
 
 Each row makes and writes the images in a process of its own. First the files of every row must hold
-the same images. README.md beside this file says what the numbers mean.
+the same images. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
     python benchmarks/training/bench_training.py [PHOTO] [--preset fast paper] [--json]
 
 Seconds of a step in each phase of training, of a whole run (steps times that), and peak memory. All
-forms must compute the same step before anything is timed. README.md beside this file says what the
+forms must compute the same step before anything is timed. benchmarks/README.md says what the
 numbers mean.
 """
 
