@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.manifest import Entry, Step
+from petsgan_sdk.manifest import AnyStep, Entry
 
 __all__ = ["Deployment"]
 
@@ -17,7 +17,7 @@ __all__ = ["Deployment"]
 class Deployment:
     """A model taken apart into what a bundle holds."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
     """The manifest's list."""
     output: str
     """Name of the final tensor."""

@@ -31,7 +31,7 @@ from petsgan_sdk.manifest import (
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 __all__ = [
     "TOLERANCE",

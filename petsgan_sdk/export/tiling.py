@@ -13,17 +13,17 @@ from petsgan_sdk.errors import ExportError, ParityError
 from petsgan_sdk.export.halo import GraphInput, derive_reach
 from petsgan_sdk.export.parity import TOLERANCE, with_image
 from petsgan_sdk.manifest import (
+    AnyStep,
     BundleManifest,
     GraphStep,
     NoiseStep,
     PositionStep,
-    Step,
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.steps import Runnable, build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["check_windows", "with_halos"]
 
@@ -32,12 +32,12 @@ _HEIGHT, _WIDTH = 5, 6
 
 
 def with_halos(
-    steps: Sequence[Step],
+    steps: Sequence[AnyStep],
     graphs: Mapping[str, bytes],
     *,
     factor: int,
     note: Callable[[str], None],
-) -> tuple[Step, ...]:
+) -> tuple[AnyStep, ...]:
     """Fill in the halo and the live values of every graph step.
 
     Args:
@@ -46,10 +46,10 @@ def with_halos(
         factor: Pixels of the result for one low-resolution pixel.
         note: Told why a graph cannot be tiled; it and those behind it keep `halo=None`.
     """
-    written = {name for step in steps for name in step_writes(step)}
+    written = {name for step in steps for name in step.writes}
     # What no step makes is an image on the base grid.
-    made = {n: GraphInput() for step in steps for n in step_reads(step) if n not in written}
-    filled: list[Step] = []
+    made = {n: GraphInput() for step in steps for n in step.reads if n not in written}
+    filled: list[AnyStep] = []
     for step in steps:
         current = step
         if isinstance(step, GraphStep):
@@ -62,11 +62,11 @@ def with_halos(
             if reach.live_values is None:
                 note(f"{step.member}: its channels are not fixed; blocks are not sized by them")
             current = replace(step, halo=reach.halo, live_values=reach.live_values)
-            made |= dict.fromkeys(step_writes(step), GraphInput(reach.scale))
+            made |= dict.fromkeys(step.writes, GraphInput(reach.scale))
         else:
             margin = step.margin if isinstance(step, (NoiseStep, PositionStep)) else 0
             scale = factor if isinstance(step, TextureTransferStep) else 1
-            made |= dict.fromkeys(step_writes(step), GraphInput(scale, margin))
+            made |= dict.fromkeys(step.writes, GraphInput(scale, margin))
         filled.append(current)
     return tuple(filled)
 
@@ -117,7 +117,7 @@ def _canvas(manifest: BundleManifest, halo: int) -> Canvas:
 
 
 def _check_outside(
-    runnable: Runnable,
+    runnable: AnyRunner,
     step: GraphStep,
     canvas: Canvas,
     tensors: Mapping[str, Array],
@@ -143,7 +143,7 @@ def _check_outside(
 
 
 def _check_alone(
-    runnable: Runnable,
+    runnable: AnyRunner,
     step: GraphStep,
     canvas: Canvas,
     tensors: Mapping[str, Array],

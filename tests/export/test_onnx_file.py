@@ -30,7 +30,7 @@ from petsgan_sdk.export.onnx_file.running import open_session
 from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB, TOLERANCE
 from petsgan_sdk.manifest import NoiseStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 needs_library = pytest.mark.skipif(
     "cpu" not in kernels.available_backends(), reason="the C++ kernels are not built"

@@ -33,7 +33,7 @@ from petsgan_sdk.manifest import (
 )
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 from petsgan_sdk.runtime.session import GraphSession
 
 __all__ = ["Agreement", "Referee", "psnr_db"]

@@ -11,7 +11,6 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
-from petsgan_sdk.runtime.flow import step_writes
 from petsgan_sdk.runtime.providers import import_onnxruntime
 
 __all__ = ["open_session", "run_session", "showing"]
@@ -46,7 +45,7 @@ def showing(composed: Composed, manifest: BundleManifest, form: Form) -> ModelPr
     kinds: dict[str, int] = {}
     for step in manifest.steps:
         if not isinstance(step, NoiseStep):
-            kinds |= {raw_name(manifest, name): TensorProto.FLOAT for name in step_writes(step)}
+            kinds |= {raw_name(manifest, name): TensorProto.FLOAT for name in step.writes}
     index = TensorProto.INT32 if form is Form.custom else TensorProto.INT64
     for match in composed.matches.values():
         kinds |= {match.index: index, match.weight: TensorProto.FLOAT}
