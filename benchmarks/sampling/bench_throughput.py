@@ -26,8 +26,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.output.batch import generate_images, plan_batch
-from petsgan_sdk.output.cores import share_cores
+from petsgan_sdk.output.batch import generate_images
+from petsgan_sdk.output.batch_plan import plan_batch
+from petsgan_sdk.output.parallel import share_cores
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from shared.clocks import Span, contention

@@ -161,7 +161,7 @@ def _try_builder(
         cache = EngineCache(Path(scratch) / "engines")
         ranges = [SizeRange(least, most, most)]
         build_engines(bundle, ranges, halves=halves, cache=cache, target=target, note=note)
-    return f"{target.flavour} {target.version}"
+    return f"{target.distribution} {target.version}"
 
 
 def _write(folder: Path, bundle: Bundle, halves: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -24,7 +24,8 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.cli._task_run import read_mask, with_alpha
 from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.imaging import MIN_SIDE_PX, load_image
-from petsgan_sdk.output.batch import generate_images, plan_batch
+from petsgan_sdk.output.batch import generate_images
+from petsgan_sdk.output.batch_plan import plan_batch
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.describe import describe_file

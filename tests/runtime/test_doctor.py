@@ -84,6 +84,22 @@ def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch)
     assert found["providers"]["cpu"]["ok"]
 
 
+@pytest.mark.parametrize("usable", [True, False])
+def test_cuda_answers_and_the_driver_cannot_be_called(
+    monkeypatch: pytest.MonkeyPatch, usable: bool
+) -> None:
+    info = {**kernels.build_info(), "cuda": {"usable": usable}}
+    monkeypatch.setattr(doctor.kernels, "build_info", lambda: info)
+    monkeypatch.setattr(doctor, "available_providers", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(doctor, "probe_provider", lambda _: None)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
+    cuda = doctor.diagnose()["providers"]["cuda"]
+    assert cuda["ok"] is not usable  # kernels that cannot be used run on the CPU instead
+    if usable:
+        assert "cuda-bindings, which cannot be imported" in cuda["detail"]
+        assert cuda["install"] == 'pip install "cuda-bindings>=13,<14"'
+
+
 def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent() -> tuple[str, ...]:
         msg = "generating needs onnxruntime"

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import InputError, ShapeError
-from petsgan_sdk.kernels import _backend, _patch_gradient_numpy
+from petsgan_sdk.kernels import _backend, _patch_transfer_gradient_numpy
 from petsgan_sdk.kernels._checks import CpuArray, check_array, check_finite
-from petsgan_sdk.kernels._patch_checks import check_options, check_query
-from petsgan_sdk.kernels._patch_reference import PatchReference
+from petsgan_sdk.kernels._patch_reference import PatchReference, check_options, check_query
 
 __all__ = ["PatchTransferGradient", "patch_transfer_gradient"]
 
@@ -100,7 +99,7 @@ def patch_transfer_gradient(
         array.reshape(-1, *array.shape[-3:]) for array in (reference.features, reference.values)
     )
     if _backend.resolve(backend) == "numpy":
-        of_query, of_values = _patch_gradient_numpy.patch_transfer_gradient(
+        of_query, of_values = _patch_transfer_gradient_numpy.patch_transfer_gradient(
             found,
             features,
             values,

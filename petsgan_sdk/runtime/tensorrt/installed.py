@@ -15,9 +15,9 @@ __all__ = [
     "INSTALL",
     "INSTALL_RTX",
     "MIN_MAJOR",
-    "Flavour",
+    "InstalledTensorrt",
     "find_tensorrt",
-    "import_flavour",
+    "import_tensorrt",
     "network_flags",
 ]
 
@@ -33,7 +33,7 @@ _BROKEN = (ImportError, OSError)
 
 
 @dataclass(frozen=True, slots=True)
-class Flavour:
+class InstalledTensorrt:
     """One installed TensorRT."""
 
     name: str
@@ -50,7 +50,7 @@ class Flavour:
 
 
 @cache
-def find_tensorrt() -> Flavour:
+def find_tensorrt() -> InstalledTensorrt:
     """Import TensorRT, or TensorRT for RTX where only that is installed.
 
     Raises:
@@ -59,7 +59,7 @@ def find_tensorrt() -> Flavour:
     problems = []
     for name in MIN_MAJOR:
         try:
-            found = import_flavour(name)
+            found = import_tensorrt(name)
         except _BROKEN as exc:
             problems.append(f"{name} cannot be imported ({exc})")
             continue
@@ -70,7 +70,7 @@ def find_tensorrt() -> Flavour:
     raise BackendUnavailableError(msg, hint=INSTALL)
 
 
-def import_flavour(name: str) -> Flavour | None:
+def import_tensorrt(name: str) -> InstalledTensorrt | None:
     """Import one of them, a key of `MIN_MAJOR`; None where it is not installed.
 
     Raises:
@@ -88,19 +88,19 @@ def import_flavour(name: str) -> Flavour | None:
     return None if getattr(module, "__file__", None) is None else _checked(name, module)
 
 
-def network_flags(flavour: Flavour) -> int:
+def network_flags(installed: InstalledTensorrt) -> int:
     """Flags of `Builder.create_network` for a strongly typed network.
 
     Weak typing is the default of 10 and gone from 11, which takes the same flag; TensorRT for RTX
     knows no other typing and needs none.
     """
-    if flavour.is_rtx:
+    if installed.is_rtx:
         return 0
-    kind: Any = flavour.module.NetworkDefinitionCreationFlag
+    kind: Any = installed.module.NetworkDefinitionCreationFlag
     return 1 << int(kind.STRONGLY_TYPED)
 
 
-def _checked(name: str, module: ModuleType) -> Flavour:
+def _checked(name: str, module: ModuleType) -> InstalledTensorrt:
     version = str(getattr(module, "__version__", "unknown"))
     major = re.match(r"\d+", version)
     if major is None or int(major[0]) < MIN_MAJOR[name]:
@@ -110,4 +110,4 @@ def _checked(name: str, module: ModuleType) -> Flavour:
         # The lean and dispatch runtimes import under their own names; a broken wheel does not.
         msg = f"TensorRT is broken: {name} {version} has no Builder"
         raise BackendUnavailableError(msg, hint=f"{INSTALL} --force-reinstall")
-    return Flavour(name, version, module)
+    return InstalledTensorrt(name, version, module)

@@ -9,13 +9,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-__all__ = ["MAX_SIDE_PX", "file_size", "tiff_chunks"]
+from petsgan_sdk._arrays import ImageArray
 
-MAX_SIDE_PX = 2**32 - 1
+__all__ = ["tiff_chunks", "tiff_size"]
 
 _STRIP_BYTES = 1 << 20
 _MAX_STRIPS = 1 << 16
@@ -44,9 +43,9 @@ _BIG = _Form(struct.pack("<2sHHHQ", b"II", 43, 8, 0, 16), "<Q", "<HHQ", _LONG8)
 
 
 def tiff_chunks(
-    width: int, height: int, bands: Iterable[np.ndarray[Any, np.dtype[np.uint8]]]
+    width: int, height: int, bands: Iterable[ImageArray]
 ) -> Iterator[bytes | memoryview]:
-    """Encode.
+    """Encode band by band.
 
     Args:
         width: In pixels.
@@ -62,8 +61,8 @@ def tiff_chunks(
         del band  # before the next is made
 
 
-def file_size(width: int, height: int) -> int:
-    """Bytes of the file."""
+def tiff_size(width: int, height: int) -> int:
+    """Bytes of a file from `tiff_chunks`."""
     return len(_head(width, height)) + 3 * width * height
 
 

@@ -7,22 +7,22 @@ from dataclasses import dataclass
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime.device.driver import Gpu, open_driver
-from petsgan_sdk.runtime.tensorrt.flavour import (
+from petsgan_sdk.runtime.tensorrt.installed import (
     INSTALL,
     INSTALL_RTX,
     MIN_MAJOR,
-    Flavour,
-    import_flavour,
+    InstalledTensorrt,
+    import_tensorrt,
 )
 
-__all__ = ["Presence", "find_presences"]
+__all__ = ["Availability", "find_availability"]
 
 _INSTALLS = {"tensorrt": INSTALL, "tensorrt_rtx": INSTALL_RTX}
 _REBUILD = "PETSGAN_ENABLE_CUDA=ON pip install --no-binary petsgan-sdk petsgan-sdk"
 
 
 @dataclass(frozen=True, slots=True)
-class Presence:
+class Availability:
     """What is known of one provider."""
 
     version: str | None
@@ -35,52 +35,54 @@ class Presence:
     """The command that would help."""
 
 
-def find_presences() -> dict[str, Presence]:
+def find_availability() -> dict[str, Availability]:
     """Look for TensorRT and TensorRT for RTX, by the names of their modules.
 
     The second is not imported where the first is: it would not be used.
     """
-    presences: dict[str, Presence] = {}
+    found: dict[str, Availability] = {}
     for name in MIN_MAJOR:
-        if any(found.version is not None for found in presences.values()):
+        if any(each.version is not None for each in found.values()):
             detail = "not looked for: tensorrt is installed and is used"
-            presences[name] = Presence(None, detail, detail, None)
+            found[name] = Availability(None, detail, detail, None)
         else:
-            presences[name] = _find(name)
-    return presences
+            found[name] = _find(name)
+    return found
 
 
-def _find(name: str) -> Presence:
+def _find(name: str) -> Availability:
     install = _INSTALLS[name]
     try:
-        flavour = import_flavour(name)
+        installed = import_tensorrt(name)
     except BackendUnavailableError as exc:
         return _problem(exc.plain, exc.hint or install)
     except (ImportError, OSError) as exc:
         return _problem(f"cannot be imported ({exc})", install)
-    if flavour is None:
+    if installed is None:
         return _problem("not installed", install)
     try:
         gpu = open_driver().gpu()
     except BackendUnavailableError as exc:
-        return _problem(exc.plain, exc.hint or install, flavour)
-    if not _builds_for(flavour, gpu):
+        return _problem(exc.plain, exc.hint or install, installed)
+    if not _builds_for(installed, gpu):
         detail = f"does not build for {gpu.name}, compute capability {gpu.compute_capability}"
-        return _problem(detail, INSTALL, flavour)
+        return _problem(detail, INSTALL, installed)
     reason = kernels.build_info()["cuda"].get("reason")
     if reason is not None:
-        return _problem(reason, _REBUILD, flavour)
+        return _problem(reason, _REBUILD, installed)
     detail = f"there, with {gpu.name}; no engine was run"
-    return Presence(flavour.version, None, detail, None)
+    return Availability(installed.version, None, detail, None)
 
 
-def _builds_for(flavour: Flavour, gpu: Gpu) -> bool:
+def _builds_for(installed: InstalledTensorrt, gpu: Gpu) -> bool:
     """TensorRT for RTX lists the GPUs that it knows; TensorRT refuses one when it builds."""
-    if not flavour.is_rtx:
+    if not installed.is_rtx:
         return True
     digits = gpu.compute_capability.replace(".", "")
-    return f"SM{digits}" in flavour.module.ComputeCapability.__members__
+    return f"SM{digits}" in installed.module.ComputeCapability.__members__
 
 
-def _problem(problem: str, install: str, flavour: Flavour | None = None) -> Presence:
-    return Presence(flavour.version if flavour else None, problem, problem, install)
+def _problem(
+    problem: str, install: str, installed: InstalledTensorrt | None = None
+) -> Availability:
+    return Availability(installed.version if installed else None, problem, problem, install)

@@ -10,7 +10,7 @@ import string
 
 from petsgan_sdk.errors import ConfigError
 
-__all__ = ["DEFAULT_TEMPLATE", "FIELDS", "TAR_TEMPLATE", "plan_names"]
+__all__ = ["DEFAULT_TEMPLATE", "FIELDS", "TAR_TEMPLATE", "file_names"]
 
 DEFAULT_TEMPLATE = "{stem}_{seed:05d}_{index:04d}_{width}x{height}"
 """Bundle's name, seed, index in the seed's stream, size in pixels."""
@@ -26,7 +26,7 @@ _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f/\\]")
 _MAX_NAME_BYTES = 255
 
 
-def plan_names(
+def file_names(
     template: str, count: int, *, stem: str, seed: int, size_px: tuple[int, int], extension: str
 ) -> list[str]:
     """The names of images 0 to `count - 1`, in order.

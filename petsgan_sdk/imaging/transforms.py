@@ -1,4 +1,4 @@
-"""Images as arrays: resize, convert and measure them. Imports numpy, Pillow and the base only."""
+"""Resize, convert and measure images. Imports numpy, Pillow and the base only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from petsgan_sdk._arrays import FloatArray, ImageArray
 from petsgan_sdk.errors import ConfigError, DTypeError, InputError, ShapeError
 from petsgan_sdk.imaging.decode import MIN_SIDE_PX
 from petsgan_sdk.settings.base import MAX_ASPECT
@@ -130,13 +131,13 @@ def fit_size(width: int, height: int, *, max_size_px: int, multiple: int) -> tup
     return fit(width), fit(height)
 
 
-def to_signed(image_u8: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+def to_signed(image_u8: ImageArray) -> FloatArray:
     """Return uint8 values as float32 in [-1, 1]; `to_u8` is the exact inverse."""
     _check_dtype("to_signed", image_u8, np.uint8)
     return image_u8.astype(np.float32) / np.float32(127.5) - np.float32(1)
 
 
-def to_u8(image_signed: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+def to_u8(image_signed: npt.NDArray[np.floating[Any]]) -> ImageArray:
     """Return values in [-1, 1] as uint8: `floor(127.5 x + 128)`, cut to 0..255.
 
     Raises:
@@ -152,11 +153,11 @@ def to_u8(image_signed: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
         raise InputError(msg)
     # Cut first: infinity times a number is fine, but float16 would overflow on the way.
     scaled = np.clip(image_signed, -2, 2).astype(np.float32) * np.float32(127.5) + np.float32(128)
-    image_u8: npt.NDArray[np.uint8] = np.clip(np.floor(scaled), 0, 255).astype(np.uint8)
+    image_u8: ImageArray = np.clip(np.floor(scaled), 0, 255).astype(np.uint8)
     return image_u8
 
 
-def sharpness(rgb: npt.NDArray[np.uint8]) -> float:
+def sharpness(rgb: ImageArray) -> float:
     """Mean length of the luma gradient: forward differences of BT.601 luma in 0..255, per pixel.
 
     Args:
