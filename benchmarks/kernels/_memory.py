@@ -74,7 +74,7 @@ def _child(sender: Connection, name: str, case: Case, path: Path, threads: int) 
     result = run()
     seconds = clock() - seconds
     after = peak_rss_mb()
-    extra = after - before if is_measured and after is not None and before is not None else None
+    extra = after - before if is_measured else None
     arrays_made: dict[str, Any] = {"index": result.index, "values": result.values}
     if result.weight is not None:
         arrays_made["weight"] = result.weight

@@ -5,7 +5,7 @@
 `torch` is the usual unfold, normalise, matmul, softmax, max, gather and fold; `onnx` standard
 operators in ONNX Runtime with reference patches as filters of a convolution; `faiss` exact search
 by inner product; `torch_diagonal` a product of pixels and sums along diagonals. All must find the
-same matches before anything is timed. README.md beside this file says what the numbers mean.
+same matches before anything is timed. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders
 
 from kernels._cases import CHANNELS, QUERIES, REFERENCES, ArrayStore, Case, cases
 from kernels._cuda import cuda_status, measure_cuda
-from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_int
 from shared.command import note, parse_size, parser, print_facts, print_table, run_command
 from shared.harness import ask_script, thread_variables
@@ -61,18 +60,16 @@ _COLUMNS = {
 def main() -> int:
     """Run, and return the exit code."""
     options = _parse()
-    return run_command(lambda: _result(options), _print, as_json=options.json)
+    return run_command(
+        lambda: _result(options), _print, as_json=options.json, output=options.output
+    )
 
 
 def _result(options: argparse.Namespace) -> dict[str, Any] | None:
     if options.worker is not None:
         _work(options)
         return None
-    result = _run(options)
-    if options.output is not None:
-        text = json.dumps(result, allow_nan=False)
-        options.output.write_text(text + "\n", encoding="utf-8")
-    return result
+    return _run(options)
 
 
 def _parse() -> argparse.Namespace:
@@ -114,7 +111,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             row["cuda"] = status
         if status == "run":
             _measure_cuda(rows, Path(name))
-    host["load_average"]["after"] = load_average()
     return {"rows": rows, "host": host}
 
 

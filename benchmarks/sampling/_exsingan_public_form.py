@@ -20,7 +20,7 @@ from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.exsingan.pyramid import level_sizes
-from sampling._petsgan_public_form import layout_net, positions
+from sampling._petsgan_public_form import layout_net, pixels, positions
 
 __all__ = ["PublicForm", "largest_error"]
 
@@ -75,9 +75,7 @@ class PublicForm:
             image = stage(below + _AMPLITUDE * noise)
             if number >= _NUM_SEMANTIC:
                 image = image + below
-        levels = (image[0] * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        result: ImageArray = levels.permute(1, 2, 0).contiguous().numpy()
-        return result
+        return pixels(image[0])
 
     def _sizes_on(self, height: int, width: int) -> list[tuple[int, int]]:
         """The levels of a canvas: every one is scaled as the last."""

@@ -21,6 +21,7 @@ from petsgan_sdk.manifest import BundleManifest, level_size
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.exsingan.generator import generator_from
+from sampling._petsgan_public_form import pixels
 
 __all__ = ["SameWeights"]
 
@@ -56,9 +57,7 @@ class SameWeights:
             made = self._run(number, made, size, seed=seed, index=index)
         assert made is not None  # there is always a stage
         image = made[0, :, :height, :width]
-        pixels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        result: ImageArray = pixels.permute(1, 2, 0).contiguous().numpy()
-        return result
+        return pixels(image)
 
     def _encode(self, height: int, width: int) -> Tensor:
         return self._generator.structure.position(height, width)

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -21,14 +22,14 @@ from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.arrays import image_tensor
 
-__all__ = ["PublicForm", "largest_error", "layout_net", "positions"]
+__all__ = ["PublicForm", "largest_error", "layout_net", "pixels", "positions"]
 
 _FACTOR = 8
 _WINDOW = 7
 _PASSES = 10
 _TEMPERATURE = 1e-5
 
-Array = np.ndarray[Any, np.dtype[np.float64]]
+_Doubles = NDArray[np.float64]
 
 
 class PublicForm:
@@ -70,10 +71,7 @@ class PublicForm:
         noise = torch.randn(1, 1, rows, columns, generator=generator)
         layout = self.layout_net(torch.cat([noise, positions(rows, columns)], dim=1))
         code = _transfer(layout, self._reference, self._features)
-        image = self._restoration(code)[0, :, :height, :width]
-        levels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        result: ImageArray = levels.permute(1, 2, 0).contiguous().numpy()
-        return result
+        return pixels(self._restoration(code)[0, :, :height, :width])
 
 
 def _transfer(
@@ -103,6 +101,13 @@ def _transfer(
         chosen = torch.bmm(patches, pruned.permute(0, 2, 1))
         code = functional.fold(chosen, (height, width), _WINDOW, padding=radius) / overlaps
     return code * 2 - 1
+
+
+def pixels(image: Tensor) -> ImageArray:
+    """Turn `[3, H, W]` in [-1, 1] into `[H, W, 3]` bytes."""
+    levels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
+    result: ImageArray = levels.permute(1, 2, 0).contiguous().numpy()
+    return result
 
 
 def positions(rows: int, columns: int) -> Tensor:
@@ -166,11 +171,11 @@ def largest_error() -> float:
 
 def _plain_transfer(
     layout: Tensor, reference: Tensor, features: nn.Module, *, passes: int, temperature: float
-) -> Array:
+) -> _Doubles:
     """Eq. 7 patch by patch, as it reads."""
 
-    def feature_map(image: Array) -> Array:
-        result: Array = features(torch.from_numpy(image[None]))[0].numpy()
+    def feature_map(image: _Doubles) -> _Doubles:
+        result: _Doubles = features(torch.from_numpy(image[None]))[0].numpy()
         return result
 
     code, values = ((x[0].double().numpy() + 1) / 2 for x in (layout, reference))
@@ -194,7 +199,7 @@ def _plain_transfer(
     return code * 2 - 1
 
 
-def _plain_patches(image: Array) -> list[Array]:
+def _plain_patches(image: _Doubles) -> list[_Doubles]:
     radius = _WINDOW // 2
     padded = np.pad(image, ((0, 0), (radius, radius), (radius, radius)))
     height, width = image.shape[1:]

@@ -21,6 +21,7 @@ from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models import Transferred, freeze_statistics
 from petsgan_sdk.models.petsgan import generator_from
+from sampling._petsgan_public_form import pixels
 
 __all__ = ["SameWeights"]
 
@@ -80,9 +81,7 @@ class SameWeights:
         )
         layout = generator.depnet(torch.from_numpy(noise), self._position(rows, columns))
         image = generator.restore(self._transfer(layout))[0, :, :height, :width]
-        levels = (image * 127.5 + 128).clamp(0, 255).to(torch.uint8)
-        result: ImageArray = levels.permute(1, 2, 0).contiguous().numpy()
-        return result
+        return pixels(image)
 
     def _patches(self, features: Tensor) -> Tensor:
         """Patches of unit norm, `[N, C window^2, h w]`."""

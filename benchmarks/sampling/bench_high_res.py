@@ -5,7 +5,7 @@
 Without bundles both are trained here for a moment on an image that is made for it, by a process
 whose peak memory is the one of training. Regions of a canvas must first be the same bytes as those
 parts of its stream. Then each bundle makes single images of its own size in a process of its own,
-in turns. README.md beside this file says what the numbers mean.
+in turns. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders
 
 import petsgan_sdk
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.runtime.checks import check_int
 from sampling._agreement import check_regions
 from shared.command import note, parser, print_facts, print_table, run_command
-from shared.harness import BenchmarkError, Form, Turn, Worker, ask_script, serve, summarize
+from shared.harness import BenchmarkError, Turn, Worker, ask_script, serve, summarize
 from shared.host import host_facts
 from shared.models import make_photo
 
@@ -83,7 +83,7 @@ def _parse() -> argparse.Namespace:
 
 def _result(options: argparse.Namespace) -> dict[str, Any] | None:
     if options.serve:
-        serve(lambda: _create(options))
+        serve(lambda: _Sampled(options.bundles[0], options.threads))
         return None
     if options.train is not None:
         _train(options.train, quick=options.quick)
@@ -96,10 +96,6 @@ def _result(options: argparse.Namespace) -> dict[str, Any] | None:
     return _run(options)
 
 
-def _create(options: argparse.Namespace) -> Form:
-    return _Sampled(options.bundles[0], options.threads)
-
-
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     training_mb: float | None = None
@@ -110,7 +106,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         note("checking regions")
         checks = check_regions(bundles[1], options.threads)
         rows = _measure(bundles, options)
-    host["load_average"]["after"] = load_average()
     ordinary, large = rows
     ratios = {key: large[f"{key}_ms"] / ordinary[f"{key}_ms"] for key in ("min", "cpu_min", "p50")}
     peaks = [mb for mb in (large["peak_rss_mb"], training_mb) if mb is not None]

@@ -4,7 +4,7 @@
 
 Each size is streamed band by band by a process of its own, which keeps only the last band: seconds
 are those of sampling, without encoding or a disk. Before that, regions of a canvas must be the same
-bytes as those parts of its stream. README.md beside this file says what the numbers mean.
+bytes as those parts of its stream. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -20,11 +20,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders
 
 import petsgan_sdk
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_canvas, check_int
 from sampling._agreement import check_regions
 from shared.command import note, parse_size, parser, print_facts, print_table, run_command
-from shared.harness import Form, Turn, Worker, serve
+from shared.harness import Turn, Worker, serve
 from shared.host import host_facts
 from shared.models import add_train_option, train_briefly
 
@@ -71,7 +70,7 @@ def main() -> int:
 
 def _result(options: argparse.Namespace) -> dict[str, Any] | None:
     if options.serve:
-        serve(lambda: _create(options))
+        serve(lambda: _Streamed(options.bundle, options.threads))
         return None
     for width, height in options.size:
         check_canvas(height, width)
@@ -94,10 +93,6 @@ def _parse() -> argparse.Namespace:
     return options
 
 
-def _create(options: argparse.Namespace) -> Form:
-    return _Streamed(options.bundle, options.threads)
-
-
 def _run(options: argparse.Namespace) -> dict[str, Any]:
     host = host_facts(_PACKAGES)
     with tempfile.TemporaryDirectory(prefix="petsgan-bench-") as name:
@@ -105,7 +100,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         note("checking regions")
         checked = check_regions(bundle, options.threads)
         rows = _measure(bundle, options)
-    host["load_average"]["after"] = load_average()
     costs = [row["cpu_s_per_megapixel"] for row in rows]
     peaks = [row["peak_rss_mb"] for row in rows]
     return {

@@ -4,7 +4,7 @@
 
 `pipeline` is `petsgan_sdk.load(...)`, `onnx` one graph of standard operators in plain ONNX Runtime,
 `onnx-custom` the same graph with patch transfer as our kernel. Every form must make the same images
-before anything is timed. README.md beside this file says what the numbers mean.
+before anything is timed. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -21,19 +21,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders are packages
 
-from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from sampling._agreement import agreement, refuse_disagreement
 from sampling._provider_forms import CUSTOM, PIPELINE, ROWS, STANDARD, export_forms, start
-from shared.command import (
-    note,
-    note_contended,
-    parse_size,
-    parser,
-    print_facts,
-    print_table,
-    run_command,
-)
+from shared.command import note, parse_size, parser, print_facts, print_table, run_command
 from shared.harness import BenchmarkError, Turn, Worker, serve, summarize, take_turns
 from shared.host import host_facts
 from shared.models import add_train_option, bundle_of
@@ -125,8 +116,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
                 measured, checked = case.measure(rounds=options.iterations, folder=folder)
                 rows += measured
                 checks += checked
-    host["load_average"]["after"] = load_average()
-    note_contended(rows)
     return {
         "rows": rows,
         "ratios": _ratios(rows),

@@ -4,8 +4,8 @@
 
 `runtime` is `petsgan_sdk.load(...).sample(...)` in a process without torch. `torch_same_weights` is
 the same model in PyTorch eager; the two must make the same images before anything is timed.
-`torch_public_form` is the structure of its family's paper as the public code samples it. README.md
-beside this file says what the numbers mean.
+`torch_public_form` is the structure of its family's paper as the public code samples it.
+benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -21,19 +21,11 @@ sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders
 
 import petsgan_sdk
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.checks import check_int, check_size
 from sampling._baselines import RUNTIME, baseline
 from sampling._measure import measure, ratios_of
-from shared.command import (
-    note_contended,
-    parse_size,
-    parser,
-    print_facts,
-    print_table,
-    run_command,
-)
+from shared.command import parse_size, parser, print_facts, print_table, run_command
 from shared.harness import Form, serve
 from shared.host import host_facts
 from shared.models import add_train_option, train_briefly
@@ -156,13 +148,18 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         checks: list[dict[str, Any]] = []
         for size in options.size:
             for threads in options.threads:
-                measured, checked = _measure(
-                    model, bundle, size=size, threads=threads, options=options, folder=folder
+                worker = [str(model), "--bundle", str(bundle), "--threads", str(threads)]
+                measured, checked = measure(
+                    [__file__, *worker],
+                    size=size,
+                    threads=threads,
+                    rounds=options.iterations,
+                    is_quick=options.quick,
+                    folder=folder,
                 )
+                measured[0]["bundle_bytes"] = bundle.stat().st_size
                 rows += measured
                 checks.append(checked)
-    host["load_average"]["after"] = load_average()
-    note_contended(rows)
     return {
         "rows": rows,
         "ratios": ratios_of(rows),
@@ -191,29 +188,6 @@ def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, A
         "image": checkpoint.provenance.get("image"),
         "image_size_px": list(checkpoint.photo.shape[1::-1]),
     }
-
-
-def _measure(
-    model: Path,
-    bundle: Path,
-    *,
-    size: tuple[int, int],
-    threads: int,
-    options: argparse.Namespace,
-    folder: Path,
-) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """The three rows of one size and thread count, and what was checked before."""
-    command = [__file__, str(model), "--bundle", str(bundle), "--threads", str(threads)]
-    rows, checked = measure(
-        command,
-        size=size,
-        threads=threads,
-        rounds=options.iterations,
-        is_quick=options.quick,
-        folder=folder,
-    )
-    rows[0]["bundle_bytes"] = bundle.stat().st_size
-    return rows, checked
 
 
 def _print(result: dict[str, Any]) -> None:

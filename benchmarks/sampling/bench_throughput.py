@@ -3,7 +3,7 @@
     python benchmarks/sampling/bench_throughput.py [MODEL.petsgan|MODEL.pt] [-n 1000] [--json]
 
 Each row makes and writes the images in a process of its own. First the files of every row must hold
-the same images. README.md beside this file says what the numbers mean.
+the same images. benchmarks/README.md says what the numbers mean.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from PIL import Image
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders are packages
 
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb
+from petsgan_sdk.diagnosis.host import peak_rss_mb
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.output.batch import generate_images
 from petsgan_sdk.output.batch_plan import plan_batch
@@ -32,15 +32,7 @@ from petsgan_sdk.output.parallel import share_cores
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from shared.clocks import Span, contention
-from shared.command import (
-    note,
-    note_contended,
-    parse_size,
-    parser,
-    print_facts,
-    print_table,
-    run_command,
-)
+from shared.command import note, parse_size, parser, print_facts, print_table, run_command
 from shared.harness import BenchmarkError, ask_script
 from shared.host import host_facts
 from shared.models import add_train_option, bundle_of
@@ -126,8 +118,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             )
             images.append(_first_images(output))
         check = _check(rows, images)
-    host["load_average"]["after"] = load_average()
-    note_contended(rows)
     width, height = options.size
     return {
         "rows": [

@@ -6,14 +6,15 @@ import argparse
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
+from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.errors import PetsganError
 from shared.harness import BenchmarkError
 
 __all__ = [
     "note",
-    "note_contended",
     "parse_size",
     "parser",
     "print_facts",
@@ -49,13 +50,15 @@ def run_command(
     show: Callable[[dict[str, Any]], None],
     *,
     as_json: bool,
+    output: Path | None = None,
 ) -> int:
-    """Run a benchmark and print what it returns.
+    """Run a benchmark and print what it returns, with the load of the host after the run.
 
     Args:
         run: Returns JSON types; None where there is nothing to print, as in a worker.
         show: Prints the result for people.
         as_json: Print one JSON object instead.
+        output: A file that gets the object as well.
 
     Returns:
         The exit code.
@@ -69,6 +72,12 @@ def run_command(
         return 130
     if result is None:
         return 0
+    if "host" in result:
+        result["host"]["load_average"]["after"] = load_average()
+    if any(row.get("contended") for row in result.get("rows", ())):
+        note("note: other programs took cores that rows marked contended needed: do not quote them")
+    if output is not None:
+        output.write_text(json.dumps(result, allow_nan=False) + "\n", encoding="utf-8")
     if as_json:
         print(json.dumps(result, allow_nan=False))
     else:
@@ -103,9 +112,3 @@ def print_facts(title: str, facts: Mapping[str, Any]) -> None:
 def note(text: str) -> None:
     """Print one line that is no result to stderr."""
     print(text, file=sys.stderr, flush=True)
-
-
-def note_contended(rows: Sequence[Mapping[str, Any]]) -> None:
-    """Warn of rows whose threads had no core each."""
-    if any(row.get("contended") for row in rows):
-        note("note: other programs took cores that rows marked contended needed: do not quote them")

@@ -3,7 +3,7 @@
     python benchmarks/training/bench_training.py [PHOTO] [--preset fast paper] [--json]
 
 Seconds of a step in each phase of training, of a whole run (steps times that), and peak memory. All
-forms must compute the same step before anything is timed. README.md beside this file says what the
+forms must compute the same step before anything is timed. benchmarks/README.md says what the
 numbers mean.
 """
 
@@ -17,11 +17,10 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))  # benchmarks/, whose folders are packages
 
-from petsgan_sdk.diagnosis.host import load_average
 from petsgan_sdk.imaging import load_image
 from petsgan_sdk.runtime.checks import check_int
 from petsgan_sdk.settings.presets import load_preset
-from shared.command import note, note_contended, parser, print_facts, print_table, run_command
+from shared.command import note, parser, print_facts, print_table, run_command
 from shared.harness import Form, Turn, Worker, serve, thread_variables
 from shared.host import host_facts
 from shared.models import PHOTO
@@ -118,8 +117,6 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         measured, check = _measure(preset, options)
         rows += measured
         checks.append(check)
-    host["load_average"]["after"] = load_average()
-    note_contended(rows)
     return {
         "rows": rows,
         "ratios": ratios_of(rows),

@@ -115,8 +115,7 @@ def diagnose() -> dict[str, Any]:
     backends: list[str] = built["backends"]
     if built["problem"] is not None:
         detail = f"numpy is used, which is several times slower ({built['problem']})"
-        command = "pip install --force-reinstall --no-deps petsgan-sdk"
-        missing.append({"what": "compiled kernels", "detail": detail, "install": command})
+        missing.append({"what": "compiled kernels", "detail": detail, "install": built["remedy"]})
     for task, extra, packages in _EXTRAS:
         absent = [package for package in packages if installed_version(package) is None]
         if absent:

@@ -71,6 +71,7 @@ def test_the_state_of_the_kernels_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert (found["backend"]["used"], found["backend"]["problem"]) == ("numpy", "no such file")
     (entry,) = [entry for entry in found["missing"] if entry["what"] == "compiled kernels"]
     assert "several times slower (no such file)" in entry["detail"]
+    assert entry["install"] == "pip install --force-reinstall --no-deps petsgan-sdk"
 
 
 def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from support.paths import BENCHMARKS
+from support.paths import BENCHMARKS, ROOT
 
 
 def load(name):
@@ -23,11 +23,11 @@ def load(name):
         return importlib.import_module(name)
 
 
-def run(name, *words):
+def run(name, *words, python=sys.executable):
     """A benchmark as a process of its own."""
     script = BENCHMARKS.joinpath(*name.split(".")).with_suffix(".py")
-    command = [sys.executable, str(script), *map(str, words)]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [python, str(script), *map(str, words)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def run_here(name, *words):
