@@ -26,8 +26,8 @@ def run(*arguments):
 @pytest.mark.parametrize(
     ("model", "stages"),
     [
-        ("exsingan", "St.1,Se.1,Te.1"),
-        pytest.param("singan", "St.0,Se.0,Te.3", marks=pytest.mark.slow),
+        pytest.param("exsingan", "St.1,Se.1,Te.1", marks=pytest.mark.slow),
+        ("singan", "St.0,Se.0,Te.3"),
     ],
 )
 def test_from_a_photo_to_images(model, stages, photo, tmp_path):

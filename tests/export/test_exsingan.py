@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -16,33 +18,35 @@ from petsgan_sdk.models.exsingan.generator import generator_from
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
 
-MODELS = ("exsingan", "singan")
+MODELS = ("exsingan", pytest.param("singan", marks=pytest.mark.slow))
 
 
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory):
-    """A checkpoint and a verified bundle of each model, and what the export said."""
+    """By model: a checkpoint, its verified bundle, and what the export said."""
     folder = tmp_path_factory.mktemp("exsingan")
     photo = write_picture(folder / "photo.png", 53, 40)
-    made = {}
-    for model in MODELS:
+
+    @cache
+    def made(model):
         checkpoint, bundle, notes = folder / f"{model}.pt", folder / f"{model}.petsgan", []
         tiny_exsingan(photo, checkpoint, model=model, steps=15)
         export_bundle(checkpoint, bundle, note=notes.append)
-        made[model] = (checkpoint, bundle, notes)
+        return checkpoint, bundle, notes
+
     return made
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_export_is_verified_whole_and_in_windows(model, exported):
-    notes = exported[model][2]
+    notes = exported(model)[2]
     assert sum(note.startswith("verified at ") for note in notes) == 3
     assert any(note.startswith("verified in windows") for note in notes)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_manifest_is_a_pyramid(model, exported):
-    checkpoint, path, _ = exported[model]
+    checkpoint, path, _ = exported(model)
     bundle = open_bundle(path)
     manifest = bundle.manifest
     net = generator_from(load_checkpoint(checkpoint))
@@ -62,7 +66,7 @@ def test_the_manifest_is_a_pyramid(model, exported):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_sampler_makes_what_torch_makes(model, exported):
-    checkpoint, bundle, _ = exported[model]
+    checkpoint, bundle, _ = exported(model)
     net = generator_from(load_checkpoint(checkpoint))
     noises = []
     for number, size in enumerate(net.sizes):
@@ -78,7 +82,7 @@ def test_the_sampler_makes_what_torch_makes(model, exported):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_promises_of_the_sampler(model, exported):
-    sampler = load(exported[model][1], provider="cpu", threads=1)
+    sampler = load(exported(model)[1], provider="cpu", threads=1)
     small = sampler.sample(2, height=61, width=47, seed=3)
     assert np.array_equal(small, sampler.sample(2, height=61, width=47, seed=3))
     assert np.array_equal(small[1:], sampler.sample(1, height=61, width=47, seed=3, start=1))
@@ -94,7 +98,7 @@ def test_the_promises_of_the_sampler(model, exported):
 
 @pytest.mark.parametrize("model", MODELS)
 def test_a_seamless_canvas_continues(model, exported):
-    sampler = load(exported[model][1], provider="cpu", threads=1)
+    sampler = load(exported(model)[1], provider="cpu", threads=1)
     height, width = 80, 104
     whole = sampler.sample(height=height, width=width, seed=2, seamless=True)[0]
     over = sampler.region(height, width, 60, 90, 40, 30, 2, seamless=True)
@@ -105,7 +109,7 @@ def test_a_seamless_canvas_continues(model, exported):
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("stage", [1, 4])
 def test_any_stage_starts_from_an_image(model, stage, exported):
-    sampler = load(exported[model][1], provider="cpu", threads=1)
+    sampler = load(exported(model)[1], provider="cpu", threads=1)
     rng = np.random.default_rng(0)
     layout = rng.integers(0, 256, (15, 20, 3)).astype(np.uint8)
     made = sampler.refine(layout, stage, seed=1, height=70, width=90)
@@ -115,8 +119,9 @@ def test_any_stage_starts_from_an_image(model, stage, exported):
     assert np.array_equal(*still)
 
 
-def test_a_small_image_is_cut_from_a_canvas_with_enough_levels(exported):
-    sampler = load(exported["singan"][1], provider="cpu", threads=1)
+@pytest.mark.parametrize("model", MODELS)
+def test_a_small_image_is_cut_from_a_canvas_with_enough_levels(model, exported):
+    sampler = load(exported(model)[1], provider="cpu", threads=1)
     least = sampler.manifest.min_canvas_px
     coarsest = sampler.manifest.levels[0]
     assert least == max(-(-8 * f // c) for f, c in zip((40, 53), coarsest, strict=True))

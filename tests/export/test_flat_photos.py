@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from support.pictures import flat_pictures
 from support.training_runs import tiny_exsingan, tiny_train
 
@@ -28,5 +29,13 @@ def test_paper_whose_norms_see_no_variance(tmp_path):
     exported(tmp_path, "wall", tiny_train, preset="paper", steps=6)
 
 
-def test_a_pyramid(tmp_path):
-    exported(tmp_path, "white", tiny_exsingan, preset="paper", steps=8)
+@pytest.mark.parametrize(
+    "mix",
+    [
+        {"stages.semantic": 0, "stages.texture": 1},
+        pytest.param({}, marks=pytest.mark.slow),
+    ],
+    ids=["two stages", "all"],
+)
+def test_a_pyramid(mix, tmp_path):
+    exported(tmp_path, "white", tiny_exsingan, preset="paper", steps=8, overrides=mix)

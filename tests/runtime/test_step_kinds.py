@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, get_args
 
-import bundle_factory as factory
 import numpy as np
 import pytest
+from support import bundles as factory
 from support.toy_step import BlurStep
 
 from petsgan_sdk.errors import BundleError
