@@ -142,6 +142,14 @@ def test_a_gradient_of_another_layout(draw):
     assert torch.equal(first, query.grad)
 
 
+@pytest.fixture
+def _threads_come_back():
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("_threads_come_back")
 def test_the_thread_count_of_torch_changes_no_bit(draw):
     query, features, values = with_gradients(
         *maps(draw, channels=16, size=(33, 40), ref_size=(30, 36))
