@@ -82,7 +82,7 @@ def measure_photo(photo: Path, model: Path | None, *, name: str, count: int) -> 
         export_bundle(model, bundle, verify=False)
         samples = petsgan_sdk.load(bundle).sample(count, seed=0)
         checkpoint = load_checkpoint(model)
-        row = measure(checkpoint.source, samples, checkpoint.config.image.factor)
+        row = measure(checkpoint.photo, samples, checkpoint.settings.image.factor)
     return {"photo": photo.name, "samples": count, "train_seconds": checkpoint.seconds, **row}
 
 

@@ -45,7 +45,7 @@ class PublicForm:
         """Draw the weights."""
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        height, width = load_checkpoint(checkpoint).source.shape[:2]
+        height, width = load_checkpoint(checkpoint).photo.shape[:2]
         self._sizes = level_sizes(
             height, width, count=_NUM_STAGES, coarsest_px=_COARSEST_PX, rescale="exsingan"
         )

@@ -40,7 +40,7 @@ class SameWeights:
         torch.set_num_threads(threads)
         self._generator = deployed(generator_from(load_checkpoint(checkpoint)))
         self._manifest = manifest
-        self._position = lru_cache(maxsize=1)(self._generator.position)
+        self._position = lru_cache(maxsize=1)(self._encode)
 
     def facts(self) -> dict[str, Any]:
         """Say how large the pyramid is."""
@@ -58,6 +58,9 @@ class SameWeights:
         assert made is not None  # there is always a stage
         image = made[0, :, :height, :width]
         return pixels(image)
+
+    def _encode(self, height: int, width: int) -> Tensor:
+        return self._generator.structure.position(height, width)
 
     def _run(
         self, number: int, previous: Tensor | None, size: tuple[int, int], *, seed: int, index: int

@@ -20,7 +20,7 @@ from torch.nn import functional
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 
 __all__ = ["PublicForm", "largest_error", "layout_net", "pixels", "positions"]
 
@@ -46,7 +46,7 @@ class PublicForm:
         """Draw the weights."""
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        image = image_tensor(load_checkpoint(checkpoint).source)
+        image = image_tensor(load_checkpoint(checkpoint).photo)
         size = (image.shape[2] // _FACTOR, image.shape[3] // _FACTOR)
         low_res = functional.interpolate(image, size, mode="bicubic", align_corners=True)
         self._reference = torch.cat([low_res, low_res.flip(3)], dim=3)

@@ -44,12 +44,12 @@ class SameWeights:
         self._generator = generator = generator_from(load_checkpoint(checkpoint))
         freeze_statistics(generator)  # as export does
         self._least_canvas_px = manifest.min_canvas_px
-        self._window = generator.config.transfer.window
+        self._window = generator.settings.transfer.window
         self._reference = self._patches(generator.features(generator.low_res))[0]
         # One more channel of ones becomes the votes: 0 where a patch leaves the image.
         values = _with_ones(generator.low_res)
         self._values = functional.unfold(values, self._window, padding=self._window // 2)[0]
-        if generator.config.transfer.carry_texture:
+        if generator.settings.transfer.carry_texture:
             factor = generator.factor
             texture = _with_ones(generator.image)
             self._texture = functional.unfold(
@@ -58,7 +58,7 @@ class SameWeights:
             t = (torch.arange(2 * factor, dtype=torch.float64) + 0.5) / (2 * factor)
             fade = 0.5 - 0.5 * torch.cos(2 * torch.pi * t)
             self._fade = torch.outer(fade, fade).float().flatten().repeat(4)[:, None]
-        self._position = lru_cache(maxsize=1)(generator.position)
+        self._position = lru_cache(maxsize=1)(generator.depnet.position)
 
     def facts(self) -> dict[str, Any]:
         """Say how large patch transfer is."""
@@ -89,7 +89,7 @@ class SameWeights:
         return functional.normalize(patches, dim=1, eps=_MIN_NORM)
 
     def _transfer(self, layout: Tensor) -> Transferred:
-        settings = self._generator.config.transfer
+        settings = self._generator.settings.transfer
         size = (layout.shape[2], layout.shape[3])
         code = layout
         for _ in range(settings.passes):

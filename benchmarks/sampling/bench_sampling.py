@@ -182,11 +182,11 @@ def _model(options: argparse.Namespace, folder: Path) -> tuple[Path, dict[str, A
     return model, {
         "file": model.name,
         "source": source,
-        "family": checkpoint.config.family,
-        "preset": checkpoint.config.preset,
+        "family": checkpoint.settings.family,
+        "preset": checkpoint.settings.preset,
         "steps": checkpoint.steps_done,
         "image": checkpoint.provenance.get("image"),
-        "image_size_px": list(checkpoint.source.shape[1::-1]),
+        "image_size_px": list(checkpoint.photo.shape[1::-1]),
     }
 
 

@@ -11,13 +11,13 @@ import torch
 
 from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.models import PetsganGenerator
-from petsgan_sdk.models.image import image_tensor
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.models.arrays import image_tensor
+from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.presets import load_preset
-from petsgan_sdk.training.draws import fold_seed
-from petsgan_sdk.training.petsgan import PetsganTraining
+from petsgan_sdk.training.petsgan.training import PetsganTraining
+from petsgan_sdk.training.photo import load_photo
 from petsgan_sdk.training.precision import choose_precision
-from petsgan_sdk.training.source import load_source
+from petsgan_sdk.training.rng import fold_seed
 from training._measure import OURS, OURS_FLOAT32, PUBLIC, TRANSFER
 from training._public_loop import PUBLIC_TRANSFER, PublicTraining, UnfoldingGenerator
 
@@ -46,16 +46,16 @@ class TrainingForm:
             "training.precision": precision,
             "transfer.features": "filters",
         }
-        config = load_preset(preset, overrides=overrides, cls=PetsganConfig)
-        source = load_source(photo, config.image, lambda _: None)
-        self._size_px = (source.rgb.shape[1], source.rgb.shape[0])
-        torch.manual_seed(fold_seed(config.training.seed))
-        self._training = _create(name, config, image_tensor(source.rgb))
-        self._config = config
+        settings = load_preset(preset, overrides=overrides, cls=PetsganSettings)
+        learned = load_photo(photo, settings.image, lambda _: None)
+        self._size_px = (learned.rgb.shape[1], learned.rgb.shape[0])
+        torch.manual_seed(fold_seed(settings.training.seed))
+        self._training = _create(name, settings, image_tensor(learned.rgb))
+        self._settings = settings
 
     def facts(self) -> dict[str, Any]:
         """Say what is trained, and how many steps of each phase a whole run has."""
-        total = self._config.training.steps
+        total = self._settings.training.steps
         phases = Counter(self._training.phase(step) for step in range(total))
         first: dict[str, int] = {}
         for step in range(total):
@@ -63,7 +63,7 @@ class TrainingForm:
         device = torch.device("cpu")
         return {
             "size_px": list(self._size_px),
-            "precision": choose_precision(self._config.training.precision, device),
+            "precision": choose_precision(self._settings.training.precision, device),
             # Past its beginning: pools are filled, and every term has joined in.
             "phases": {n: {"steps": c, "at": first[n] + c // 2} for n, c in phases.items()},
         }
@@ -85,12 +85,12 @@ class TrainingForm:
         return torch.cat([code.flatten(), weight.flatten()]).numpy()
 
 
-def _create(name: str, config: PetsganConfig, image: torch.Tensor) -> PetsganTraining:
+def _create(name: str, settings: PetsganSettings, image: torch.Tensor) -> PetsganTraining:
     if name in (OURS, OURS_FLOAT32):
-        generator = PetsganGenerator(config, image)
+        generator = PetsganGenerator(settings, image)
         generator.features.fit(generator.low_res)
         return PetsganTraining(generator)
     way = PUBLIC_TRANSFER if name == PUBLIC else None
-    unfolding = UnfoldingGenerator(config, image, way=way)
+    unfolding = UnfoldingGenerator(settings, image, way=way)
     unfolding.features.fit(unfolding.low_res)
     return PublicTraining(unfolding)

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -27,9 +28,11 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.models import FreezableInstanceNorm, PetsganGenerator, Transferred
-from petsgan_sdk.settings.petsgan import PetsganConfig
-from petsgan_sdk.training.petsgan import steps
-from petsgan_sdk.training.petsgan.steps import Losses, PetsganTraining, Purpose
+from petsgan_sdk.settings.petsgan import PetsganSettings
+from petsgan_sdk.training.petsgan import training
+from petsgan_sdk.training.petsgan.dipnet import Losses, Purpose
+from petsgan_sdk.training.petsgan.pool import cropped
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 
 __all__ = ["PUBLIC_TRANSFER", "PublicTraining", "TransferWay", "UnfoldingGenerator"]
 
@@ -54,20 +57,22 @@ class UnfoldingGenerator(PetsganGenerator):
     """A generator whose patch transfer is written the usual way.
 
     Args:
-        config: Settings.
+        settings: Of the model.
         image: As for `PetsganGenerator`.
         way: How to transfer; None takes the settings', and then computes what the SDK's does.
     """
 
-    def __init__(self, config: PetsganConfig, image: Tensor, *, way: TransferWay | None) -> None:
+    def __init__(
+        self, settings: PetsganSettings, image: Tensor, *, way: TransferWay | None
+    ) -> None:
         """Build the networks."""
-        super().__init__(config, image)
-        own = TransferWay(config.transfer.passes, config.transfer.temperature, False, True)
+        super().__init__(settings, image)
+        own = TransferWay(settings.transfer.passes, settings.transfer.temperature, False, True)
         self.way = way or own
 
     def transfer(self, layout: Tensor) -> Transferred:
         """Transfer `[N, 3, h, w]` in [-1, 1]."""
-        window = self.config.transfer.window
+        window = self.settings.transfer.window
         unfold = {"kernel_size": window, "padding": window // 2}
         batch, _, height, width = layout.shape
         reference = self._mirrored(self.low_res)
@@ -89,7 +94,7 @@ class UnfoldingGenerator(PetsganGenerator):
             total = functional.fold(chosen, (height, width), **unfold)
             code = total[:, :3] / (total[:, 3:] if self.way.renormalized else overlaps) * 2 - 1
         index = index.view(batch, height, width).to(torch.int32)
-        texture = self._texture(index) if self.config.transfer.carry_texture else None
+        texture = self._texture(index) if self.settings.transfer.carry_texture else None
         return Transferred(code, texture, weight.view(batch, height, width))
 
     def _mirrored(self, image: Tensor) -> Tensor:
@@ -113,10 +118,11 @@ class PublicTraining(PetsganTraining):
         for network in (generator.depnet, generator.restoration, self._patch_critic):
             _use_instance_norm(network)
         self._given = self._pool_noise()
-        vars(steps)["frozen"] = nullcontext
+        mock.patch.object(training, "frozen", nullcontext).start()
 
     def _layouts(self, noise: Tensor, field: Tensor | None) -> Tensor:  # noqa: ARG002
-        layout: Tensor = self.generator.depnet(noise, self.generator.position(*self.generator.size))
+        position = self.generator.depnet.position(*self.generator.size)
+        layout: Tensor = self.generator.depnet(noise, position)
         return layout
 
     def _restore(self, transferred: Transferred) -> Tensor:
@@ -128,7 +134,7 @@ class PublicTraining(PetsganTraining):
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
         with torch.no_grad():
-            noise = self._noise(len(fake), self._random(step, Purpose.LAYOUT))
+            noise = self._noise(len(fake), self._rng(step, Purpose.LAYOUT))
             again = self._layouts(noise, None)
         super()._update_layout_critic(again, step, reported)
 
@@ -139,25 +145,27 @@ class PublicTraining(PetsganTraining):
         reported: Losses,
     ) -> None:
         with torch.no_grad():
-            draw = self._random(step, Purpose.FRESH_CROP)
-            again = self._restore(self._crop(draw).of(self._fresh(step)))
-            again = self._off_grid(again, draw)
+            rng = self._rng(step, Purpose.FRESH_CROP)
+            crop = self._crop(rng)
+            transferred = cropped(self._fresh(step), crop, factor=self.generator.factor)
+            again = self._restore(transferred)
+            again = self._off_grid(again, rng)
         super()._update_patch_critic(again, step, reported)
 
     def _noisy(self, step: int) -> Transferred:
-        draw = self._random(step, Purpose.NOISY)
-        if self._settings.end_to_end:
-            return self.generator.transfer(self.add_noise(1, draw))
-        number = self._noisy_number(draw)
+        rng = self._rng(step, Purpose.NOISY)
+        if self._schedule.end_to_end:
+            return self.generator.transfer(self.add_noise(1, rng))
+        number = self._noisy_number(rng)
         with torch.no_grad():
             return self.generator.transfer(self._given[1][number : number + 1])
 
     def _fresh(self, step: int) -> Transferred:
-        draw = self._random(step, Purpose.FRESH)
-        if self._settings.end_to_end:
-            noise = self._noise(self._settings.image_batch, draw)
+        rng = self._rng(step, Purpose.FRESH)
+        if self._schedule.end_to_end:
+            noise = self._noise(self._schedule.image_batch, rng)
             return self.generator.transfer(self._layouts(noise, None))
-        noise = self._given[0][self._fresh_numbers(draw)]
+        noise = self._given[0][self._fresh_numbers(rng)]
         with torch.no_grad():
             return self.generator.transfer(self._layouts(noise, None))
 

@@ -65,8 +65,8 @@ def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_pat
     torch = pytest.importorskip("torch", reason="the public form runs in torch")
     monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
     module = importlib.import_module("sampling._exsingan_public_form")
-    photo = SimpleNamespace(source=np.zeros((168, 256, 3), np.uint8))
-    monkeypatch.setattr(module, "load_checkpoint", lambda _: photo)
+    checkpoint = SimpleNamespace(photo=np.zeros((168, 256, 3), np.uint8))
+    monkeypatch.setattr(module, "load_checkpoint", lambda _: checkpoint)
     form = module.PublicForm(tmp_path, manifest=None, threads=torch.get_num_threads())
     facts = form.facts()
     assert facts["parameters"] == 377_731 + 6 * 114_307

@@ -68,14 +68,14 @@ def check_checkpoint(path: Path, bases: Bases) -> None:
     del bases
     _info(path)
     checkpoint = load_checkpoint(path)
-    if checkpoint.config.family == "exsingan":
+    if checkpoint.settings.family == "exsingan":
         from petsgan_sdk.models.exsingan.generator import generator_from  # noqa: PLC0415 - torch
 
         generator_from(checkpoint)
         return
     from petsgan_sdk.models import petsgan  # noqa: PLC0415 - torch
 
-    if getattr(checkpoint.config, "task", "") == "manipulate":
+    if getattr(checkpoint.settings, "task", "") == "manipulate":
         petsgan.dipnet_from(checkpoint)
     else:
         petsgan.generator_from(checkpoint)

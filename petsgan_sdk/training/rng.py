@@ -7,13 +7,13 @@ from enum import IntEnum
 import torch
 from torch import Generator
 
-__all__ = ["MAX_PURPOSES", "below", "draw_for", "fold_seed"]
+__all__ = ["MAX_PURPOSES", "below", "fold_seed", "rng_for"]
 
 MAX_PURPOSES = 16
 
 
-def draw_for(seed: int, step: int, purpose: IntEnum) -> Generator:
-    """Make the generator of one purpose in one step, on the CPU.
+def rng_for(seed: int, step: int, purpose: IntEnum) -> Generator:
+    """Make the random number generator of one purpose in one step, on the CPU.
 
     Args:
         seed: Of the run.
@@ -34,6 +34,6 @@ def fold_seed(seed: int) -> int:
     return (seed + (seed >> 32) * 0x9E3779B1) % (1 << 32)
 
 
-def below(bound: int, draw: Generator) -> int:
+def below(bound: int, rng: Generator) -> int:
     """Draw an integer of 0 <= i < bound."""
-    return int(torch.randint(bound, (1,), generator=draw))
+    return int(torch.randint(bound, (1,), generator=rng))

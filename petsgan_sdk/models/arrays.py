@@ -1,4 +1,4 @@
-"""State of a module to plain named arrays and back, every name and shape checked."""
+"""Arrays to tensors and back: photos, and the state of a module, all of it checked."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.imaging import to_signed
 from petsgan_sdk.models.norm import FOLLOWED, LONG
 
-__all__ = ["AVERAGED", "built_from", "load_state", "named_arrays"]
+__all__ = ["AVERAGED", "built_from", "image_tensor", "load_state", "named_arrays"]
 
 AVERAGED = "averaged"
 """Prefix of the exported weights in a checkpoint."""
@@ -23,6 +24,11 @@ _SINCE = {FOLLOWED: np.array(LONG, np.int64)}
 did not count batches, and went on as if there had been many."""
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+
+def image_tensor(rgb: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> Tensor:
+    """Turn `[H, W, 3]` uint8 into `[1, 3, H, W]` float32 in [-1, 1]."""
+    return torch.from_numpy(to_signed(rgb)).permute(2, 0, 1)[None].contiguous()
 
 
 def named_arrays(module: nn.Module, prefix: str) -> dict[str, Array]:

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from petsgan_sdk.imaging import fit_size, load_image, resize
-from petsgan_sdk.settings import ImageConfig
+from petsgan_sdk.settings import ImageSettings
 
-__all__ = ["SourceImage", "load_source"]
+__all__ = ["TrainingPhoto", "load_photo"]
 
 _WORTH_SAYING = 0.01
 """Least change of the aspect that a person is told of."""
@@ -21,7 +21,7 @@ U8Image = np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
 
 
 @dataclass(frozen=True, slots=True)
-class SourceImage:
+class TrainingPhoto:
     """A photo at training size."""
 
     rgb: U8Image
@@ -34,12 +34,12 @@ class SourceImage:
     """`(width, height)` of the file."""
 
 
-def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) -> SourceImage:
+def load_photo(path: Path, settings: ImageSettings, note: Callable[[str], None]) -> TrainingPhoto:
     """Read a photo and fit it to the training size.
 
     Args:
         path: The file.
-        config: Largest side and factor.
+        settings: Largest side and factor.
         note: Told once of every conversion, and of the size.
 
     Raises:
@@ -49,24 +49,27 @@ def load_source(path: Path, config: ImageConfig, note: Callable[[str], None]) ->
     for text in loaded.notes:
         note(text)
     height, width = loaded.rgb.shape[:2]
-    size = fit_size(width, height, max_size_px=config.max_size_px, multiple=config.factor)
+    size = fit_size(width, height, max_size_px=settings.max_size_px, multiple=settings.factor)
     note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
-    for text in _remarks((width, height), size, config):
+    for text in _remarks((width, height), size, settings):
         note(text)
     rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
     digest = hashlib.sha256(rgb.tobytes()).hexdigest()
-    return SourceImage(rgb, Path(path).name, digest, (width, height))
+    return TrainingPhoto(rgb, Path(path).name, digest, (width, height))
 
 
-def _remarks(given: tuple[int, int], size: tuple[int, int], config: ImageConfig) -> Iterator[str]:
+def _remarks(
+    given: tuple[int, int], size: tuple[int, int], settings: ImageSettings
+) -> Iterator[str]:
     """What a size does not show by itself, one line each."""
-    if max(size) > config.max_size_px:
+    most, multiple = settings.max_size_px, settings.factor
+    if max(size) > most:
         yield (
-            f"longer than {config.max_size_px} px: so long a photo is learned at {min(size)} px of "
+            f"longer than {most} px: so long a photo is learned at {min(size)} px of "
             "its shorter side; a larger --max-size shows more of it"
         )
     stretch = size[0] * given[1] / (size[1] * given[0])
     change = max(stretch, 1 / stretch) - 1
     if change >= _WORTH_SAYING:
         way = "wider" if stretch > 1 else "narrower"
-        yield f"its aspect becomes {change:.1%} {way}: both sides are multiples of {config.factor}"
+        yield f"its aspect becomes {change:.1%} {way}: both sides are multiples of {multiple}"

@@ -22,14 +22,14 @@ from petsgan_sdk.models import (
 )
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
 from petsgan_sdk.training import losses
-from petsgan_sdk.training.draws import below
+from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.pairs import PairedLayouts
 from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
-from petsgan_sdk.training.petsgan.pool import TransferPool
+from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 from petsgan_sdk.training.precision import compute
 
-__all__ = ["Losses", "PetsganTraining", "Purpose"]
+__all__ = ["PetsganTraining"]
 
 _LEAST_CRITIC_PX = 32
 """Smallest crop that every patch critic takes."""
@@ -50,23 +50,23 @@ class PetsganTraining(DipnetTraining):
 
     def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
         """Build critics, optimizers and the averaged generator."""
-        config, settings = generator.config, generator.config.training
-        total = config.generator_steps
+        settings, schedule = generator.settings, generator.settings.training
+        total = settings.generator_steps
         if prior is None:
             image, low_res = generator.image, generator.low_res
-            given = PriorInput(image, low_res, config.prior, settings.seed)
-            prior = create_prior(parse_priors(config.prior.name), given)
+            given = PriorInput(image, low_res, settings.prior, schedule.seed)
+            prior = create_prior(parse_priors(settings.prior.name), given)
         _check_critic(generator)
-        span = Span(round(settings.restoration_from * total), total)
+        span = Span(round(schedule.restoration_from * total), total)
         super().__init__(generator, prior, span=span)
-        self._pairs = PairedLayouts(generator.depnet, prior, config.depnet.modes)
-        critic = StridedPatchCritic if settings.patch_critic == "strided" else MultiDilationCritic
+        self._pairs = PairedLayouts(generator.depnet, prior, settings.depnet.modes)
+        critic = StridedPatchCritic if schedule.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(self._device)
         self._layout_critic = LayoutCritic().to(self._device)
-        self._position = generator.position(*generator.size)
-        depnet_span = Span(0, round(settings.depnet_until * total))
-        patch_span = Span(round(settings.adversarial_from * total), total)
-        rates = config.optimizer
+        self._position = generator.depnet.position(*generator.size)
+        depnet_span = Span(0, round(schedule.depnet_until * total))
+        patch_span = Span(round(schedule.adversarial_from * total), total)
+        rates = settings.optimizer
         self._depnet = self._adam(generator.depnet, rates.depnet, depnet_span)
         self._patch = self._adam(self._patch_critic, rates.patch_critic, patch_span)
         self._optimizers |= {"depnet": self._depnet, "patch_critic": self._patch}
@@ -94,39 +94,56 @@ class PetsganTraining(DipnetTraining):
         reported: Losses = {}
         terms: list[Tensor] = []
         if step in self._depnet.span:
-            terms.append(self._depnet_loss(step, reported))
+            noise = self._noise(self._schedule.layout_batch, self._rng(step, Purpose.LAYOUT))
+            field = self.generator.depnet.displace(noise, self._position)
+            layout = self._layouts(noise, field)
+            loss = self._paired_loss(layout, noise, field, reported)
+            if self._weights.layout_gan > 0:
+                self._update_layout_critic(layout.detach(), step, reported)
+                loss = loss + self._layout_gan_loss(layout, reported)
+            terms.append(loss)
         if step in self._restoration.span:
-            terms.append(self._dipnet_loss(step, reported))
+            loss = self._reconstruction_loss(step, reported)
+            if step in self._patch.span and self._has_fresh_terms:
+                rng = self._rng(step, Purpose.FRESH_CROP)
+                crop = self._crop(rng)
+                transferred = cropped(self._fresh(step), crop, factor=self.generator.factor)
+                made = self._restore(transferred)
+                fresh = made.new_zeros(())
+                if self._weights.adversarial > 0:
+                    seen = self._off_grid(made, rng)
+                    self._update_patch_critic(seen.detach(), step, reported)
+                    fresh = self._patch_gan_loss(seen, reported)
+                loss = loss + (fresh + self._tie_loss(made, transferred, reported))
+            terms.append(loss)
         self._update_generator(terms, step)
         return {name: float(value.detach()) for name, value in reported.items()}
 
-    def _depnet_loss(self, step: int, reported: Losses) -> Tensor:
-        """Term varphi of eq. 6, and the paired term where the prior knows a noise's layout."""
+    def _paired_loss(
+        self, layout: Tensor, noise: Tensor, field: Tensor | None, reported: Losses
+    ) -> Tensor:
+        """Distance from the layout that the prior knows for a noise, where it knows one."""
+        weight = self._weights.paired
+        target = self._pairs.target(noise, field) if weight > 0 else None
+        if target is None:
+            return layout.new_zeros(())
+        reported["paired"] = functional.l1_loss(layout, target)
+        return weight * reported["paired"]
+
+    def _layout_gan_loss(self, layout: Tensor, reported: Losses) -> Tensor:
+        """DEPNet's terms of eq. 6."""
         weights = self._weights
-        draw = self._random(step, Purpose.LAYOUT)
-        noise = self._noise(self._settings.layout_batch, draw)
-        field = self._field(noise)
-        layout = self._layouts(noise, field)
-        loss = layout.new_zeros(())
-        if weights.paired > 0 and field is not None:
-            target = self._pairs.target(noise, field)
-            if target is not None:
-                reported["paired"] = functional.l1_loss(layout, target)
-                loss = loss + weights.paired * reported["paired"]
-        if weights.layout_gan > 0:
-            self._update_layout_critic(layout.detach(), step, reported)
-            with frozen(self._layout_critic):
-                logits = self._layout_critic(layout)
-            reported["layout_gan"] = losses.nonsaturating_generator(logits)
-            loss = loss + weights.layout_gan * reported["layout_gan"]
-            if weights.collapse > 0 and len(logits) > 1:
-                reported["collapse"] = losses.collapse_penalty(logits)
-                loss = loss + weights.collapse * reported["collapse"]
+        with frozen(self._layout_critic):
+            logits = self._layout_critic(layout)
+        reported["layout_gan"] = losses.nonsaturating_generator(logits)
+        loss = weights.layout_gan * reported["layout_gan"]
+        if weights.collapse > 0 and len(logits) > 1:
+            reported["collapse"] = losses.collapse_penalty(logits)
+            loss = loss + weights.collapse * reported["collapse"]
         return loss
 
     def _update_layout_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
-        optimizer = self._optimizers["layout_critic"]
-        real = self._prior.sample(len(fake), self._random(step, Purpose.PRIOR))
+        real = self._prior.sample(len(fake), self._rng(step, Purpose.PRIOR))
         real.requires_grad_(self._weights.layout_gradient_penalty > 0)
         real_logits = self._layout_critic(real)
         loss = losses.nonsaturating_critic(real_logits, self._layout_critic(fake))
@@ -134,83 +151,52 @@ class PetsganTraining(DipnetTraining):
         if self._weights.layout_gradient_penalty > 0:
             penalty = losses.r1_penalty(real_logits, real)
             loss = loss + self._weights.layout_gradient_penalty * penalty
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(step)
-
-    def _dipnet_loss(self, step: int, reported: Losses) -> Tensor:
-        """Terms phi of eq. 8 and rho_patch of eq. 5, and those that tie IR to carried texture."""
-        loss = self._reconstruction_loss(step, reported)
-        if step in self._patch.span and self._has_fresh_terms:
-            loss = loss + self._fresh_loss(step, reported)
-        return loss
+        self._optimizers["layout_critic"].update(loss, step)
 
     @property
     def _has_fresh_terms(self) -> bool:
         weights = self._weights
         return max(weights.adversarial, weights.consistency, weights.texture) > 0
 
-    def _fresh_loss(self, step: int, reported: Losses) -> Tensor:
-        """Term rho_patch of eq. 5, and the terms that tie IR to what it is given."""
-        weights = self._weights
-        draw = self._random(step, Purpose.FRESH_CROP)
-        transferred = self._crop(draw).of(self._fresh(step))
-        fake = self._restore(transferred)
-        loss = fake.new_zeros(())
-        if weights.adversarial > 0:
-            seen = self._off_grid(fake, draw)
-            self._update_patch_critic(seen.detach(), step, reported)
-            with frozen(self._patch_critic):
-                reported["patch_gan"] = losses.hinge_generator(self._criticise(seen))
-            loss = loss + weights.adversarial * reported["patch_gan"]
-        return loss + self._tie_loss(fake, transferred, reported)
+    def _patch_gan_loss(self, seen: Tensor, reported: Losses) -> Tensor:
+        """Term rho_patch of eq. 5, of DIPNet and, end to end, of DEPNet."""
+        with frozen(self._patch_critic):
+            reported["patch_gan"] = losses.hinge_generator(self._criticise(seen))
+        return self._weights.adversarial * reported["patch_gan"]
 
-    def _off_grid(self, fake: Tensor, draw: Generator) -> Tensor:
+    def _off_grid(self, fake: Tensor, rng: Generator) -> Tensor:
         """Cut a crop so that its blocks lie anywhere on the critic's strides.
 
         A strided critic that always met the blocks in one place would be blind to their grid.
         """
         spare = self.generator.factor - 1
-        if not self._settings.crop_px or min(fake.shape[2:]) - spare < _LEAST_CRITIC_PX:
+        if not self._schedule.crop_px or min(fake.shape[2:]) - spare < _LEAST_CRITIC_PX:
             return fake
-        top, left = below(spare + 1, draw), below(spare + 1, draw)
-        height, width = fake.shape[2] - spare, fake.shape[3] - spare
-        return fake[:, :, top : top + height, left : left + width]
+        wanted = (fake.shape[2] - spare, fake.shape[3] - spare)
+        return Crop.draw(fake.shape[2:], wanted, rng).of(fake)
 
     def _update_patch_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
-        height, width = fake.shape[2:]
-        draw = self._random(step, Purpose.REAL)
-        image = self.generator.image
-        crops = []
-        for _ in range(len(fake)):
-            y = below(image.shape[2] - height + 1, draw)
-            x = below(image.shape[3] - width + 1, draw)
-            crops.append(image[:, :, y : y + height, x : x + width])
-        real = torch.cat(crops)
+        rng, image = self._rng(step, Purpose.REAL), self.generator.image
+        size = (fake.shape[2], fake.shape[3])
+        real = torch.cat([Crop.draw(image.shape[2:], size, rng).of(image) for _ in fake])
         loss = losses.hinge_critic(self._criticise(real), self._criticise(fake))
         reported["patch_critic"] = loss
-        self._patch.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._patch.step(step)
+        self._patch.update(loss, step)
 
     def _fresh(self, step: int) -> Transferred:
         """Transfer layouts of DEPNet."""
-        draw = self._random(step, Purpose.FRESH)
-        if not self._settings.end_to_end:
-            return self._get_pool().fresh(self._fresh_numbers(draw))
-        noise = self._noise(self._settings.image_batch, draw)
-        return self.generator.transfer(self._layouts(noise, self._field(noise)))
+        rng = self._rng(step, Purpose.FRESH)
+        if not self._schedule.end_to_end:
+            return self._get_pool().fresh(self._fresh_numbers(rng))
+        noise = self._noise(self._schedule.image_batch, rng)
+        field = self.generator.depnet.displace(noise, self._position)
+        return self.generator.transfer(self._layouts(noise, field))
 
     def _layouts(self, noise: Tensor, field: Tensor | None) -> Tensor:
         depnet = self.generator.depnet
         # Positions are moved in float32: bfloat16 would round a displacement.
         encoded = depnet.encode(noise, self._position, field)
         return compute(depnet.layers, encoded, precision=self._precision)
-
-    def _field(self, noise: Tensor) -> Tensor | None:
-        """Displacement of the noise's layouts, if noise displaces anything. It trains nothing."""
-        depnet = self.generator.depnet
-        return depnet.displace(noise, self._position) if depnet.displacement > 0 else None
 
     def _criticise(self, image: Tensor) -> Tensor:
         return compute(self._patch_critic, image, precision=self._precision)
@@ -232,12 +218,12 @@ class PetsganTraining(DipnetTraining):
 
     def _pool_noise(self) -> tuple[Tensor, Tensor]:
         """Noise of the pool's layouts, and noisy copies of c_I."""
-        draw = self._random(0, Purpose.POOL)
-        return self._noise(self._settings.pool_size, draw), self.add_noise(NOISY_POOL, draw)
+        rng = self._rng(0, Purpose.POOL)
+        return self._noise(self._schedule.pool_size, rng), self.add_noise(NOISY_POOL, rng)
 
-    def _noise(self, count: int, draw: Generator) -> Tensor:
+    def _noise(self, count: int, rng: Generator) -> Tensor:
         shape = self.generator.noise_shape(count, *self.generator.size)
-        return torch.randn(shape, generator=draw).to(self._device)
+        return torch.randn(shape, generator=rng).to(self._device)
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from super()._modules()
@@ -249,7 +235,7 @@ class PetsganTraining(DipnetTraining):
 def _check_critic(generator: PetsganGenerator) -> None:
     height, width = generator.image.shape[2:]
     least = StridedPatchCritic.RECEPTIVE_FIELD_PX
-    if generator.config.training.patch_critic == "strided" and min(height, width) < least:
+    if generator.settings.training.patch_critic == "strided" and min(height, width) < least:
         msg = (
             f"config: training.patch_critic 'strided' must have an image of at least {least} px, "
             f"got {width}x{height}; hint: a larger image or --max-size, image.factor 8, or "
