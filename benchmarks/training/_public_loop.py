@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass
+from unittest import mock
 
 import torch
 from torch import Tensor, nn
@@ -117,10 +118,11 @@ class PublicTraining(PetsganTraining):
         for network in (generator.depnet, generator.restoration, self._patch_critic):
             _use_instance_norm(network)
         self._given = self._pool_noise()
-        vars(training)["frozen"] = nullcontext
+        mock.patch.object(training, "frozen", nullcontext).start()
 
     def _layouts(self, noise: Tensor, field: Tensor | None) -> Tensor:  # noqa: ARG002
-        layout: Tensor = self.generator.depnet(noise, self._position)
+        position = self.generator.depnet.position(*self.generator.size)
+        layout: Tensor = self.generator.depnet(noise, position)
         return layout
 
     def _restore(self, transferred: Transferred) -> Tensor:

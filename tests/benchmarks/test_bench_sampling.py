@@ -71,8 +71,8 @@ def test_every_family_has_both_baselines():
 def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_path):
     torch = pytest.importorskip("torch", reason="the public form runs in torch")
     module = benchmarks.load("sampling._exsingan_public_form")
-    photo = SimpleNamespace(source=np.zeros((168, 256, 3), np.uint8))
-    monkeypatch.setattr(module, "load_checkpoint", lambda _: photo)
+    checkpoint = SimpleNamespace(photo=np.zeros((168, 256, 3), np.uint8))
+    monkeypatch.setattr(module, "load_checkpoint", lambda _: checkpoint)
     form = module.PublicForm(tmp_path, manifest=None, threads=torch.get_num_threads())
     facts = form.facts()
     assert facts["parameters"] == 377_731 + 6 * 114_307
