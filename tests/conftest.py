@@ -121,3 +121,10 @@ def copier(tmp_path_factory):
     from support.copier_bundle import cat, write_copier  # noqa: PLC0415 - skips where onnx is absent
 
     return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
+
+
+@pytest.fixture
+def draw():
+    """A generator of torch's random numbers."""
+    torch = pytest.importorskip("torch", reason="it draws with torch")
+    return torch.Generator().manual_seed(7)
