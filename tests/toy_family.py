@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import ConfigError, InputError
-from petsgan_sdk.export.deployment import Deployment
-from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.export.bundle import Deployment
+from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.manifest import GraphStep, NoiseStep
 from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays

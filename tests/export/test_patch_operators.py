@@ -10,9 +10,11 @@ from helpers import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
-from petsgan_sdk.export.onnx_file.matches import TIE, compare_matches
 from petsgan_sdk.export.onnx_file.patch_average import average
 from petsgan_sdk.export.onnx_file.patch_search import Match, search
+from petsgan_sdk.export.parity import matches
+from petsgan_sdk.export.parity.limits import TIE
+from petsgan_sdk.manifest import PatchTransferStep
 
 # N, C, query (h, w), reference (h, w), V, window
 SHAPES = [
@@ -93,11 +95,13 @@ def test_patches_of_zeros_match_the_first_and_make_no_nan():
 def test_a_planted_mistake_is_found():
     query, features, values = make_arrays(SHAPES[0])
     _, index, weight = transfer(query, features, values, window=7)
-    settings = {"window": 7, "temperature": 0.01}
+    step = PatchTransferStep("query", "reference", "values", 7, 0.01, "output")
+    arrays = {"reference": features, "values": values}
+    own = matches.search(step, query, arrays, backend="auto")
 
     def gap(index, weight):
-        found = compare_matches(query, features, values, index=index, weight=weight, **settings)
-        return found.cosine_gap, found.flipped
+        found = matches.Matches(index, weight)
+        return matches.cosine_gap(step, query, features, found, own), found.flipped(own)
 
     right, flipped = gap(index, weight)
     assert right < TIE

@@ -9,9 +9,7 @@ from onnx import ModelProto, TensorProto, helper
 
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.export.onnx_file.compose import Composed, Form, raw_name
-from petsgan_sdk.manifest import BundleManifest, NoiseStep
-from petsgan_sdk.runtime.flow import step_writes
+from petsgan_sdk.export.onnx_file.compose import Composed, Form
 from petsgan_sdk.runtime.providers import import_onnxruntime
 
 __all__ = ["open_session", "run_session", "showing"]
@@ -41,22 +39,19 @@ def run_session(session: Any, feeds: Mapping[str, Array]) -> dict[str, Array]:
     return dict(zip(names, session.run(names, dict(feeds)), strict=True))
 
 
-def showing(composed: Composed, manifest: BundleManifest, form: Form) -> ModelProto:
+def showing(composed: Composed) -> ModelProto:
     """Copy a graph with every tensor of the manifest, match and half as an output."""
-    kinds: dict[str, int] = {}
-    for step in manifest.steps:
-        if not isinstance(step, NoiseStep):
-            kinds |= {raw_name(manifest, name): TensorProto.FLOAT for name in step_writes(step)}
-    index = TensorProto.INT32 if form is Form.custom else TensorProto.INT64
+    index = TensorProto.INT32 if composed.form is Form.custom else TensorProto.INT64
+    kinds: dict[str, int] = dict.fromkeys(composed.tensors.values(), TensorProto.FLOAT)
     for match in composed.matches.values():
         kinds |= {match.index: index, match.weight: TensorProto.FLOAT}
-    kinds |= dict.fromkeys(composed.halves, TensorProto.FLOAT16)
+    kinds |= dict.fromkeys(composed.half_tensors, TensorProto.FLOAT16)
     made = {name for node in composed.model.graph.node for name in node.output}
     model = ModelProto()
     model.CopyFrom(composed.model)
     model.graph.output.extend(
         helper.make_tensor_value_info(name, kind, None)
         for name, kind in kinds.items()
-        if name in made  # the manifest's index tensors have names of their own
+        if name in made  # noise is an input
     )
     return model
