@@ -10,8 +10,7 @@ from petsgan_sdk import kernels
 from petsgan_sdk.manifest import GraphStep, ResizeStep
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
 from petsgan_sdk.runtime.device.resize import DeviceResize
-from petsgan_sdk.runtime.flow import step_reads, step_writes
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 from petsgan_sdk.runtime.session import GraphSession
 
 
@@ -71,8 +70,9 @@ class FakeStep:
     """A step by ONNX Runtime or our kernel on the CPU, on the arrays that it was prepared with."""
 
     def __init__(self, step, bundle, device, *, capturable=True):
-        self.reads, self.writes = step_reads(step), step_writes(step)
+        self.reads, self.writes = step.reads, step.writes
         self.capturable = capturable
+        self.takes_windows = True
         self._step, self._device = step, device
         self.prepared = 0
         if isinstance(step, GraphStep):
@@ -118,7 +118,7 @@ def pipelines(bundle, device, *, capturable=True):
 
     def make(step):
         if isinstance(step, ResizeStep):
-            return DeviceResize(step, device)
+            return DeviceResize(step, bundle.arrays, device)
         made.append(FakeStep(step, bundle, device, capturable=capturable))
         return made[-1]
 

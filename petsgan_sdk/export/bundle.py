@@ -23,14 +23,14 @@ from petsgan_sdk.manifest import (
     FORMAT,
     FORMAT_VERSION,
     PREVIEW,
+    AnyStep,
     BundleManifest,
     Entry,
-    Step,
     to_header,
 )
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.rendering.steps import Pipeline, build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.settings.families import family_named, import_named
 from petsgan_sdk.settings.presets import to_dict
 
@@ -41,7 +41,7 @@ __all__ = ["Deployment", "Draft", "ExportResult", "draft_bundle", "export_bundle
 class Deployment:
     """A model taken apart into what a bundle holds: what a family hands to export."""
 
-    steps: tuple[Step, ...]
+    steps: tuple[AnyStep, ...]
     """The manifest's list."""
     output: str
     """Name of the final tensor."""

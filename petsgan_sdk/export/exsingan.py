@@ -13,7 +13,7 @@ from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.export.bundle import Deployment
 from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.imaging import to_u8
-from petsgan_sdk.manifest import Entry, GraphStep, NoiseStep, PositionStep, ResizeStep, Step
+from petsgan_sdk.manifest import AnyStep, Entry, GraphStep, NoiseStep, PositionStep, ResizeStep
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.exsingan import ExsinganGenerator, RefinementStage, stage_name
@@ -82,8 +82,8 @@ def _example(generator: ExsinganGenerator, number: int) -> tuple[nn.Module, Mapp
     return blocks, {"previous": torch.zeros_like(noise), "noise": noise}
 
 
-def _steps(generator: ExsinganGenerator) -> tuple[Step, ...]:
-    steps: list[Step] = []
+def _steps(generator: ExsinganGenerator) -> tuple[AnyStep, ...]:
+    steps: list[AnyStep] = []
     last = len(generator.stages) - 1
     for number, stage in enumerate(generator.stages):
         # The last level is the image, which is what a canvas is counted in.

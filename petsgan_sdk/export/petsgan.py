@@ -15,12 +15,12 @@ from petsgan_sdk.export.bundle import Deployment
 from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import (
+    AnyStep,
     Entry,
     GraphStep,
     NoiseStep,
     PatchTransferStep,
     PositionStep,
-    Step,
     TextureTransferStep,
 )
 from petsgan_sdk.models.deploy import deployed
@@ -67,7 +67,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
 
 
 def _deployment(
-    network: DipNet, before: Sequence[Step], examples: Mapping[str, _Example], preview: Array
+    network: DipNet, before: Sequence[AnyStep], examples: Mapping[str, _Example], preview: Array
 ) -> Deployment:
     """What DIPNet is deployed as, behind the steps and graphs that make a layout, if any do."""
     height, width = _EXAMPLE_SIZE
@@ -100,7 +100,7 @@ def _deployment(
     )
 
 
-def _layout_steps(generator: PetsganGenerator) -> tuple[Step, ...]:
+def _layout_steps(generator: PetsganGenerator) -> tuple[AnyStep, ...]:
     depnet = generator.depnet
     return (
         NoiseStep("noise", depnet.noise_channels, margin=depnet.noise_margin),
@@ -114,9 +114,9 @@ def _layout_steps(generator: PetsganGenerator) -> tuple[Step, ...]:
     )
 
 
-def _dipnet_steps(network: DipNet) -> tuple[Step, ...]:
+def _dipnet_steps(network: DipNet) -> tuple[AnyStep, ...]:
     transfer = network.config.transfer
-    steps: list[Step] = []
+    steps: list[AnyStep] = []
     code = "layout"
     for number in range(1, transfer.passes + 1):
         query, result = f"features_{number}", f"transferred_{number}"

@@ -25,7 +25,7 @@ from petsgan_sdk.manifest import to_header
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
-from petsgan_sdk.runtime.rendering.steps import Pipeline, build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange

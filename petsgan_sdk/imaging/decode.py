@@ -15,7 +15,7 @@ from PIL import Image, UnidentifiedImageError
 
 from petsgan_sdk._thread_warnings import warnings_ignored
 from petsgan_sdk.errors import InputError
-from petsgan_sdk.imaging.decoding.file_kinds import (
+from petsgan_sdk.files.kinds import (
     HEAD_BYTES,
     RAW_PHOTO,
     has_raw_ending,
@@ -23,8 +23,8 @@ from petsgan_sdk.imaging.decoding.file_kinds import (
     other_kind,
     url_scheme,
 )
+from petsgan_sdk.imaging.decoding.eight_bits import UnusableImageError
 from petsgan_sdk.imaging.decoding.reading import LoadedImage, read_image
-from petsgan_sdk.imaging.decoding.scaling import UnusableImageError
 from petsgan_sdk.imaging.decoding.tiff_directory import RawPhotoError
 
 __all__ = ["DEFAULT_MAX_PIXELS", "MIN_SIDE_PX", "LoadedImage", "load_image"]

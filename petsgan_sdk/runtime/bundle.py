@@ -20,16 +20,12 @@ from petsgan_sdk.manifest import (
     FORMAT_VERSION,
     NARROW_MARGIN,
     BundleManifest,
-    GraphStep,
-    NoiseStep,
-    PatchTransferStep,
-    PositionStep,
-    ResizeStep,
+    Shape,
+    Size,
     Step,
-    TextureTransferStep,
     parse,
 )
-from petsgan_sdk.runtime.flow import required_image, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.flow import required_image, tensor_levels
 from petsgan_sdk.runtime.graphs.bundle import check_bundle_graphs
 from petsgan_sdk.runtime.limits import check_limits
 
@@ -92,22 +88,23 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleError(msg)
     graphs: dict[str, bytes] = {}
     arrays: dict[str, Array] = {}
-    grids: dict[str, tuple[int, ...]] = {}  # (h, w) of what an index tensor points into
+    shapes: dict[str, Shape] = {}
+    indexed: dict[str, Size] = {}  # by tensor of matches: what it points into
     for step in manifest.steps:
-        for name in _graph_members(step):
+        for name in step.graph_members:
             graphs[name] = _member(container.members, name, step)
-        for name in _array_members(step):
+        for name in step.array_members:
             if name not in arrays:
-                raw = _member(container.members, name, step)
-                arrays[name] = _constant(raw, name)
-        _check_arrays(step, arrays, grids, manifest)
-    check_limits(manifest, {name: array.shape for name, array in arrays.items()})
+                arrays[name] = _constant(_member(container.members, name, step), name)
+                shapes[name] = arrays[name].shape
+        step.check_constants(shapes, manifest.learned, indexed)
+    check_limits(manifest, shapes)
     return Bundle(
         path=path,
         manifest=manifest,
         digest=container.digest,
         size_bytes=path.stat().st_size,
-        graphs=check_bundle_graphs(manifest, graphs, arrays, required_image(manifest)),
+        graphs=check_bundle_graphs(manifest, graphs, shapes, required_image(manifest)),
         arrays=arrays,
         member_sizes_bytes={name: len(raw) for name, raw in container.members.items()},
     )
@@ -115,24 +112,8 @@ def open_bundle(path: Path) -> Bundle:
 
 def photo_of(bundle: Bundle) -> Array | None:
     """The training image `[3, H, W]` float32 in [-1, 1] that texture is carried from, if any."""
-    for step in bundle.manifest.steps:
-        if isinstance(step, TextureTransferStep):
-            return bundle.arrays[step.texture]
-    return None
-
-
-def _graph_members(step: Step) -> tuple[str, ...]:
-    return (step.member,) if isinstance(step, GraphStep) else ()
-
-
-def _array_members(step: Step) -> tuple[str, ...]:
-    match step:
-        case PatchTransferStep():
-            return (step.reference, step.values)
-        case TextureTransferStep():
-            return (step.texture,)
-        case _:
-            return ()
+    names = (step.photo_member for step in bundle.manifest.steps)
+    return next((bundle.arrays[name] for name in names if name is not None), None)
 
 
 def _check_tensors(manifest: BundleManifest) -> None:
@@ -141,21 +122,21 @@ def _check_tensors(manifest: BundleManifest) -> None:
     matches: set[str] = set()
     for number, step in enumerate(manifest.steps):
         where = f"manifest: steps[{number}] ({step.kind})"
-        for name in step_reads(step):
+        for name in step.reads:
             if name not in made:
                 known = ", ".join(sorted(made)[:_MAX_SHOWN]) or "none"
                 msg = f"{where} must read a tensor made before it ({known}), got {name!r}"
                 raise BundleError(msg)
-            if name in matches and not isinstance(step, TextureTransferStep):
+            if name in matches and not step.reads_matches:
                 msg = f"{where} must read a map, got {name!r}, the matches of patch transfer"
                 raise BundleError(msg)
-        for name in step_writes(step):
+        for name in step.writes:
             if name in made:
                 msg = f"{where} must make a new tensor, got {name!r}, which an earlier step makes"
                 raise BundleError(msg)
             made.add(name)
-        if isinstance(step, PatchTransferStep) and step.index_output is not None:
-            matches.add(step.index_output)
+        if step.matches is not None:
+            matches.add(step.matches)
     if manifest.output not in made - matches:
         msg = f"manifest: output must be a tensor that a step makes, got {manifest.output!r}"
         raise BundleError(msg)
@@ -163,19 +144,15 @@ def _check_tensors(manifest: BundleManifest) -> None:
 
 def _check_margins(manifest: BundleManifest) -> None:
     """A map with a margin does not lie on a grid as others do, and may be much larger."""
-    margins = {
-        step.output: step
-        for step in manifest.steps
-        if isinstance(step, NoiseStep | PositionStep) and step.margin
-    }
+    margins = {name: step for step in manifest.steps if step.margin for name in step.writes}
     for number, step in enumerate(manifest.steps):
-        read = [margins[name] for name in step_reads(step) if name in margins]
+        read = {name: margins[name] for name in step.reads if name in margins}
         where = f"manifest: steps[{number}] ({step.kind})"
-        if read and not isinstance(step, GraphStep):
-            msg = f"{where} must read a map without a margin, got {read[0].output!r}"
+        if read and not step.reads_margins:
+            msg = f"{where} must read a map without a margin, got {next(iter(read))!r}"
             raise BundleError(msg)
-        widest = max((each.margin for each in read), default=0)
-        if widest > NARROW_MARGIN and not any(isinstance(each, PositionStep) for each in read):
+        widest = max((maker.margin for maker in read.values()), default=0)
+        if widest > NARROW_MARGIN and not any(maker.cuts_margins for maker in read.values()):
             msg = (
                 f"{where} must read positions with a margin beside noise with one of more than "
                 f"{NARROW_MARGIN}, got one of {widest}"
@@ -186,10 +163,9 @@ def _check_margins(manifest: BundleManifest) -> None:
 def _check_entries(manifest: BundleManifest) -> None:
     """What an image takes the place of must be all that a step makes, the coarsest first."""
     makers = {
-        step_writes(step)[0]: number
+        step.writes[0]: number
         for number, step in enumerate(manifest.steps)
-        if isinstance(step, GraphStep | PatchTransferStep | ResizeStep)
-        and len(step_writes(step)) == 1
+        if step.replaceable and len(step.writes) == 1
     }
     given = required_image(manifest)
     names, last = set(), -1
@@ -228,36 +204,3 @@ def _constant(raw: bytes, name: str) -> Array:
         msg = f"{name!r} must hold finite numbers, got NaN or infinity; export the model again"
         raise BundleError(msg)
     return array
-
-
-def _check_arrays(
-    step: Step,
-    arrays: dict[str, Array],
-    grids: dict[str, tuple[int, ...]],
-    manifest: BundleManifest,
-) -> None:
-    """The sizes of a step's constants must match, so that no kernel fails later."""
-    if isinstance(step, PatchTransferStep):
-        grid = arrays[step.reference].shape[1:]
-        # It is the image that was learned, so that a size which is only said costs no one anything.
-        learned = tuple(-(-side // manifest.factor) for side in manifest.image_size_px)
-        _check_shape(step.reference, arrays, (arrays[step.reference].shape[0], *learned))
-        _check_shape(step.values, arrays, (arrays[step.values].shape[0], *grid))
-        if step.index_output is not None:
-            grids[step.index_output] = grid
-    if isinstance(step, TextureTransferStep):
-        factor = manifest.factor
-        if factor % 2:
-            msg = f"manifest: factor must be even for a texture_transfer step, got {factor}"
-            raise BundleError(msg)
-        if step.index not in grids:
-            msg = f"manifest: a texture_transfer step must read matches, got {step.index!r}"
-            raise BundleError(msg)
-        rows, columns = grids[step.index]
-        _check_shape(step.texture, arrays, (3, rows * factor, columns * factor))
-
-
-def _check_shape(name: str, arrays: dict[str, Array], expected: tuple[int, ...]) -> None:
-    if arrays[name].shape != expected:
-        msg = f"{name!r} must be {expected}, got {arrays[name].shape}; export the model again"
-        raise BundleError(msg)

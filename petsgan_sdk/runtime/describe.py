@@ -8,6 +8,7 @@ from typing import Any
 from petsgan_sdk import checkpoint
 from petsgan_sdk.container import claimed_format, read_container
 from petsgan_sdk.errors import CheckpointError, InputError
+from petsgan_sdk.files.kinds import known_image, other_kind
 from petsgan_sdk.files.regular import is_folder, open_regular
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
@@ -16,21 +17,9 @@ from petsgan_sdk.runtime.flow import required_image
 
 __all__ = ["describe_bundle", "describe_file"]
 
-_SIGNATURES: tuple[tuple[bytes, str], ...] = (
-    (b"\x89PNG\r\n\x1a\n", "a PNG image"),
-    (b"\xff\xd8\xff", "a JPEG image"),
-    (b"GIF8", "a GIF image"),
-    (b"II*\x00", "a TIFF image"),
-    (b"MM\x00*", "a TIFF image"),
-    (b"BM", "a BMP image"),
-    (b"\x1f\x8b", "a gzip file"),
-    (b"%PDF", "a PDF document"),
+_STARTS: tuple[tuple[bytes, str], ...] = (
     (b"\x7fELF", "a program or shared library"),
-    (b"\x93NUMPY", "a numpy array"),
-    (b"\x80\x02", "a pickle"),
-    (b"\x80\x03", "a pickle"),
-    (b"\x80\x04", "a pickle"),
-    (b"\x80\x05", "a pickle"),
+    *((b"\x80" + bytes([protocol]), "a pickle") for protocol in range(2, 6)),
 )
 
 
@@ -119,11 +108,15 @@ def _peek(path: Path) -> str:
 def _guess(head: bytes) -> str:
     if not head:
         return "an empty file"
-    if head.startswith(b"RIFF") and head[8:12] == b"WEBP":
-        return "a WebP image"
-    for signature, name in _SIGNATURES:
-        if head.startswith(signature):
+    image = known_image(head)
+    if image is not None:
+        return f"{'an' if image[0] in 'AEIO' else 'a'} {image} image"
+    for start, name in _STARTS:
+        if head.startswith(start):
             return name
+    other = other_kind(head)
+    if other is not None:
+        return other[0]
     try:
         text = head.decode("utf-8", errors="strict" if len(head) < 512 else "ignore")
     except UnicodeDecodeError:

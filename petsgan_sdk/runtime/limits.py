@@ -13,19 +13,9 @@ from collections.abc import Mapping
 from math import prod
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import (
-    BundleManifest,
-    GraphStep,
-    NoiseStep,
-    PatchTransferStep,
-    PositionStep,
-    ResizeStep,
-    Step,
-    TextureTransferStep,
-    level_size,
-)
+from petsgan_sdk.manifest import BundleManifest, Step, level_size
 from petsgan_sdk.runtime.checks import MIN_SIDE_PX
-from petsgan_sdk.runtime.flow import halo_of, is_kept, step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.flow import is_kept, tensor_levels
 
 __all__ = ["BLOCK_PX", "KEPT_BLOCK_PX", "check_limits"]
 
@@ -70,9 +60,6 @@ _FULL_FACTOR = 8
 """A pixel of a grid counts as factor^2 pixels of the image, but no more than for this factor: the
 graphs of larger images do most of their work at lower resolution."""
 
-_PAIR_COST = 16
-"""What a pair of pixels costs besides its channels and patch."""
-
 
 def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]) -> None:
     """Refuse a bundle whose least image would eat memory or time.
@@ -93,11 +80,7 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
             f"{width}x{height} = {learned}"
         )
         raise BundleError(msg)
-    references = {
-        (step.reference, step.values, step.window)
-        for step in manifest.steps
-        if isinstance(step, PatchTransferStep)
-    }
+    references = {step.packed for step in manifest.steps} - {None}
     if len(references) > MAX_REFERENCES:
         msg = (
             f"manifest: steps must have at most {MAX_REFERENCES} references of patch transfer, got "
@@ -110,20 +93,18 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
         where = f"steps[{number}] ({step.kind})"
         seen = prod(window)
         _most(where, "pixels of the image", seen * manifest.factor**2, MAX_IMAGE_PIXELS)
-        margin = step.margin if isinstance(step, NoiseStep | PositionStep) else 0
-        channels = _channels(step, shapes, factor=manifest.factor)
-        made += channels * prod(side + 2 * margin for side in window)
-        per_pixel += channels * _share(manifest, step)
+        values = step.channels_made(shapes) * step.scale(manifest.factor) ** 2
+        made += values * prod(side + 2 * step.margin for side in window)
+        per_pixel += values * _share(manifest, step)
         _most(where, "values that steps make so far", made, MAX_MADE_VALUES)
         _most(where, "values for a pixel so far", per_pixel, MAX_VALUES_PER_PIXEL)
-        if isinstance(step, GraphStep):
+        if step.graph_members:
             weight = seen * min(manifest.factor, _FULL_FACTOR) ** 2
             graphs += weight
             _most(where, "pixels in its window", weight, MAX_WINDOW_PIXELS)
             _most(where, "pixels in all windows so far", graphs, MAX_WINDOWS_PIXELS)
-        if isinstance(step, PatchTransferStep):
-            wide, *reference = shapes[step.reference]
-            work += seen * prod(reference) * (_PAIR_COST + wide + 4 * step.window)
+        if step.packed is not None:
+            work += seen * step.work_per_pixel(shapes)
             _most(where, "operations of patch transfer so far", work, MAX_TRANSFER_WORK)
 
 
@@ -136,24 +117,9 @@ def _most(where: str, what: str, found: float, limit: int) -> None:
         raise BundleError(msg)
 
 
-def _channels(step: Step, shapes: Mapping[str, tuple[int, ...]], *, factor: int) -> int:
-    """Values that a step makes for a pixel of its grid; 0 where its graphs say that."""
-    match step:
-        case NoiseStep():
-            return step.channels
-        case PositionStep():
-            return 4 * len(step.frequencies)
-        case PatchTransferStep():
-            return shapes[step.values][0]
-        case TextureTransferStep():
-            return 3 * factor**2
-        case GraphStep() | ResizeStep():
-            return 0
-
-
 def _share(manifest: BundleManifest, step: Step) -> float:
     """Pixels of a step's grid for one of the image, on a large canvas."""
-    if not isinstance(step, NoiseStep | PositionStep) or step.level is None:
+    if step.level is None:
         return 1 / manifest.factor**2
     return prod(manifest.levels[step.level]) / prod(manifest.image_size_px)
 
@@ -169,7 +135,7 @@ def _windows(manifest: BundleManifest, axis: int) -> list[int]:
         axis: 0 for rows, 1 for columns.
     """
     levels = tensor_levels(manifest)
-    is_tiled = all(halo_of(step) is not None for step in manifest.steps)
+    is_tiled = all(step.halo is not None for step in manifest.steps)
     least = -(-max(MIN_SIDE_PX, manifest.min_canvas_px) // manifest.factor)
 
     def side(level: int | None) -> int:
@@ -178,18 +144,16 @@ def _windows(manifest: BundleManifest, axis: int) -> list[int]:
     asked: dict[str, int] = {}
     windows: list[int] = []
     for step in reversed(manifest.steps):
-        grid = window = side(levels[step_writes(step)[0]])
+        grid = window = side(levels[step.writes[0]])
         if is_tiled:
             keeps = is_kept(step, manifest.steps, manifest.output)
             block = KEPT_BLOCK_PX if keeps else BLOCK_PX[axis]
             window = min(grid, max(1, block * grid // (least * manifest.factor)))
             if not keeps:
-                window = max([window, *(asked.get(name, 0) for name in step_writes(step))])
-            window += 2 * (halo_of(step) or 0)
+                window = max([window, *(asked.get(name, 0) for name in step.writes)])
+            window += 2 * (step.halo or 0)
         windows.append(window)
-        for name in step_reads(step):
-            read = window
-            if isinstance(step, ResizeStep):
-                read = -(-window * side(levels[name]) // grid) + 2  # and a neighbour on both sides
+        for name in step.reads:
+            read = step.window_read(window, read=side(levels[name]), made=grid)
             asked[name] = max(asked.get(name, 0), read)
     return windows[::-1]

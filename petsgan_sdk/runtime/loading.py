@@ -17,7 +17,7 @@ from petsgan_sdk.runtime.device.pipeline import device_pipeline, step_maker
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
 from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.steps import Pipeline, build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.runtime.sampler import Sampler
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.startable import affordable_threads

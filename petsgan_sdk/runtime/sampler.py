@@ -29,9 +29,10 @@ from petsgan_sdk.runtime.checks import (
 from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.entries import check_makes_images, check_noise, check_start
 from petsgan_sdk.runtime.rendering.canvas import NoiseSource
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.randomness import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
-from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
+from petsgan_sdk.runtime.rendering.steps.runner import Observer
 
 __all__ = ["Sampler"]
 

@@ -154,7 +154,7 @@ def test_auto_says_that_it_fell_back(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from petsgan_sdk.runtime import providers  # noqa: PLC0415
-    from petsgan_sdk.runtime.rendering import steps  # noqa: PLC0415
+    from petsgan_sdk.runtime.rendering.steps import graph  # noqa: PLC0415
 
     def only_cpu(*words: Any, provider: str, **settings: Any) -> GraphSession:
         if provider == "cuda":
@@ -163,7 +163,7 @@ def test_auto_says_that_it_fell_back(
         return GraphSession(*words, provider=provider, **settings)
 
     monkeypatch.setattr(providers, "available_providers", lambda: ("cuda", "cpu"))
-    monkeypatch.setattr(steps, "GraphSession", only_cpu)
+    monkeypatch.setattr(graph, "GraphSession", only_cpu)
     for _ in range(2):
         result = generate(bundle, "-n", 1, "-o", tmp_path, "--json", "--force")
         assert result.stderr == "note: fell back from cuda: no GPU here\n"

@@ -12,10 +12,10 @@ from helpers import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
-from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep
+from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep, ResizeStep
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
-from petsgan_sdk.runtime.flow import step_reads, step_writes, tensor_levels
+from petsgan_sdk.runtime.flow import tensor_levels
 from petsgan_sdk.runtime.rendering import blocks
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
@@ -132,7 +132,8 @@ def test_a_missing_engine_of_a_level_asks_for_the_whole_canvas(bundle, device):
         capturable = True
 
         def __init__(self, step):
-            self.reads, self.writes = step_reads(step), step_writes(step)
+            self.reads, self.writes = step.reads, step.writes
+            self.takes_windows = not isinstance(step, ResizeStep)
 
         def prepare(self, *_):
             msg = "no engine is built"

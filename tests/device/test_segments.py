@@ -14,7 +14,6 @@ from helpers import assert_close
 from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.device.pipeline import device_pipeline
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.loading import _build_command
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.rendering.canvas import Canvas
@@ -114,7 +113,7 @@ def test_sizes_have_buffers_of_their_own_and_the_oldest_go(bundle, device):
 
 def test_a_missing_engine_names_the_command(bundle, device):
     class Missing:
-        reads, writes, capturable = (), (), True
+        reads, writes, capturable, takes_windows = (), (), True, True
 
         def prepare(self, *_):
             msg = "no engine is built"
@@ -122,7 +121,7 @@ def test_a_missing_engine_names_the_command(bundle, device):
 
     def make(step):
         missing = Missing()
-        missing.reads, missing.writes = step_reads(step), step_writes(step)
+        missing.reads, missing.writes = step.reads, step.writes
         return missing
 
     pipeline = device_pipeline(

@@ -29,7 +29,7 @@ from petsgan_sdk.export.tiling.halo import with_halos
 from petsgan_sdk.manifest import Entry, GraphStep
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 SIZES = [(45, 58), (31, 77), (64, 33)]
 

@@ -25,12 +25,11 @@ from petsgan_sdk.export.onnx_file import (
     texture,
     write,
 )
-from petsgan_sdk.export.onnx_file.check import FileChecker
-from petsgan_sdk.export.onnx_file.running import open_session
+from petsgan_sdk.export.onnx_file.check import FileChecker, open_session
 from petsgan_sdk.export.parity.limits import HALF_PSNR_DB, STEP_TOLERANCE
 from petsgan_sdk.manifest import NoiseStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 needs_library = pytest.mark.skipif(
     "cpu" not in kernels.available_backends(), reason="the C++ kernels are not built"

@@ -23,7 +23,7 @@ from petsgan_sdk.export.onnx_file.grids import Grids, canvas_of_noise
 from petsgan_sdk.export.parity.limits import HALF_PSNR_DB, STEP_TOLERANCE
 from petsgan_sdk.manifest import BundleManifest, GraphStep, NoiseStep, PositionStep, level_size
 from petsgan_sdk.runtime.bundle import open_bundle
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 SIZES = ((24, 31), (18, 47), (61, 33))
 

@@ -18,7 +18,7 @@ from petsgan_sdk.manifest import GraphStep
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.rendering import blocks
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 
 @pytest.fixture(scope="module")

@@ -12,7 +12,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
 TORCH_FREE += [".tasks", ".metrics", ".evaluation.samples"]
-TORCH_FREE += [".families", ".settings", ".checkpoint"]
+TORCH_FREE += [
+    ".settings.families",
+    ".settings",
+    ".checkpoint",
+    ".output.batch",
+    ".diagnosis.doctor",
+]
 HEAVY = ["torch", "onnx", "onnxscript", "onnxruntime", "tensorrt"]
 
 

@@ -103,13 +103,13 @@ def write_others(folder: Path) -> dict[str, str]:
     return {
         "a.png": "a PNG image",
         "a.jpg": "a JPEG image",
-        "a.webp": "a WebP image",
+        "a.webp": "a WEBP image",
         "a.gif": "a GIF image",
         "text.petsgan": "a text file",
         "empty.pt": "an empty file",
         "old.pt": "a pickle",
         "noise.bin": "a binary file",
-        "a.npy": "a numpy array",
+        "a.npy": "an array of NumPy",
     }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from petsgan_sdk.manifest import GraphStep, PatchTransferStep
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.resizing import RunResize
-from petsgan_sdk.runtime.rendering.steps import RunGraph, RunPatchTransfer, build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
+from petsgan_sdk.runtime.rendering.steps.graph import RunGraph
+from petsgan_sdk.runtime.rendering.steps.patch_transfer import RunPatchTransfer
+from petsgan_sdk.runtime.rendering.steps.resize import RunResize
 
 factory = pytest.importorskip("bundle_factory", reason="the test bundles are made with onnx")
 pyramid = pytest.importorskip("pyramid_factory", reason="the test bundles are made with onnx")
@@ -126,8 +129,12 @@ def run_graph(*shapes: tuple[int, ...], window: Window, factor: int) -> dict[str
     names = {f"out{n}": f"tensor{n}" for n in range(len(shapes))}
     step = GraphStep("graphs/g.onnx", {}, names)
     tensors: dict[str, Any] = {}
-    session: Any = FakeSession(*arrays)
-    RunGraph(step, session, factor=factor).run(tensors, Canvas(9, 9, no_noise), window)
+    around: Any = SimpleNamespace(
+        bundle=SimpleNamespace(manifest=SimpleNamespace(factor=factor)),
+        levels=dict.fromkeys(names.values()),
+        shared=lambda *_: FakeSession(*arrays),
+    )
+    RunGraph(step, around).run(tensors, Canvas(9, 9, no_noise), window)
     return tensors
 
 
@@ -164,7 +171,8 @@ def test_a_graph_makes_maps_of_its_window(shape: tuple[int, ...]) -> None:
 
 def test_a_resized_map_is_an_image_of_few_channels() -> None:
     step = open_resize()
-    run = RunResize(step, source_level=0, threads=1)
+    around: Any = SimpleNamespace(levels={step.input: 0, step.output: None}, threads=1)
+    run = RunResize(step, around)
     canvas = Canvas(50, 60, no_noise, levels=((1, 1),))
     tensors: dict[str, Any] = {step.input: np.ones((1, 64, 1, 1), np.float32)}
     run.run(tensors, canvas, canvas.whole)

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from petsgan_sdk import files
 from petsgan_sdk.errors import ConfigError, OutputError
+from petsgan_sdk.files import atomic
 from petsgan_sdk.output import large, png, tiff
 from petsgan_sdk.output.large import plan_large, write_large
 from petsgan_sdk.runtime import Sampler
@@ -178,7 +178,7 @@ def test_a_disk_that_becomes_full(
         file = opened(path, *args, **options)
         return Full(file) if path.name.startswith(".petsgan-") else file
 
-    monkeypatch.setattr(files.Path, "open", open_full)
+    monkeypatch.setattr(atomic.Path, "open", open_full)
     with pytest.raises(OutputError, match=r"needs (up to )?1 MB on the disk, which became full"):
         write_large(sampler, plan)
     monkeypatch.undo()

@@ -32,7 +32,7 @@ def listing(*names: str) -> Any:
 
 
 def test_importing_leaves_no_trace_at_home(tmp_path: Path) -> None:
-    code = "from petsgan_sdk.runtime import doctor; assert doctor.probe_provider('cpu') is None"
+    code = "from petsgan_sdk.diagnosis import doctor; assert doctor.probe_provider('cpu') is None"
     kept = {k: v for k, v in os.environ.items() if k not in ("ORT_DISABLE_TELEMETRY", "CI")}
     home = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path / "cache")}
     command = [sys.executable, "-c", code]
@@ -158,7 +158,7 @@ def test_auto_falls_back_and_says_so(
         return real(*graph, provider=provider, **settings)
 
     monkeypatch.setattr(providers, "available_providers", listing("cuda", "cpu"))
-    monkeypatch.setattr("petsgan_sdk.runtime.rendering.steps.GraphSession", only_cpu)
+    monkeypatch.setattr("petsgan_sdk.runtime.rendering.steps.graph.GraphSession", only_cpu)
     with caplog.at_level(logging.WARNING, logger="petsgan_sdk"):
         loaded = load(bundle, threads=1)
     assert loaded.provider == "cpu"

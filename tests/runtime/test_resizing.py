@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -7,9 +10,15 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import ResizeStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.randomness import stream_noise
-from petsgan_sdk.runtime.rendering.resizing import RunResize
+from petsgan_sdk.runtime.rendering.steps.resize import RunResize
 
 STEP = ResizeStep("coarse", "fine")
+
+
+def run_resize(step: ResizeStep) -> RunResize:
+    """From level 0 to the base grid."""
+    around: Any = SimpleNamespace(levels={step.input: 0, step.output: None}, threads=1)
+    return RunResize(step, around)
 
 
 def canvas(target: tuple[int, int], source: tuple[int, int], *, seamless: bool = False) -> Canvas:
@@ -21,7 +30,7 @@ def canvas(target: tuple[int, int], source: tuple[int, int], *, seamless: bool =
 def test_a_window_is_a_part_of_the_whole(scale: int, seamless: bool) -> None:
     """Any sizes, with one or several source pixels for one of the grid, larger and smaller."""
     rng = np.random.default_rng(scale)
-    resize = RunResize(STEP, source_level=0, threads=1)
+    resize = run_resize(STEP)
     for _ in range(60):
         source, target = (tuple(int(n) for n in rng.integers(1, 40, 2)) for _ in range(2))
         plain = canvas(target, source)
@@ -60,7 +69,7 @@ def test_a_window_is_a_part_of_the_whole(scale: int, seamless: bool) -> None:
 
 
 def test_equal_sizes_are_copied_and_half_sizes_are_averaged() -> None:
-    resize = RunResize(STEP, source_level=0, threads=1)
+    resize = run_resize(STEP)
     values = np.random.default_rng(0).standard_normal((1, 3, 6, 8)).astype(np.float32)
     same = canvas((6, 8), (6, 8))
     tensors = {"coarse": values}
@@ -74,7 +83,7 @@ def test_equal_sizes_are_copied_and_half_sizes_are_averaged() -> None:
 
 
 def test_a_source_that_does_not_lie_on_its_grid_is_an_error_of_the_bundle() -> None:
-    resize = RunResize(STEP, source_level=0, threads=1)
+    resize = run_resize(STEP)
     on = canvas((12, 12), (6, 8))
     with pytest.raises(BundleError, match="'coarse' must be a multiple of 6x8, got 7x8"):
         resize.run({"coarse": np.zeros((1, 3, 7, 8), np.float32)}, on, on.whole)

@@ -5,15 +5,17 @@ The whole image is compared strictly where no match differs: a flipped tie moves
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from onnx import ModelProto, TensorProto, helper
 
-from petsgan_sdk.export.onnx_file.compose import Composed
+from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.export.onnx_file.compose import Composed, Form
 from petsgan_sdk.export.onnx_file.grids import canvas_of_noise
-from petsgan_sdk.export.onnx_file.running import open_session, run_session, showing
 from petsgan_sdk.export.parity.limits import (
     WHOLE_TOLERANCE,
     Differences,
@@ -29,9 +31,13 @@ from petsgan_sdk.export.parity.steps import (
     traced,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.rendering.steps import Pipeline
+from petsgan_sdk.runtime.providers import import_onnxruntime
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 
-__all__ = ["FileChecker", "FileParity"]
+__all__ = ["FileChecker", "FileParity", "open_session"]
+
+_QUIET = 4
+"""`fatal`: errors arrive as exceptions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +93,7 @@ class FileChecker:
         # Halves that are shown are really rounded, which the CPU provider else leaves out.
         plain, shown = (
             open_session(model.SerializeToString(), composed.form)
-            for model in (composed.model, showing(composed))
+            for model in (composed.model, _showing(composed))
         )
         return tuple(self._check(composed, plain, shown, size) for size in sizes_px)
 
@@ -100,8 +106,8 @@ class FileChecker:
         expected = self._runtime((height, width))
         names = [value.name for value in composed.model.graph.input]
         feeds = {name: expected.tensors[name] for name in names}
-        unshown = run_session(plain, feeds)[manifest.output]
-        found = run_session(shown, feeds) | feeds
+        unshown = _run_session(plain, feeds)[manifest.output]
+        found = _run_session(shown, feeds) | feeds
         reference = RuntimeReference(self._pipeline, sample_canvas(manifest, (height, width)))
         differences = Differences((height, width), reference.name)
         for name in (*composed.half_tensors, *found):  # where it broke, not where it shows
@@ -170,3 +176,42 @@ def _by_manifest(composed: Composed, found: dict[str, Any]) -> MadeTensors:
             for name, match in composed.matches.items()
         },
     )
+
+
+def open_session(model: bytes, form: Form) -> Any:
+    """Make a session of ONNX Runtime on one thread of the CPU.
+
+    Raises:
+        BackendUnavailableError: onnxruntime, or the library of the custom op, is missing.
+    """
+    ort = import_onnxruntime()
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.log_severity_level = _QUIET
+    if form is Form.custom:
+        options.register_custom_ops_library(str(kernels.custom_ops_library()))
+    return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+
+
+def _run_session(session: Any, feeds: Mapping[str, Array]) -> dict[str, Array]:
+    """Every output by name."""
+    names: Sequence[str] = [output.name for output in session.get_outputs()]
+    return dict(zip(names, session.run(names, dict(feeds)), strict=True))
+
+
+def _showing(composed: Composed) -> ModelProto:
+    """Copy a graph with every tensor of the manifest, match and half as an output."""
+    index = TensorProto.INT32 if composed.form is Form.custom else TensorProto.INT64
+    kinds: dict[str, int] = dict.fromkeys(composed.tensors.values(), TensorProto.FLOAT)
+    for match in composed.matches.values():
+        kinds |= {match.index: index, match.weight: TensorProto.FLOAT}
+    kinds |= dict.fromkeys(composed.half_tensors, TensorProto.FLOAT16)
+    made = {name for node in composed.model.graph.node for name in node.output}
+    model = ModelProto()
+    model.CopyFrom(composed.model)
+    model.graph.output.extend(
+        helper.make_tensor_value_info(name, kind, None)
+        for name, kind in kinds.items()
+        if name in made  # noise is an input
+    )
+    return model

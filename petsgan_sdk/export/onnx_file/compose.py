@@ -29,7 +29,6 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.flow import step_writes
 
 __all__ = ["CUSTOM_DOMAIN", "Composed", "Form", "Precision", "compose"]
 
@@ -107,7 +106,7 @@ class _Composer:
         self._precision = precision
         self._graph = GraphBuilder()
         manifest = bundle.manifest
-        made = [name for step in manifest.steps for name in step_writes(step)]
+        made = [name for step in manifest.steps for name in step.writes]
         self._tensors = {name: name for name in made}
         self._tensors[manifest.output] = f"{manifest.output}/unclipped"
         self._matches: dict[str, Match] = {}

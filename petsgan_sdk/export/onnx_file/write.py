@@ -18,7 +18,7 @@ from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
-from petsgan_sdk.runtime.rendering.steps import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 __all__ = ["OnnxExport", "export_onnx"]
 

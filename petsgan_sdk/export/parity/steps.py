@@ -37,10 +37,10 @@ from petsgan_sdk.manifest import (
     TextureTransferStep,
 )
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.runtime.flow import required_image, step_reads, step_writes
+from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.randomness import stream_noise
-from petsgan_sdk.runtime.rendering.steps import Pipeline
 
 __all__ = [
     "SEED",
@@ -133,21 +133,21 @@ class RuntimeReference:
 
     def __init__(self, pipeline: Pipeline, canvas: Canvas) -> None:
         """Keep the steps by what they make."""
-        self._steps = {step_writes(runnable.step)[0]: runnable for runnable in pipeline.steps}
+        self._steps = {runnable.step.writes[0]: runnable for runnable in pipeline.steps}
         self._canvas = canvas
 
     def run(self, step: Step, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Run it on every image of the batch."""
-        runnable = self._steps[step_writes(step)[0]]
+        runnable = self._steps[step.writes[0]]
         window = self._canvas.at(runnable.level).whole
-        read = {name: tensors[name] for name in step_reads(step)}
+        read = {name: tensors[name] for name in step.reads}
         made = []
         for image in range(max(map(len, read.values()), default=1)):
             # Positions are the same for all images of a batch.
             one = {name: a[image : image + 1] if len(a) > 1 else a for name, a in read.items()}
             runnable.run(one, self._canvas, window)
             made.append(one)
-        return {name: np.concatenate([one[name] for one in made]) for name in step_writes(step)}
+        return {name: np.concatenate([one[name] for one in made]) for name in step.writes}
 
 
 class TorchReference:
@@ -183,8 +183,8 @@ class TorchReference:
                 index = tensors[step.index]
                 twin = kernels.texture_transfer(index, texture, factor=factor, backend="numpy")
                 return {step.output: twin}
-            case NoiseStep() | PatchTransferStep():
-                msg = f"a {step.kind} step has no reference"
+            case _:
+                msg = f"a {step.kind} step has no twin to compare with"
                 raise TypeError(msg)
 
 
@@ -286,6 +286,5 @@ def _compare_transfer(
 
 def step_label(step: Step) -> str:
     """What a step is called in messages."""
-    if isinstance(step, GraphStep):
-        return step.member
-    return f"{step.kind.replace('_', ' ')} {step_writes(step)[0]!r}"
+    (name,) = step.graph_members or (f"{step.kind.replace('_', ' ')} {step.writes[0]!r}",)
+    return name

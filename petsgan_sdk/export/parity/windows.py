@@ -10,11 +10,11 @@ from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.parity.limits import STEP_TOLERANCE, Differences, relative_difference
 from petsgan_sdk.export.parity.steps import SEED, step_label, with_image
-from petsgan_sdk.manifest import BundleManifest, GraphStep
-from petsgan_sdk.runtime.flow import step_reads, step_writes
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.randomness import stream_noise
-from petsgan_sdk.runtime.rendering.steps import Pipeline, Runnable
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["check_windows"]
 
@@ -39,7 +39,7 @@ def check_windows(manifest: BundleManifest, pipeline: Pipeline) -> float:
     Raises:
         ParityError: A halo is too small.
     """
-    graphs = [runnable for runnable in pipeline.steps if isinstance(runnable.step, GraphStep)]
+    graphs = [runnable for runnable in pipeline.steps if runnable.step.graph_members]
     halo = max(runnable.halo or 0 for runnable in graphs)
     canvas = _canvas(manifest, halo)
     tensors = pipeline.trace(canvas)
@@ -72,17 +72,17 @@ def _canvas(manifest: BundleManifest, halo: int) -> Canvas:
 
 
 def _check_outside(
-    runnable: Runnable, canvas: Canvas, tensors: Mapping[str, Array], window: Window, seen: Window
+    runnable: AnyRunner, canvas: Canvas, tensors: Mapping[str, Array], window: Window, seen: Window
 ) -> None:
     rng = np.random.default_rng(0)
     changed: dict[str, Array] = {}
-    for name in step_reads(runnable.step):
+    for name in runnable.step.reads:
         array = tensors[name]
         changed[name] = np.asarray(rng.standard_normal(array.shape, dtype=np.float32))
         at = _inside(array, canvas.whole, seen)
         changed[name][at] = array[at]
     runnable.run(changed, canvas, canvas.whole)
-    for name in step_writes(runnable.step):
+    for name in runnable.step.writes:
         at = _inside(tensors[name], canvas.whole, window)
         if not np.array_equal(changed[name][at], tensors[name][at]):
             msg = (
@@ -94,7 +94,7 @@ def _check_outside(
 
 
 def _compare_alone(
-    runnable: Runnable,
+    runnable: AnyRunner,
     canvas: Canvas,
     tensors: Mapping[str, Array],
     window: Window,
@@ -103,11 +103,11 @@ def _compare_alone(
 ) -> None:
     alone = {
         name: np.ascontiguousarray(tensors[name][_inside(tensors[name], canvas.whole, seen)])
-        for name in step_reads(runnable.step)
+        for name in runnable.step.reads
     }
     runnable.run(alone, canvas, seen)
     inner = Window(window.top - seen.top, window.left - seen.left, window.height, window.width)
-    for name in step_writes(runnable.step):
+    for name in runnable.step.writes:
         found = alone[name][_inside(alone[name], seen, inner)]
         expected = tensors[name][_inside(tensors[name], canvas.whole, window)]
         difference = relative_difference(found, expected)

@@ -25,8 +25,7 @@ from petsgan_sdk.export.tiling.operators import (
     refuse,
     scaling,
 )
-from petsgan_sdk.manifest import GraphStep, NoiseStep, PositionStep, Step, TextureTransferStep
-from petsgan_sdk.runtime.flow import step_reads, step_writes
+from petsgan_sdk.manifest import AnyStep, GraphStep
 
 __all__ = ["GraphInput", "Reach", "derive_reach", "live_values", "with_halos"]
 
@@ -59,12 +58,12 @@ class Reach:
 
 
 def with_halos(
-    steps: Sequence[Step],
+    steps: Sequence[AnyStep],
     graphs: Mapping[str, bytes],
     *,
     factor: int,
     note: Callable[[str], None],
-) -> tuple[Step, ...]:
+) -> tuple[AnyStep, ...]:
     """Fill in the halo and the live values of every graph step.
 
     Args:
@@ -73,10 +72,10 @@ def with_halos(
         factor: Pixels of the result for one low-resolution pixel.
         note: Told why a graph cannot be tiled; it and those behind it keep `halo=None`.
     """
-    written = {name for step in steps for name in step_writes(step)}
+    written = {name for step in steps for name in step.writes}
     # What no step makes is an image on the base grid.
-    made = {n: GraphInput() for step in steps for n in step_reads(step) if n not in written}
-    filled: list[Step] = []
+    made = {n: GraphInput() for step in steps for n in step.reads if n not in written}
+    filled: list[AnyStep] = []
     for step in steps:
         current = step
         if isinstance(step, GraphStep):
@@ -89,11 +88,9 @@ def with_halos(
             if reach.live_values is None:
                 note(f"{step.member}: its channels are not fixed; blocks are not sized by them")
             current = replace(step, halo=reach.halo, live_values=reach.live_values)
-            made |= dict.fromkeys(step_writes(step), GraphInput(reach.scale))
+            made |= dict.fromkeys(step.writes, GraphInput(reach.scale))
         else:
-            margin = step.margin if isinstance(step, (NoiseStep, PositionStep)) else 0
-            scale = factor if isinstance(step, TextureTransferStep) else 1
-            made |= dict.fromkeys(step_writes(step), GraphInput(scale, margin))
+            made |= dict.fromkeys(step.writes, GraphInput(step.scale(factor), step.margin))
         filled.append(current)
     return tuple(filled)
 

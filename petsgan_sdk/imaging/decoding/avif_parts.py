@@ -1,7 +1,7 @@
 """An AVIF without its Exif, over which its decoder would refuse an image that is whole.
 
 Which way up it is, an AVIF says outside its Exif. This module imports the standard library and
-`petsgan_sdk.imaging.decoding.stream` only.
+`petsgan_sdk.imaging.decoding.clean_file` only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import io
 import re
 from typing import IO
 
-from petsgan_sdk.imaging.decoding.stream import CleanImage, Pieces
+from petsgan_sdk.imaging.decoding.clean_file import CleanImage, Pieces
 
 __all__ = ["clean_avif"]
 

@@ -2,7 +2,7 @@
 
 Metadata can be broken in an image that is whole. Where a file ends early or is not as it should
 be, it is passed on unchanged from there, so that the decoder judges it. This module imports the
-standard library and `petsgan_sdk.imaging.decoding.stream` only.
+standard library and `petsgan_sdk.imaging.decoding.clean_file` only.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from typing import IO
 
-from petsgan_sdk.imaging.decoding.stream import CleanImage, Kept
+from petsgan_sdk.imaging.decoding.clean_file import CleanImage, Kept
 
 __all__ = ["clean_jpeg"]
 

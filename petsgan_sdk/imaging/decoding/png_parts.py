@@ -2,7 +2,7 @@
 
 Metadata can be large, compressed a thousandfold or broken in an image that is whole. Where a file
 ends early or is not as it should be, it is passed on unchanged from there, so that the decoder
-judges it. This module imports the standard library and `petsgan_sdk.imaging.decoding.stream` only.
+judges it. Imports the standard library and `decoding.clean_file` only.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import io
 import zlib
 from typing import IO
 
-from petsgan_sdk.imaging.decoding.stream import CleanImage, Kept
+from petsgan_sdk.imaging.decoding.clean_file import CleanImage, Kept
 
 __all__ = ["clean_png"]
 

@@ -15,13 +15,13 @@ from PIL import Image
 from PIL.ImageFile import ImageFile
 
 from petsgan_sdk.imaging.decoding.avif_parts import clean_avif
-from petsgan_sdk.imaging.decoding.canvas import Canvas
+from petsgan_sdk.imaging.decoding.clean_file import CleanImage
 from petsgan_sdk.imaging.decoding.exif import orientation
 from petsgan_sdk.imaging.decoding.gif_frames import gif_frames
 from petsgan_sdk.imaging.decoding.jpeg_parts import clean_jpeg
-from petsgan_sdk.imaging.decoding.pixels import fill_from_image, fill_from_samples
 from petsgan_sdk.imaging.decoding.png_parts import clean_png
-from petsgan_sdk.imaging.decoding.stream import CleanImage
+from petsgan_sdk.imaging.decoding.srgb import fill_from_image, fill_from_samples
+from petsgan_sdk.imaging.decoding.target import DecodeTarget
 from petsgan_sdk.imaging.decoding.tiff_directory import Directory, clean_tiff
 from petsgan_sdk.imaging.decoding.tiff_samples import tiff_samples
 
@@ -70,18 +70,18 @@ def read_image(
     samples = None if page is None else tiff_samples(page)
     if samples is not None:
         check_size(*samples.size)
-        canvas = _canvas(samples.size, clean)
-        fill_from_samples(canvas, samples, clean.profile)
-        return _finished(canvas, clean)
+        target = _target(samples.size, clean)
+        fill_from_samples(target, samples, clean.profile)
+        return _finished(target, clean)
     clean.stream.seek(0)
     with Image.open(clean.stream, formats=_formats(kind)) as image:
         check_size(image.width, image.height)
         is_deep = _is_deep(image)
         image.load()
         _complete(clean, image, kind)
-        canvas = _canvas(image.size, clean)
+        target = _target(image.size, clean)
         fill_from_image(
-            canvas,
+            target,
             image,
             clean.profile,
             is_deep=is_deep,
@@ -89,7 +89,7 @@ def read_image(
             may_lack_alpha=image.format in _UNUSED_FOURTH_FORMATS
             or (page is not None and _EXTRA_SAMPLES not in page.entries),
         )
-        return _finished(canvas, clean)
+        return _finished(target, clean)
 
 
 def _check_webp(file: IO[bytes], check_size: Callable[[int, int], None]) -> None:
@@ -142,27 +142,27 @@ def _complete(clean: CleanImage, image: ImageFile, kind: str | None) -> None:
         image.info["transparency"] = tuple(part >> 8 for part in key)
 
 
-def _canvas(size: tuple[int, int], clean: CleanImage) -> Canvas:
+def _target(size: tuple[int, int], clean: CleanImage) -> DecodeTarget:
     turned = clean.facts.get("orientation") or orientation(clean.exif, clean.xmp)
     if turned not in range(2, 9):
         turned = 1
-    canvas = Canvas(*size, turned)
+    target = DecodeTarget(*size, turned)
     if clean.frames > 1:
         many = f"over {_MAX_FRAMES - 1}" if clean.frames >= _MAX_FRAMES else str(clean.frames)
-        canvas.notes.append(f"the first of {many} frames was used")
+        target.notes.append(f"the first of {many} frames was used")
     if turned > 1:
-        canvas.notes.append(f"the image was turned upright (EXIF orientation {turned})")
+        target.notes.append(f"the image was turned upright (EXIF orientation {turned})")
     if clean.facts.get("is_reduced"):
-        canvas.notes.append("the file says that this is the thumbnail of another image")
-    return canvas
+        target.notes.append("the file says that this is the thumbnail of another image")
+    return target
 
 
-def _finished(canvas: Canvas, clean: CleanImage) -> LoadedImage:
+def _finished(target: DecodeTarget, clean: CleanImage) -> LoadedImage:
     gamma = clean.facts.get("gamma")
     is_told = clean.profile is not None or "srgb" in clean.facts
     if gamma is not None and not is_told and abs(gamma - _GAMMA_OF_SRGB) > 0.02:
-        canvas.notes.append(f"the gamma of {gamma:g} that the file states was not applied")
-    return LoadedImage(canvas.rgb, tuple(canvas.notes), canvas.alpha)
+        target.notes.append(f"the gamma of {gamma:g} that the file states was not applied")
+    return LoadedImage(target.rgb, tuple(target.notes), target.alpha)
 
 
 def _is_deep(image: ImageFile) -> bool:

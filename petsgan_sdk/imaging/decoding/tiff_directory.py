@@ -1,7 +1,7 @@
 """The directories of a TIFF: which page is the picture, what its tags say, and a plain copy of it.
 
 Reads tags of both byte orders and of BigTIFF, within limits: pages and directories may be many or
-lead in circles. Imports the standard library and `decoding.stream` only.
+lead in circles. Imports the standard library and `decoding.clean_file` only.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from array import array
 from dataclasses import dataclass
 from typing import IO
 
-from petsgan_sdk.imaging.decoding.stream import CleanImage, Pieces
+from petsgan_sdk.imaging.decoding.clean_file import CleanImage, Pieces
 
 __all__ = ["Directory", "RawPhotoError", "clean_tiff", "tiff_bytes"]
 

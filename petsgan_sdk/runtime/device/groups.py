@@ -8,24 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import TypeAlias
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import BackendUnavailableError, MissingEngineError
-from petsgan_sdk.manifest import GraphStep, PatchTransferStep, ResizeStep, Step
+from petsgan_sdk.manifest import Step
 from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
-from petsgan_sdk.runtime.flow import halo_of, step_reads, step_writes
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.steps import (
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, last_uses, run_in_order
+from petsgan_sdk.runtime.rendering.steps.runner import (
+    AnyRunner,
     Observer,
-    Pipeline,
-    Runnable,
     Runner,
+    StepRunner,
+    Surroundings,
     Tensors,
-    last_uses,
-    run_in_order,
 )
 
 __all__ = ["Command", "DevicePipeline", "Part", "RunDeviceStep"]
@@ -80,29 +78,40 @@ class RunSegment:
             raise BackendUnavailableError(str(exc), hint=self._command(canvas, is_whole)) from exc
 
 
-class RunDeviceStep(RunSegment):
-    """One device step alone, with its tensors on the host: for windows of a canvas."""
+class RunDeviceStep(StepRunner[Step]):
+    """One device step alone, with its tensors on the host: for windows of a canvas.
+
+    Args:
+        step: What the manifest says of it.
+        around: The bundle.
+        on_device: What runs it.
+        device: Where.
+        command: Builds what is missing.
+    """
 
     def __init__(
         self,
-        step: GraphStep | PatchTransferStep,
-        segment: Segment,
+        step: Step,
+        around: Surroundings,
+        on_device: DeviceStep,
+        device: Device,
         command: Command,
-        *,
-        level: int | None,
     ) -> None:
-        """Keep what the manifest says of it."""
-        label = PurePosixPath(step.member).stem if isinstance(step, GraphStep) else step.kind
-        super().__init__(label, segment, command, level=level)
-        self.step: Step = step
-        self.halo = halo_of(step)
+        """Make a segment of it."""
+        super().__init__(step, around)
+        segment = Segment(device, [on_device], outputs=on_device.writes)
+        self._alone = RunSegment(self.label, segment, command, level=self.level)
+
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
+        """Upload, run, download."""
+        self._alone.run(tensors, canvas, window)
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
     """One step of a bundle, in the two ways in which it can be run."""
 
-    alone: Runnable
+    alone: AnyRunner
     """Host arrays in, host arrays out."""
     grouped: DeviceStep | None
     """On the device among others; None for what runs on the host."""
@@ -123,8 +132,7 @@ class DevicePipeline(Pipeline):
     ) -> None:
         """Group the steps."""
         steps = [part.alone for part in parts]
-        dead_after = last_uses([_uses(step.step) for step in steps], output)
-        super().__init__(steps, dead_after, output=output)
+        super().__init__(steps, output=output)
         self._parts = tuple(parts)
         self._device = device
         self._command = command
@@ -165,7 +173,7 @@ class DevicePipeline(Pipeline):
             return host, _uses(host.step)
         made = {name for step in steps for name in step.writes}
         segment = Segment(self._device, steps, outputs=sorted(made & later))
-        resized = {s.step.output: s.level for s in alone if isinstance(s.step, ResizeStep)}
+        resized = {s.step.writes[0]: s.level for s in alone if s.step.says_level}
         runner = RunSegment(
             "+".join(step.label for step in alone),
             segment,
@@ -180,7 +188,7 @@ def _groups(parts: Sequence[Part]) -> list[list[Part]]:
     """Consecutive device steps together, every other step alone."""
     groups: list[list[Part]] = []
     # Stable: what reads nothing comes first, all else stays in order.
-    ordered = sorted(parts, key=lambda part: bool(step_reads(part.alone.step)))
+    ordered = sorted(parts, key=lambda part: bool(part.alone.step.reads))
     for part in ordered:
         if part.grouped is not None and groups and groups[-1][0].grouped is not None:
             groups[-1].append(part)
@@ -190,4 +198,4 @@ def _groups(parts: Sequence[Part]) -> list[list[Part]]:
 
 
 def _uses(step: Step) -> Uses:
-    return set(step_reads(step)), set(step_writes(step))
+    return set(step.reads), set(step.writes)

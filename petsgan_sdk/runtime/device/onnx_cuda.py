@@ -15,7 +15,6 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.exit_gate import exit_gate
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import import_onnxruntime
 from petsgan_sdk.runtime.session import GraphSession
@@ -46,6 +45,7 @@ class OnnxCudaGraph:
     """A step's graph. Its session records no CUDA graph: ONNX Runtime has its own for that."""
 
     capturable = False
+    takes_windows = True
 
     def __init__(self, step: GraphStep, session: GraphSession, device: Device) -> None:
         """Check the names."""
@@ -53,7 +53,7 @@ class OnnxCudaGraph:
         self._step = step
         self._session = session
         self._device = device
-        self.reads, self.writes = step_reads(step), step_writes(step)
+        self.reads, self.writes = step.reads, step.writes
         self._run_options = import_onnxruntime().RunOptions()
         # Everything is on one stream, whose end `download` waits for.
         self._run_options.add_run_config_entry("disable_synchronize_execution_providers", "1")

@@ -6,39 +6,20 @@ between them, run on the device without a copy. Built, not run on a GPU.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import TypeAlias
+from collections.abc import Callable
 
-from petsgan_sdk.manifest import (
-    GraphStep,
-    NoiseStep,
-    PatchTransferStep,
-    PositionStep,
-    ResizeStep,
-    Step,
-    TextureTransferStep,
-)
+from petsgan_sdk.manifest import GraphStep, Step
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.device.groups import Command, DevicePipeline, Part, RunDeviceStep
-from petsgan_sdk.runtime.device.resize import DeviceResize
-from petsgan_sdk.runtime.device.segment import DeviceStep, Segment
-from petsgan_sdk.runtime.device.transfer import DevicePatchTransfer
-from petsgan_sdk.runtime.flow import step_writes, tensor_levels
-from petsgan_sdk.runtime.rendering.resizing import RunResize
-from petsgan_sdk.runtime.rendering.steps import (
-    Runnable,
-    RunNoise,
-    RunPosition,
-    RunTextureTransfer,
-)
+from petsgan_sdk.runtime.device.segment import DeviceStep
+from petsgan_sdk.runtime.rendering.steps.runner import Surroundings, make_runner
+from petsgan_sdk.settings.families import import_named
 
 __all__ = ["DeviceStepMaker", "device_pipeline", "step_maker"]
 
-
-DeviceKind: TypeAlias = GraphStep | PatchTransferStep | ResizeStep
-DeviceStepMaker = Callable[[DeviceKind], DeviceStep]
-"""Makes a step that runs on the device."""
+DeviceStepMaker = Callable[[Step], DeviceStep]
+"""Makes what runs a step on the device."""
 
 
 def device_pipeline(
@@ -54,58 +35,33 @@ def device_pipeline(
     Args:
         bundle: An open bundle.
         device: Where segments run.
-        make: Makes their steps.
+        make: Makes what runs those steps that can be run there.
         threads: Of the kernels on the CPU.
         command: Builds what is missing.
     """
-    levels = tensor_levels(bundle.manifest)
+    around = Surroundings(bundle, threads)
     parts: list[Part] = []
     for step in bundle.manifest.steps:
-        if isinstance(step, ResizeStep):
-            alone = _host_step(step, bundle, levels, threads=threads)
-            parts.append(Part(alone, make(step)))
-        elif isinstance(step, (GraphStep, PatchTransferStep)):
-            on_device = make(step)
-            segment = Segment(device, [on_device], outputs=on_device.writes)
-            level = levels[step_writes(step)[0]]
-            parts.append(Part(RunDeviceStep(step, segment, command, level=level), on_device))
+        can_be = step.device_runner is not None or step.graph_members
+        on_device = make(step) if can_be else None
+        if on_device is None or not on_device.takes_windows:
+            parts.append(Part(make_runner(step, around), on_device))
         else:
-            parts.append(Part(_host_step(step, bundle, levels, threads=threads), None))
+            alone = RunDeviceStep(step, around, on_device, device, command)
+            parts.append(Part(alone, on_device))
     return DevicePipeline(parts, device, command, output=bundle.manifest.output)
-
-
-def _host_step(
-    step: Step, bundle: Bundle, levels: Mapping[str, int | None], *, threads: int
-) -> Runnable:
-    match step:
-        case NoiseStep():
-            return RunNoise(step)
-        case PositionStep():
-            return RunPosition(step)
-        case TextureTransferStep():
-            factor = bundle.manifest.factor
-            level = levels[step.output]
-            return RunTextureTransfer(
-                step, bundle.arrays, factor=factor, threads=threads, level=level
-            )
-        case ResizeStep():
-            return RunResize(step, source_level=levels[step.input], threads=threads)
-    msg = f"a {step.kind} step runs on the device"
-    raise TypeError(msg)
 
 
 def step_maker(
     bundle: Bundle, device: Device, make_graph: Callable[[GraphStep], DeviceStep]
 ) -> DeviceStepMaker:
-    """What makes the steps of a bundle that run on a device; `make_graph` makes its graphs."""
+    """What makes the steps of a bundle on a device; graphs are the provider's affair."""
 
-    def make(step: DeviceKind) -> DeviceStep:
-        match step:
-            case PatchTransferStep():
-                return DevicePatchTransfer(step, bundle.arrays, device)
-            case ResizeStep():
-                return DeviceResize(step, device)
-            case GraphStep():
-                return make_graph(step)
+    def make(step: Step) -> DeviceStep:
+        if isinstance(step, GraphStep):
+            return make_graph(step)
+        assert step.device_runner is not None  # else it runs on the host
+        made: DeviceStep = import_named(step.device_runner)(step, bundle.arrays, device)
+        return made
 
     return make

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import ResizeStep, Size
 from petsgan_sdk.runtime.device.arrays import Device
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 
 __all__ = ["DeviceResize"]
 
@@ -17,12 +17,18 @@ class DeviceResize:
     """The CUDA kernel on whole maps, with results in arrays of their own for each size."""
 
     capturable = True
+    takes_windows = False
 
-    def __init__(self, step: ResizeStep, device: Device) -> None:
+    def __init__(
+        self,
+        step: ResizeStep,
+        arrays: Mapping[str, Array],  # noqa: ARG002
+        device: Device,
+    ) -> None:
         """Keep the step."""
         self._step = step
         self._device = device
-        self.reads, self.writes = step_reads(step), step_writes(step)
+        self.reads, self.writes = step.reads, step.writes
 
     def prepare(
         self, tensors: Mapping[str, Any], sizes: Mapping[str, Size]

@@ -32,6 +32,8 @@ class DeviceStep(Protocol):
     """Tensors that it makes."""
     capturable: bool
     """Whether what it enqueues may be recorded in a CUDA graph."""
+    takes_windows: bool
+    """Whether it can be run on a window of a canvas, or on the whole only."""
 
     def prepare(
         self, tensors: Mapping[str, Any], sizes: Mapping[str, Size]

@@ -11,7 +11,6 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import PatchTransferStep, Size
 from petsgan_sdk.runtime.device.arrays import Device
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 
 __all__ = ["DevicePatchTransfer"]
 
@@ -20,12 +19,13 @@ class DevicePatchTransfer:
     """The CUDA kernels, with results in arrays of their own for each size."""
 
     capturable = True
+    takes_windows = True
 
     def __init__(self, step: PatchTransferStep, arrays: Mapping[str, Array], device: Device):
         """Upload the reference and pack it."""
         self._step = step
         self._device = device
-        self.reads, self.writes = step_reads(step), step_writes(step)
+        self.reads, self.writes = step.reads, step.writes
         features, values = (self._constant(arrays[n]) for n in (step.reference, step.values))
         self._value_channels = arrays[step.values].shape[0]
         self._reference = kernels.CudaPatchReference(

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, canvas_of
-from petsgan_sdk.runtime.flow import made_by_kernel
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, Shape, follow, read_graph, refusal
 from petsgan_sdk.runtime.graphs.model import Model
 from petsgan_sdk.runtime.graphs.values import RefusedError
@@ -18,7 +16,7 @@ __all__ = ["check_bundle_graphs", "check_names"]
 def check_bundle_graphs(
     manifest: BundleManifest,
     graphs: Mapping[str, bytes],
-    arrays: Mapping[str, Any],
+    constants: Mapping[str, Shape],
     given: str | None,
 ) -> dict[str, bytes]:
     """Check every graph of a bundle, on the smallest canvas that it has.
@@ -26,7 +24,7 @@ def check_bundle_graphs(
     Args:
         manifest: Its steps fit together.
         graphs: Serialised ONNX models by member name.
-        arrays: The bundle's constants by member name.
+        constants: Shapes of the bundle's constants by member name.
         given: The tensor that no step makes, if there is one.
 
     Returns:
@@ -39,13 +37,13 @@ def check_bundle_graphs(
     models = {name: read_graph(data, name) for name, data in graphs.items()}
     # Each run is looked at again. Here it is seen that one can be, and that what a runtime computes
     # when it opens a graph is little: it hangs on no canvas.
-    canvas = canvas_of(manifest, 1, 1)
-    tensors: dict[str, Shape] = {} if given is None else {given: (1, 3, *canvas)}
+    grids = manifest.grids(*canvas_of(manifest, 1, 1))
+    tensors: dict[str, Shape] = {} if given is None else {given: (1, 3, *grids.base)}
     for step in manifest.steps:
         if isinstance(step, GraphStep):
             tensors.update(_made_by_graph(step, models[step.member], tensors, manifest.factor))
         else:
-            tensors.update(made_by_kernel(step, tensors, canvas, manifest, arrays))
+            tensors.update(step.shapes_made(tensors, grids, constants))
     return {
         name: CheckedGraph(data, models[name], manifest.factor) for name, data in graphs.items()
     }

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from math import isqrt
 
-from petsgan_sdk.manifest import GraphStep
-from petsgan_sdk.runtime.flow import is_kept, step_reads, step_writes
+from petsgan_sdk.runtime.flow import is_kept
 from petsgan_sdk.runtime.limits import BLOCK_PX as _BLOCK_PX
 from petsgan_sdk.runtime.limits import KEPT_BLOCK_PX as _KEPT_BLOCK_PX
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Lattice
-from petsgan_sdk.runtime.rendering.steps import Pipeline, Runnable
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["block_lattice", "kept_lattice", "kept_steps"]
 
@@ -30,19 +30,19 @@ _LEAST_SIDE = 4
 
 def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
     """The blocks in which the result is made; one that is as large as the canvas has no halo."""
-    (last,) = (s for s in pipeline.steps if pipeline.output in step_writes(s.step))
+    (last,) = (s for s in pipeline.steps if pipeline.output in s.step.writes)
     height, width = _BLOCK_PX
     height = min(height, max(_LEAST_SIDE * factor, _BAND_BYTES // (3 * canvas.width * factor)))
     return _lattice(pipeline, last, canvas, factor, most_px=(height, width), values=_BLOCK_VALUES)
 
 
-def kept_lattice(pipeline: Pipeline, step: Runnable, canvas: Canvas, factor: int) -> Lattice:
+def kept_lattice(pipeline: Pipeline, step: AnyRunner, canvas: Canvas, factor: int) -> Lattice:
     """The blocks of a step that keeps them, see `kept_steps`."""
     most = (_KEPT_BLOCK_PX, _KEPT_BLOCK_PX)
     return _lattice(pipeline, step, canvas, factor, most_px=most, values=_KEPT_BLOCK_VALUES)
 
 
-def kept_steps(pipeline: Pipeline) -> list[Runnable]:
+def kept_steps(pipeline: Pipeline) -> list[AnyRunner]:
     """The steps whose blocks are worth keeping, see `flow.is_kept`."""
     steps = [runnable.step for runnable in pipeline.steps]
     return [each for each in pipeline.steps if is_kept(each.step, steps, pipeline.output)]
@@ -50,7 +50,7 @@ def kept_steps(pipeline: Pipeline) -> list[Runnable]:
 
 def _lattice(
     pipeline: Pipeline,
-    step: Runnable,
+    step: AnyRunner,
     canvas: Canvas,
     factor: int,
     *,
@@ -77,19 +77,19 @@ def _fit(pixels: int, halo: int, height: int, width: int) -> tuple[int, int]:
     return height, width
 
 
-def _live_values(pipeline: Pipeline, step: Runnable) -> int | None:
+def _live_values(pipeline: Pipeline, step: AnyRunner) -> int | None:
     """The most that a graph holds of those which run for a block of a step; None if unknown."""
     kept = kept_steps(pipeline)
-    makers = {name: maker for maker in pipeline.steps for name in step_writes(maker.step)}
+    makers = {name: maker for maker in pipeline.steps for name in maker.step.writes}
     found: list[int] = []
     waiting = [step]
     while waiting:
         current = waiting.pop()
-        if isinstance(current.step, GraphStep):
+        if current.step.graph_members:
             if current.step.live_values is None:
                 return None
             found.append(current.step.live_values)
         # What is given has no maker.
-        read = (makers[name] for name in step_reads(current.step) if name in makers)
+        read = (makers[name] for name in current.step.reads if name in makers)
         waiting += [maker for maker in read if maker not in kept]
     return max(found, default=None)

@@ -13,7 +13,8 @@ from petsgan_sdk.errors import BundleError, InputError
 from petsgan_sdk.runtime.rendering.blocks import block_lattice
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Piece, Window
 from petsgan_sdk.runtime.rendering.pages import long_lived, return_freed
-from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
+from petsgan_sdk.runtime.rendering.steps.runner import Observer
 from petsgan_sdk.runtime.rendering.tiles import TiledRun
 
 __all__ = ["CanvasPixels"]

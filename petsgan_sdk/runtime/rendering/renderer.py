@@ -12,7 +12,8 @@ from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.entries import Start, check_makes_images
 from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseSource
 from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
-from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
+from petsgan_sdk.runtime.rendering.steps.runner import Observer
 from petsgan_sdk.runtime.rendering.tiles import can_tile
 
 __all__ = ["Renderer", "in_bands_of"]

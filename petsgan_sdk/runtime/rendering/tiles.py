@@ -22,23 +22,22 @@ import numpy as np
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.rendering.blocks import block_lattice, kept_lattice, kept_steps
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Lattice, Window
-from petsgan_sdk.runtime.rendering.maps import scale_of
 from petsgan_sdk.runtime.rendering.pages import long_lived
-from petsgan_sdk.runtime.rendering.resizing import RunResize
-from petsgan_sdk.runtime.rendering.steps import Observer, Pipeline, Runnable, Tensors
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline
+from petsgan_sdk.runtime.rendering.steps.maps import scale_of
+from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner, Observer, Tensors
 
 __all__ = ["TiledRun", "can_tile"]
 
 
-def can_tile(steps: Sequence[Runnable]) -> bool:
+def can_tile(steps: Sequence[AnyRunner]) -> bool:
     """Whether every step says how far it sees."""
     return all(runnable.halo is not None for runnable in steps)
 
 
-def _check_tileable(steps: Sequence[Runnable]) -> None:
+def _check_tileable(steps: Sequence[AnyRunner]) -> None:
     for runnable in steps:
         if runnable.halo is None:
             msg = (
@@ -71,7 +70,7 @@ class TiledRun:
         self._canvas = canvas
         self._observer = observer
         self._output = pipeline.output
-        self._makers = {name: step for step in pipeline.steps for name in step_writes(step.step)}
+        self._makers = {name: step for step in pipeline.steps for name in step.step.writes}
         self._kept = {
             step: _Kept(kept_lattice(pipeline, step, canvas, factor), {})
             for step in kept_steps(pipeline)
@@ -125,22 +124,22 @@ class TiledRun:
         assert out is not None  # no window is empty
         return out
 
-    def _block_of(self, step: Runnable, key: tuple[int, int]) -> Tensors:
+    def _block_of(self, step: AnyRunner, key: tuple[int, int]) -> Tensors:
         kept = self._kept[step]
         if key not in kept.blocks:
             made = self._run(step, kept.lattice.seen(*key), kept.lattice.block(*key))
             kept.blocks[key] = {name: _kept_copy(array) for name, array in made.items()}
         return kept.blocks[key]
 
-    def _run(self, step: Runnable, seen: Window, window: Window) -> Tensors:
+    def _run(self, step: AnyRunner, seen: Window, window: Window) -> Tensors:
         """Run one step on what it must see for a window, and cut the window from its results."""
-        read = _read_by(step, self._canvas, seen)
-        tensors = {name: self._tensor(name, read) for name in step_reads(step.step)}
+        read = step.source(self._canvas, seen)
+        tensors = {name: self._tensor(name, read) for name in step.step.reads}
         started = time.perf_counter()
         step.run(tensors, self._canvas, seen)
         if self._observer is not None:
             self._observer(step.label, time.perf_counter() - started)
-        return {name: _cut(tensors[name], name, seen, window) for name in step_writes(step.step)}
+        return {name: _cut(tensors[name], name, seen, window) for name in step.step.writes}
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,24 +166,19 @@ def _kept_copy(array: Array) -> Array:
     return copy
 
 
-def _read_by(step: Runnable, canvas: Canvas, seen: Window) -> Window:
-    """The window of the grid it reads that a step must be given, to be run on a window."""
-    return step.source(canvas, seen) if isinstance(step, RunResize) else seen
-
-
-def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[Runnable, int]:
+def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[AnyRunner, int]:
     """For each step, the first row of its grid that the result from row `top` on is made from."""
     first = {pipeline.output: top}
-    rows: dict[Runnable, int] = {}
+    rows: dict[AnyRunner, int] = {}
     for step in reversed(pipeline.steps):
-        wanted = [first[name] for name in step_writes(step.step) if name in first]
+        wanted = [first[name] for name in step.step.writes if name in first]
         if not wanted:
             continue  # nobody reads it
         rows[step] = min(wanted)
         grid = canvas.at(step.level)
         row = rows[step] if grid.seamless else min(rows[step], grid.height - 1)
         around = grid.around(Window(row, 0, 1, 1), step.halo or 0)
-        above = _read_by(step, canvas, Window(around.top, 0, 1, 1)).top
-        for name in step_reads(step.step):
+        above = step.source(canvas, Window(around.top, 0, 1, 1)).top
+        for name in step.step.reads:
             first[name] = min(first.get(name, above), above)
     return rows

@@ -12,10 +12,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
-from petsgan_sdk.manifest import BundleManifest, GraphStep, PatchTransferStep
+from petsgan_sdk.manifest import BundleManifest, GraphStep, Shape
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
-from petsgan_sdk.runtime.flow import Shape, made_by_kernel, required_image
+from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
@@ -137,11 +137,12 @@ def build_engines(
         if given is not None:
             for tensors, canvas in zip(points, sizes.points, strict=True):
                 tensors[given] = (1, 3, *canvas)
+        constants = {name: array.shape for name, array in bundle.arrays.items()}
         for step in bundle.manifest.steps:
             if not isinstance(step, GraphStep):
                 for tensors, canvas in zip(points, sizes.points, strict=True):
-                    made = made_by_kernel(step, tensors, canvas, bundle.manifest, bundle.arrays)
-                    tensors.update(made)
+                    grids = bundle.manifest.grids(*canvas)
+                    tensors.update(step.shapes_made(tensors, grids, constants))
                 continue
             profile = {key: tuple(t[name] for t in points) for key, name in step.inputs.items()}
             result = engines.get(step.member)
@@ -198,7 +199,7 @@ def half_members(manifest: BundleManifest) -> frozenset[str]:
     patches. Without one nothing is decided.
     """
     last = max(
-        (n for n, step in enumerate(manifest.steps) if isinstance(step, PatchTransferStep)),
+        (n for n, step in enumerate(manifest.steps) if step.decides),
         default=-1,
     )
     before, behind = (

@@ -9,7 +9,6 @@ from petsgan_sdk.errors import BundleError, EngineError, KernelError
 from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.exit_gate import exit_gate
-from petsgan_sdk.runtime.flow import step_reads, step_writes
 from petsgan_sdk.runtime.tensorrt.cache import Entry
 from petsgan_sdk.runtime.tensorrt.flavour import Flavour
 
@@ -30,6 +29,7 @@ class TensorrtGraph:
     """
 
     capturable = True
+    takes_windows = True
 
     def __init__(
         self, step: GraphStep, device: Device, source: EngineSource, flavour: Flavour
@@ -42,7 +42,7 @@ class TensorrtGraph:
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
         self._runtime = self._trt.Runtime(self._logger)
         self._engines: dict[str, Any] = {}
-        self.reads, self.writes = step_reads(step), step_writes(step)
+        self.reads, self.writes = step.reads, step.writes
 
     def prepare(
         self,

@@ -1,15 +1,15 @@
-"""The step between two grids, whose sizes are no multiples of each other. Never imports torch."""
+"""The step between two grids, whose sizes are no multiples of each other; by our kernel."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from petsgan_sdk import kernels
-from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import ResizeStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.maps import scale_of
+from petsgan_sdk.runtime.rendering.steps.maps import scale_of
+from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings, Tensors
 
 __all__ = ["RunResize"]
 
@@ -17,17 +17,14 @@ _MAX_CHANNELS = 64
 """Of a map that is resized, which may grow from a few pixels to many; ours are images, of 3."""
 
 
-class RunResize:
+class RunResize(StepRunner[ResizeStep]):
     """A map on another grid, bilinear, `[1, C, h, w]`."""
 
-    def __init__(self, step: ResizeStep, *, source_level: int | None, threads: int) -> None:
+    def __init__(self, step: ResizeStep, around: Surroundings) -> None:
         """Keep the step, and the grid of what it reads."""
-        self.label = step.output
-        self.step = step
-        self.level = step.level
-        self.halo = 0
-        self._source_level = source_level
-        self._threads = threads
+        super().__init__(step, around)
+        self._source_level = around.levels[step.input]
+        self._threads = around.threads
 
     def source(self, canvas: Canvas, window: Window) -> Window:
         """The window of the grid it reads that a window of its own grid needs."""
@@ -44,14 +41,15 @@ class RunResize:
         )
         return Window(top, left, height, width)
 
-    def run(self, tensors: dict[str, Array], canvas: Canvas, window: Window) -> None:
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Interpolate."""
         source, target = canvas.at(self._source_level), canvas.at(self.level)
-        array, held = tensors[self.step.input], self.source(canvas, window)
-        scale = scale_of(array, self.step.input, held)
+        name = self.step.input
+        array, held = tensors[name], self.source(canvas, window)
+        scale = scale_of(array, name, held)
         if array.shape[1] > _MAX_CHANNELS:
             msg = (
-                f"tensor {self.step.input!r} must have at most {_MAX_CHANNELS} channels to be "
+                f"tensor {name!r} must have at most {_MAX_CHANNELS} channels to be "
                 f"resized, got {array.shape[1]}; export the model again"
             )
             raise BundleError(msg)

@@ -9,14 +9,14 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-__all__ = ["Canvas", "Levels", "over_white"]
+__all__ = ["DecodeTarget", "Levels", "over_white"]
 
 Levels = npt.NDArray[np.uint8]
 
 _WHITE = (255, 255, 255, 255)
 
 
-class Canvas:
+class DecodeTarget:
     """An image that is being filled, whose rows are those of its file, whichever way up that is."""
 
     def __init__(self, width: int, height: int, orientation: int) -> None:

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageCms
 
-from petsgan_sdk.imaging.decoding.canvas import Canvas, Levels, over_white
 from petsgan_sdk.imaging.decoding.colour_profile import Profile, lab_transform, read_profile
-from petsgan_sdk.imaging.decoding.scaling import Scaling, UnusableImageError, measured, table
+from petsgan_sdk.imaging.decoding.eight_bits import Scaling, UnusableImageError, measured, table
+from petsgan_sdk.imaging.decoding.target import DecodeTarget, Levels, over_white
 from petsgan_sdk.imaging.decoding.tiff_samples import Samples
 
 __all__ = ["fill_from_image", "fill_from_samples"]
@@ -35,7 +35,7 @@ _MULTIPLIED = 1
 
 
 def fill_from_image(
-    canvas: Canvas,
+    target: DecodeTarget,
     image: Image.Image,
     profile: bytes | None,
     *,
@@ -46,7 +46,7 @@ def fill_from_image(
     """Convert an image that Pillow decoded.
 
     Args:
-        canvas: Where it goes, with the notes on what is done.
+        target: Where it goes, with the notes on what is done.
         image: The image, as it is stored.
         profile: Its colour profile, as `read_profile` takes it.
         is_deep: Whether it had 16 bits.
@@ -57,10 +57,10 @@ def fill_from_image(
         UnusableImageError: A mode that cannot be converted, or values that are not finite.
     """
     if image.mode in _WIDE_GREYS:
-        _fill_wide_grey(canvas, image, profile, is_deep=is_deep)
+        _fill_wide_grey(target, image, profile, is_deep=is_deep)
         return
     if is_deep:
-        canvas.notes.append("16 bits were scaled to 8")
+        target.notes.append("16 bits were scaled to 8")
     mode, is_clear = image.mode, "transparency" in image.info
     space = "CMYK" if mode == "CMYK" else "grey" if is_grey or mode in _GREYS else "RGB"
     plan = read_profile(None if mode == "LAB" else profile, space)
@@ -68,31 +68,31 @@ def fill_from_image(
         plan = Profile(transform=lab_transform())
     if mode in _OPAQUE and not is_clear:
         if mode != "RGB":
-            canvas.notes.append(_SIMPLE_NOTES.get(mode, f"{mode} was converted to RGB"))
+            target.notes.append(_SIMPLE_NOTES.get(mode, f"{mode} was converted to RGB"))
         for top, band in _bands(image):
-            canvas.write(top, _coloured(band, plan))
+            target.write(top, _coloured(band, plan))
     else:
         for top, band in _bands(image):
             layer = _with_alpha(band)
             if plan.note is not None:
                 colours = _coloured(layer.convert("RGB"), plan)
                 layer = _layer(colours, layer.getchannel("A"))
-            canvas.write(top, *over_white(layer))
-        if canvas.is_all_clear and may_lack_alpha:
-            canvas.drop_alpha()
+            target.write(top, *over_white(layer))
+        if target.is_all_clear and may_lack_alpha:
+            target.drop_alpha()
             for top, band in _bands(image):
-                canvas.write(top, _coloured(_with_alpha(band).convert("RGB"), plan))
-            canvas.notes.append(_UNUSED_FOURTH)
+                target.write(top, _coloured(_with_alpha(band).convert("RGB"), plan))
+            target.notes.append(_UNUSED_FOURTH)
         else:
-            _note_alpha(canvas, "" if mode in ("RGB", "RGBA") else f", {mode} became RGB")
+            _note_alpha(target, "" if mode in ("RGB", "RGBA") else f", {mode} became RGB")
     if plan.note is not None:
-        canvas.notes.append(plan.note)
+        target.notes.append(plan.note)
 
 
-def _note_alpha(canvas: Canvas, became: str) -> None:
-    is_opaque = canvas.alpha is None
+def _note_alpha(target: DecodeTarget, became: str) -> None:
+    is_opaque = target.alpha is None
     found = "the opaque alpha channel was dropped" if is_opaque else "transparency became white"
-    canvas.notes.append(found + became)
+    target.notes.append(found + became)
 
 
 def _bands(image: Image.Image) -> Iterator[tuple[int, Image.Image]]:
@@ -116,11 +116,11 @@ def _layer(rgb: Levels, alpha: Image.Image) -> Image.Image:
     return layer
 
 
-def _write(canvas: Canvas, top: int, rgb: Levels, alpha: Levels | None) -> None:
+def _write(target: DecodeTarget, top: int, rgb: Levels, alpha: Levels | None) -> None:
     if alpha is None:
-        canvas.write(top, rgb)
+        target.write(top, rgb)
     else:
-        canvas.write(top, *over_white(_layer(rgb, Image.fromarray(alpha))))
+        target.write(top, *over_white(_layer(rgb, Image.fromarray(alpha))))
 
 
 def _coloured(band: Image.Image, plan: Profile) -> Levels:
@@ -134,7 +134,7 @@ def _coloured(band: Image.Image, plan: Profile) -> Levels:
 
 
 def _fill_wide_grey(
-    canvas: Canvas, image: Image.Image, profile: bytes | None, *, is_deep: bool
+    target: DecodeTarget, image: Image.Image, profile: bytes | None, *, is_deep: bool
 ) -> None:
     def bands() -> Iterator[tuple[int, npt.NDArray[Any]]]:
         for top, band in _bands(image):
@@ -144,16 +144,16 @@ def _fill_wide_grey(
 
     plan = read_profile(profile, "grey") if is_deep else _ignored(profile)
     scaling = Scaling(65535, curve=plan.curve) if is_deep else measured(bands())
-    canvas.notes.append(scaling.note("16-bit greyscale was", "grey values"))
+    target.notes.append(scaling.note("16-bit greyscale was", "grey values"))
     clear = image.info.get("transparency")
     for top, band in bands():
         grey = scaling.levels(band)
         alpha = None if clear is None else np.where(band == clear, 0, 255).astype(np.uint8)
-        _write(canvas, top, _as_rgb(grey, plan), alpha)
+        _write(target, top, _as_rgb(grey, plan), alpha)
     if clear is not None:
-        _note_alpha(canvas, "")
+        _note_alpha(target, "")
     if plan.note is not None:
-        canvas.notes.append(plan.note)
+        target.notes.append(plan.note)
 
 
 def _ignored(profile: bytes | None) -> Profile:
@@ -165,11 +165,11 @@ def _as_rgb(grey: Levels, plan: Profile) -> Levels:
     return rgb if plan.transform is None else _coloured(Image.fromarray(rgb), plan)
 
 
-def fill_from_samples(canvas: Canvas, samples: Samples, profile: bytes | None) -> None:
+def fill_from_samples(target: DecodeTarget, samples: Samples, profile: bytes | None) -> None:
     """Convert the samples of a TIFF.
 
     Args:
-        canvas: Where they go, with the notes on what is done.
+        target: Where they go, with the notes on what is done.
         samples: The page.
         profile: Its colour profile, as `read_profile` takes it.
 
@@ -188,13 +188,13 @@ def fill_from_samples(canvas: Canvas, samples: Samples, profile: bytes | None) -
             is_negative=samples.is_white_zero,
         )
     what = "grey values" if colours == 1 else "values"
-    canvas.notes.append(
+    target.notes.append(
         scaling.note(f"{samples.bits}-bit greyscale was", what)
         if colours == 1
         else scaling.note(f"{samples.bits} bits were", what, becomes="")
     )
     if colours == 4:
-        canvas.notes.append(_SIMPLE_NOTES["CMYK"])
+        target.notes.append(_SIMPLE_NOTES["CMYK"])
     for top, band in samples.bands():
         levels = scaling.levels(band[:, :, :colours])
         alpha = _alpha_levels(band[:, :, colours], samples) if samples.alpha else None
@@ -206,11 +206,11 @@ def fill_from_samples(canvas: Canvas, samples: Samples, profile: bytes | None) -
             mode = "RGB" if colours == 3 else "CMYK"
             size = (levels.shape[1], levels.shape[0])
             rgb = _coloured(Image.frombytes(mode, size, levels.tobytes()), plan)
-        _write(canvas, top, rgb, alpha)
+        _write(target, top, rgb, alpha)
     if samples.alpha:
-        _note_alpha(canvas, "")
+        _note_alpha(target, "")
     if plan.note is not None:
-        canvas.notes.append(plan.note)
+        target.notes.append(plan.note)
 
 
 def _alpha_levels(alpha: npt.NDArray[Any], samples: Samples) -> Levels:

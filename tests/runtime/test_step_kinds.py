@@ -1,0 +1,67 @@
+"""A kind of step is files and one entry: what opens, limits, cuts or runs bundles knows none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, get_args
+
+import bundle_factory as factory
+import numpy as np
+import pytest
+from toy_step import BlurStep
+
+from petsgan_sdk.errors import BundleError
+from petsgan_sdk.manifest import Step
+from petsgan_sdk.manifest import bundle as manifest_bundle
+from petsgan_sdk.manifest.steps import AnyStep
+from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.rendering import blocks
+from petsgan_sdk.runtime.rendering.steps.runner import StepRunner
+from petsgan_sdk.settings import typed
+from petsgan_sdk.settings.families import import_named
+
+KINDS: tuple[type[Step], ...] = get_args(AnyStep)
+
+
+@pytest.fixture
+def blurred(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A bundle with a step of the toy kind, which is entered for this test alone."""
+    monkeypatch.setattr(manifest_bundle, "AnyStep", AnyStep | BlurStep)
+    typed._hints.cache_clear()
+    steps = factory.header()["steps"]
+    steps[5:5] = [{"kind": "blur", "input": "transferred", "output": "soft"}]
+    steps[-1]["inputs"]["low"] = "soft"
+    yield factory.write_bundle(tmp_path / "blurred.petsgan", changes={"steps": steps})
+    typed._hints.cache_clear()
+
+
+def test_a_new_kind_is_opened_sampled_and_cut(
+    blurred: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
+    sampler = load(blurred, provider="cpu", threads=1)
+    assert [step["kind"] for step in sampler.info()["steps"]].count("blur") == 1
+    whole = sampler.sample(height=97, width=131, seed=4)[0]
+    plain = load(factory.write_bundle(tmp_path / "plain.petsgan"), provider="cpu", threads=1)
+    assert not np.array_equal(whole, plain.sample(height=97, width=131, seed=4)[0])
+    monkeypatch.setattr(blocks, "_BLOCK_PX", (24, 40))
+    monkeypatch.setattr(blocks, "_KEPT_BLOCK_PX", 32)
+    part = sampler.region(97, 131, 31, 40, 50, 60, 4)
+    np.testing.assert_array_equal(part, whole[31:81, 40:100])
+    torus = sampler.sample(height=96, width=128, seed=4, seamless=True)[0]
+    across = sampler.region(96, 128, 80, 100, 32, 60, 4, seamless=True)
+    np.testing.assert_array_equal(across, np.roll(torus, (-80, -100), (0, 1))[:32, :60])
+
+
+def test_without_its_entry_it_is_unknown(tmp_path: Path) -> None:
+    steps = factory.header()["steps"]
+    steps[0] = {"kind": "blur", "input": "noise", "output": "soft"}
+    with pytest.raises(BundleError, match=r"steps\[0\]\.kind must be one of noise, position, "):
+        load(factory.write_bundle(tmp_path / "b.petsgan", changes={"steps": steps}))
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
+def test_every_kind_names_what_runs_it(kind: Any) -> None:
+    assert issubclass(import_named(kind.runner), StepRunner)
+    if kind.device_runner is not None:
+        assert callable(import_named(kind.device_runner).prepare)

@@ -1,0 +1,44 @@
+"""A whole kind of step in one file: what it asks and costs, and what runs it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import numpy as np
+
+from petsgan_sdk.manifest import Step
+from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Tensors
+
+
+@dataclass(frozen=True, slots=True)
+class BlurStep(Step):
+    """The mean of a pixel and its four neighbours, as far as there is canvas."""
+
+    runner: ClassVar[str] = "toy_step:RunBlur"
+
+    input: str
+    output: str
+    kind: Literal["blur"] = "blur"
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        return (self.input,)
+
+    @property
+    def writes(self) -> tuple[str, ...]:
+        return (self.output,)
+
+    @property
+    def halo(self) -> int:
+        return 1
+
+
+class RunBlur(StepRunner[BlurStep]):
+    def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:  # noqa: ARG002
+        array = tensors[self.step.input]
+        padded = np.pad(array, ((0, 0), (0, 0), (1, 1), (1, 1)), mode="edge")
+        rows, columns = padded[..., 1:-1], padded[..., 1:-1, :]
+        around = rows[..., :-2, :] + rows[..., 2:, :] + columns[..., :-2] + columns[..., 2:]
+        tensors[self.step.output] = (around + array) / np.float32(5)
