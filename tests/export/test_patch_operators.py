@@ -114,6 +114,15 @@ def test_a_planted_mistake_is_found():
     assert not gap(index, weight * np.nan)[0] <= TIE
 
 
+def test_a_wrong_match_is_found_where_weights_say_nothing():
+    query, features, values = make_arrays(SHAPES[0])
+    step = PatchTransferStep("query", "reference", "values", 7, 0.0, "output")
+    own = matches.search(step, query, {"reference": features, "values": values}, backend="numpy")
+    wrong = matches.Matches((own.index + 1) % features[0].size, own.weight)
+    assert matches.cosine_gap(step, query, features, own, own) == 0
+    assert matches.cosine_gap(step, query, features, wrong, own) > 100 * TIE
+
+
 def test_the_average_of_given_matches():
     values = np.arange(12, dtype=np.float32).reshape(1, 3, 4)
     index = np.array([[[5, 0]]], dtype=np.int64)
