@@ -1,4 +1,4 @@
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,7 +42,6 @@ class PatchReference:
         values: NDArray[np.float32],
         *,
         window: int,
-        precision: Literal["exact", "fast"] = "exact",
     ) -> None: ...
     def transfer(
         self,

@@ -36,7 +36,7 @@ def allowed_cores() -> int:
     """How many cores the system lets this process run on, quota aside."""
     try:
         return len(os.sched_getaffinity(0))
-    except AttributeError:  # not on macOS and Windows
+    except AttributeError:  # not on macOS
         return os.cpu_count() or 1
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.container import pack_array, read_container, unpack_array, write_container
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.settings import ImageConfig, ModelSettings
+from petsgan_sdk.settings import ImageSettings, ModelSettings
 from petsgan_sdk.settings.base import MAX_ASPECT
 from petsgan_sdk.settings.families import family_named
 from petsgan_sdk.settings.presets import from_dict, require, to_dict
@@ -24,7 +24,7 @@ __all__ = ["FORMAT", "FORMAT_VERSION", "Checkpoint", "load_checkpoint", "save_ch
 
 FORMAT = "petsgan-checkpoint"
 FORMAT_VERSION = 2
-_SOURCE = "source.npy"
+_PHOTO = "source.npy"
 _ARRAYS = "arrays/"
 _MIN_LAYOUT_PX = 4
 """Least side of a layout, as `imaging.fit_size` makes it."""
@@ -38,14 +38,14 @@ U8Image = np.ndarray[Any, np.dtype[np.uint8]]
 class Checkpoint:
     """A model in training, or a finished one."""
 
-    config: ModelSettings
-    """Settings; `config.training.steps` is the length of the whole run."""
+    settings: ModelSettings
+    """`settings.training.steps` is the length of the whole run."""
     steps_done: int
     """Optimizer steps made so far."""
     seconds: float
     """Training time so far."""
-    source: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
-    """`[H, W, 3]` uint8, the photo at training size."""
+    photo: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
+    """`[H, W, 3]` uint8, at training size."""
     provenance: dict[str, Any]
     """Image name and digest, versions, device."""
     arrays: dict[str, Array]
@@ -54,7 +54,7 @@ class Checkpoint:
     @property
     def is_finished(self) -> bool:
         """Whether the run reached its last step."""
-        return self.steps_done >= self.config.training.steps
+        return self.steps_done >= self.settings.training.steps
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, overwrite: bool) -> None:
@@ -63,12 +63,12 @@ def save_checkpoint(path: Path, checkpoint: Checkpoint, *, overwrite: bool) -> N
     Raises:
         OutputError: The file exists and may not be replaced, or cannot be written.
     """
-    members = {_SOURCE: pack_array(checkpoint.source)}
+    members = {_PHOTO: pack_array(checkpoint.photo)}
     for name, array in checkpoint.arrays.items():
         members[f"{_ARRAYS}{name}.npy"] = pack_array(array)
     header: dict[str, Any] = {
-        "family": checkpoint.config.family,
-        "config": to_dict(checkpoint.config),
+        "family": checkpoint.settings.family,
+        "config": to_dict(checkpoint.settings),
         "steps_done": checkpoint.steps_done,
         "seconds": checkpoint.seconds,
         "provenance": checkpoint.provenance,
@@ -93,23 +93,24 @@ def load_checkpoint(path: Path) -> Checkpoint:
         path, format=FORMAT, format_version=FORMAT_VERSION, error=CheckpointError
     )
     header = content.header
-    config = _settings(header.get("config"))
+    settings = _settings(header.get("config"))
     run = from_dict(
         _Run,
         {key: header[key] for key in _RUN_KEYS if key in header},
         error=CheckpointError,
         label="checkpoint",
     )
-    if run.steps_done > config.training.steps:
+    if run.steps_done > settings.training.steps:
         msg = (
-            f"checkpoint: steps_done must be at most {config.training.steps}, got {run.steps_done}"
+            f"checkpoint: steps_done must be at most {settings.training.steps}, "
+            f"got {run.steps_done}"
         )
         raise CheckpointError(msg)
     return Checkpoint(
-        config=config,
+        settings=settings,
         steps_done=run.steps_done,
         seconds=run.seconds,
-        source=_source(content.members, config.image),
+        photo=_photo(content.members, settings.image),
         provenance=run.provenance,
         arrays=_arrays(content.members),
     )
@@ -139,38 +140,38 @@ class _Run:
 _RUN_KEYS = ("steps_done", "seconds", "provenance")
 
 
-def _source(
-    members: Mapping[str, bytes], image: ImageConfig
+def _photo(
+    members: Mapping[str, bytes], image: ImageSettings
 ) -> np.ndarray[Any, np.dtype[np.uint8]]:
-    if _SOURCE not in members:
-        msg = f"checkpoint: the photo must be stored as {_SOURCE!r}, got no such member"
+    if _PHOTO not in members:
+        msg = f"checkpoint: the photo must be stored as {_PHOTO!r}, got no such member"
         raise CheckpointError(msg)
-    source = unpack_array(members[_SOURCE], _SOURCE, error=CheckpointError, dtype="uint8", ndim=3)
-    height, width, channels = source.shape
+    photo = unpack_array(members[_PHOTO], _PHOTO, error=CheckpointError, dtype="uint8", ndim=3)
+    height, width, channels = photo.shape
     factor, most = image.factor, image.max_size_px
     least = _MIN_LAYOUT_PX * factor
     if channels != 3 or height % factor or width % factor or min(height, width) < least:
         msg = (
-            f"checkpoint: {_SOURCE} must have shape (H, W, 3), H and W multiples of {factor} from "
-            f"{least}, got {source.shape}"
+            f"checkpoint: {_PHOTO} must have shape (H, W, 3), H and W multiples of {factor} from "
+            f"{least}, got {photo.shape}"
         )
         raise CheckpointError(msg)
     short, long = sorted((height, width))
     # A panorama is as thin as can be, and then as long as its aspect has it.
     is_thin = short <= max(least, -(-_MIN_SIDE_PX // factor) * factor)
     if long > (max(most, MAX_ASPECT * short) if is_thin else most):
-        msg = f"checkpoint: {_SOURCE} must have sides up to {most}, got {source.shape}"
+        msg = f"checkpoint: {_PHOTO} must have sides up to {most}, got {photo.shape}"
         raise CheckpointError(msg)
-    return source
+    return photo
 
 
 def _arrays(members: Mapping[str, bytes]) -> dict[str, Array]:
     arrays: dict[str, Array] = {}
     for name, data in members.items():
-        if name == _SOURCE:
+        if name == _PHOTO:
             continue
         if not (name.startswith(_ARRAYS) and name.endswith(".npy")):
-            msg = f"checkpoint: members must be {_SOURCE!r} and {_ARRAYS + '*.npy'!r}, got {name!r}"
+            msg = f"checkpoint: members must be {_PHOTO!r} and {_ARRAYS + '*.npy'!r}, got {name!r}"
             raise CheckpointError(msg)
         plain = name.removeprefix(_ARRAYS).removesuffix(".npy")
         array = unpack_array(data, name, error=CheckpointError)

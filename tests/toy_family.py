@@ -19,10 +19,9 @@ from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.export.bundle import Deployment
 from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.manifest import GraphStep, NoiseStep
-from petsgan_sdk.models.image import image_tensor
-from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
+from petsgan_sdk.models.arrays import AVERAGED, image_tensor, load_state, named_arrays
 from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.families import Family
+from petsgan_sdk.settings.families import Family, FamilyOption
 from petsgan_sdk.training.averaging import AveragedGenerator
 
 PRESET = """
@@ -37,7 +36,7 @@ training.steps = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToyConfig(ModelSettings):
+class ToySettings(ModelSettings):
     family: Literal["toy"]
     width: int
     activation: Literal["auto", "tanh", "relu"] = "auto"
@@ -58,7 +57,7 @@ class ToyNet(nn.Module):
 class ToyRun:
     def __init__(self, given, base):
         self._settings, self._base = given.settings, base
-        self._image = image_tensor(given.source.rgb).to(given.device)
+        self._image = image_tensor(given.photo.rgb).to(given.device)
         self.net = ToyNet(given.settings).to(given.device)
         if base is not None:
             load_state(self.net, load_checkpoint(base).arrays, AVERAGED)
@@ -120,7 +119,7 @@ class ToyRecipe:
 
 
 def take_apart(checkpoint):
-    net = ToyNet(checkpoint.config)
+    net = ToyNet(checkpoint.settings)
     load_state(net, checkpoint.arrays, AVERAGED)
     net.eval().requires_grad_(False)
     example = {"noise": torch.zeros(2, 1, 13, 19)}
@@ -134,15 +133,18 @@ def take_apart(checkpoint):
         arrays={},
         expected={"graphs/toy.onnx": net},
         min_canvas_px=5,
-        preview=checkpoint.source,
+        preview=checkpoint.photo,
     )
 
 
 TOY = Family(
     name="toy",
     models=("toy",),
-    options=("width", "base"),
-    settings=ToyConfig,
+    options=(
+        FamilyOption("width", "NUMBER", "channels between the two convolutions."),
+        FamilyOption("base", "MODEL.pt", "begin at this toy."),
+    ),
+    settings=ToySettings,
     recipe="toy_family:ToyRecipe",
     export="toy_family:take_apart",
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,19 +16,12 @@ from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Tensors
 class BlurStep(Step):
     """The mean of a pixel and its four neighbours, as far as there is canvas."""
 
-    runner: ClassVar[str] = "toy_step:RunBlur"
+    runner = "toy_step:RunBlur"
+    reads_fields = ("input",)
 
     input: str
     output: str
     kind: Literal["blur"] = "blur"
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        return (self.input,)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        return (self.output,)
 
     @property
     def halo(self) -> int:

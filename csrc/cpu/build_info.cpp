@@ -1,7 +1,5 @@
 #include "petsgan/build_info.h"
 
-#include <thread>
-
 #include "cpu/simd.h"
 
 namespace petsgan {
@@ -15,8 +13,6 @@ BuildInfo build_info() {
   info.compiler = "gcc " __VERSION__;
 #endif
   info.simd = simd_name(simd_level());
-  const unsigned threads = std::thread::hardware_concurrency();
-  info.threads = threads == 0 ? 1 : static_cast<int>(threads);
   return info;
 }
 

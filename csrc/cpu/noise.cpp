@@ -30,7 +30,6 @@ RowKernel row_kernel() {
   switch (simd_level()) {
 #ifdef PETSGAN_X86_KERNELS
     case SimdLevel::kAmx:
-    case SimdLevel::kAvx512Vnni:
     case SimdLevel::kAvx512:
       return noise_row_avx512;
     case SimdLevel::kAvx2:

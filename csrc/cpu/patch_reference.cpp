@@ -42,12 +42,12 @@ void append_interleaved_with_one(const FeatureMap& map, std::vector<float>& out)
 }  // namespace
 
 PatchReference::PatchReference(const Shape& shape, std::int64_t window, const float* features,
-                               const float* values, PatchPrecision precision) {
+                               const float* values) {
   check(shape, window);
   auto packed = std::make_unique<PackedReference>();
   packed->shape = shape;
   packed->radius = window / 2;
-  packed->kernel = &similarity_kernel(shape.channels, precision);
+  packed->kernel = &similarity_kernel(shape.channels);
   packed->keys = AlignedBuffer<std::byte>(shape.images * packed->image_bytes());
   const std::int64_t row_bytes = packed->kernel->key_row_bytes(shape.channels, shape.width);
   for (std::int64_t image = 0; image < shape.images; ++image) {

@@ -3,7 +3,6 @@
 
 #include "cpu/similarity/kernel.h"
 #include "petsgan/build_info.h"
-#include "petsgan/patch_transfer.h"
 
 namespace petsgan {
 
@@ -13,8 +12,7 @@ double multiply_add_peak() {
   double best = 0.0;
   for (int repetition = 0; repetition < 10; ++repetition) {
     const Clock::time_point start = Clock::now();
-    const std::int64_t done =
-        similarity_kernel(1, PatchPrecision::kExact).multiply_add_loop(kIterations);
+    const std::int64_t done = similarity_kernel(1).multiply_add_loop(kIterations);
     const std::chrono::duration<double, std::nano> taken = Clock::now() - start;
     best = std::max(best, 2.0 * static_cast<double>(done) / taken.count());
   }

@@ -22,7 +22,6 @@ SpanKernel span_kernel() {
   switch (simd_level()) {
 #ifdef PETSGAN_X86_KERNELS
     case SimdLevel::kAmx:
-    case SimdLevel::kAvx512Vnni:
     case SimdLevel::kAvx512:
       return convert_span_avx512;
     case SimdLevel::kAvx2:

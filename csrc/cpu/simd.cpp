@@ -27,7 +27,7 @@ bool request_amx() {
 
 #if defined(PETSGAN_X86_KERNELS)
 constexpr SimdLevel kLevels[] = {SimdLevel::kPortable, SimdLevel::kAvx2, SimdLevel::kAvx512,
-                                 SimdLevel::kAvx512Vnni, SimdLevel::kAmx};
+                                 SimdLevel::kAmx};
 #elif defined(PETSGAN_NEON_KERNELS)
 constexpr SimdLevel kLevels[] = {SimdLevel::kPortable, SimdLevel::kNeon};
 #else
@@ -41,11 +41,10 @@ SimdLevel best_level() {
 #ifdef PETSGAN_X86_KERNELS
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
       __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512dq")) {
-    if (!__builtin_cpu_supports("avx512vnni")) return SimdLevel::kAvx512;
 #ifdef PETSGAN_AMX_KERNELS
     if (request_amx()) return SimdLevel::kAmx;
 #endif
-    return SimdLevel::kAvx512Vnni;
+    return SimdLevel::kAvx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return SimdLevel::kAvx2;
 #endif
@@ -77,8 +76,6 @@ const char* simd_name(SimdLevel level) {
   switch (level) {
     case SimdLevel::kAmx:
       return "amx";
-    case SimdLevel::kAvx512Vnni:
-      return "avx512vnni";
     case SimdLevel::kAvx512:
       return "avx512";
     case SimdLevel::kAvx2:

@@ -1,4 +1,4 @@
-// The extension module petsgan_sdk._cuda: device pointers as integers, checked by kernels/_cuda.py.
+// The extension module petsgan_sdk._cuda: device pointers as integers, which kernels/ checks.
 // Separate from _core, so that nothing that CUDA lacks can break the CPU kernels.
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>

@@ -1,5 +1,9 @@
 // The DLPack exchange of tensors between libraries, version 0.x: the structures of its C ABI, which
 // is fixed, and their capsules.
+//
+// Stated here, since no build requirement brings them: pybind11 has none, PyPI offers DLPack's own
+// header only inside packages of other kinds (nanobind, torch), and two structures would not pay
+// for one of those in every build.
 #pragma once
 
 #include <pybind11/pybind11.h>
@@ -11,8 +15,7 @@
 
 namespace petsgan::python {
 
-enum : std::int32_t { kDlCpu = 1, kDlCuda = 2, kDlCudaManaged = 13 };
-enum : std::uint8_t { kDlInt = 0, kDlFloat = 2, kDlBfloat = 4 };
+constexpr std::int32_t kDlCuda = 2;
 
 struct DlTensor {
   void* data;

@@ -15,7 +15,6 @@ py::dict build_info() {
   result["version"] = info.version;
   result["compiler"] = info.compiler;
   result["simd"] = info.simd;
-  result["threads"] = info.threads;
   return result;
 }
 

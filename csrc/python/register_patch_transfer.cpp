@@ -13,14 +13,8 @@
 namespace petsgan::python {
 namespace {
 
-PatchPrecision precision_named(const std::string& name) {
-  if (name == "exact") return PatchPrecision::kExact;
-  if (name == "fast") return PatchPrecision::kFast;
-  throw ConfigError("PatchReference: precision must be 'exact' or 'fast', got '" + name + "'");
-}
-
 PatchReference make_reference(const py::array& features, const py::array& values,
-                              std::int64_t window, const std::string& precision) {
+                              std::int64_t window) {
   const float* feature_data = checked_data<float>(features, 4, "PatchReference: features");
   const float* value_data = checked_data<float>(values, 4, "PatchReference: values");
   if (features.shape(0) != values.shape(0) || features.shape(2) != values.shape(2) ||
@@ -30,9 +24,8 @@ PatchReference make_reference(const py::array& features, const py::array& values
   }
   const PatchReference::Shape shape{features.shape(1), values.shape(1), features.shape(2),
                                     features.shape(3), features.shape(0)};
-  const PatchPrecision kind = precision_named(precision);
   const ReleaseGil release;
-  return PatchReference(shape, window, feature_data, value_data, kind);
+  return PatchReference(shape, window, feature_data, value_data);
 }
 
 const float* checked_query(const PatchReference& reference, const py::array& query,
@@ -110,7 +103,7 @@ py::tuple gradient(const PatchReference& reference, const py::array& query,
 void register_patch_transfer(py::module_& module) {
   py::class_<PatchReference>(module, "PatchReference")
       .def(py::init(&make_reference), py::arg("features"), py::arg("values"), py::kw_only(),
-           py::arg("window"), py::arg("precision") = "exact")
+           py::arg("window"))
       .def("transfer", &transfer, py::arg("query"), py::kw_only(), py::arg("temperature"),
            py::arg("normalize"), py::arg("threads"))
       .def("gradient", &gradient, py::arg("query"), py::arg("features"), py::arg("index"),

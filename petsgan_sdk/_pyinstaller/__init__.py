@@ -29,8 +29,7 @@ def compiled_files() -> list[tuple[str, str]]:
     """
     files = [path for name in _EXTENSIONS if (path := _origin(name)) is not None]
     for folder in {path.parent for path in files}:
-        files += sorted(folder.glob("*petsgan_*.so"))
-        files += sorted([*folder.glob("*petsgan_*.dylib"), *folder.glob("petsgan_*.dll")])
+        files += sorted([*folder.glob("*petsgan_*.so"), *folder.glob("*petsgan_*.dylib")])
     return [(str(path), _PACKAGE) for path in files]
 
 

@@ -27,7 +27,7 @@ from petsgan_sdk.cli.tasks import (
     paint_command,
     stylize_command,
 )
-from petsgan_sdk.cli.train import train_command
+from petsgan_sdk.cli.train import TrainCommand, train_command
 
 __all__ = ["app", "main"]
 
@@ -64,7 +64,7 @@ def root(
     show_warnings()
 
 
-app.command("train")(train_command)
+app.command("train", cls=TrainCommand)(train_command)
 app.command("export")(export_command)
 app.command("build")(build_command)
 app.command("generate")(generate_command)

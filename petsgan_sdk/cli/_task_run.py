@@ -1,12 +1,15 @@
-"""What the commands of the tasks share: files in, files out, and what they print."""
+"""What the commands of the tasks share: their options, files in, files out, and what they print."""
 
 from __future__ import annotations
 
+import inspect
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
 
 from petsgan_sdk.cli._options import Provider, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
@@ -15,68 +18,181 @@ from petsgan_sdk.files import check_distinct, check_writable
 if TYPE_CHECKING:
     from petsgan_sdk._arrays import ImageArray
     from petsgan_sdk.imaging import LoadedImage
-    from petsgan_sdk.runtime import Sampler
     from petsgan_sdk.tasks import Edited
 
-__all__ = ["TaskJob", "read_mask", "read_photo", "run_task", "with_alpha"]
+__all__ = ["TaskRun", "read_mask", "read_photo", "task_command", "with_alpha"]
+
+Command = Callable[..., None]
+Bundle = Annotated[Path, typer.Argument(metavar="MODEL.petsgan", help="A bundle.")]
 
 
 @dataclass(frozen=True, slots=True)
-class TaskJob:
-    """The options that all tasks share."""
+class TaskOptions:
+    """The options that every task has, as the command line declares them."""
 
-    task: str
-    bundle: Path
-    image: Path
-    strength: float
-    seed: int
-    output: Path | None
-    compare: Path | None
-    provider: Provider
-    threads: int | None
-    force: bool
-    as_json: bool
+    strength: Annotated[
+        float,
+        typer.Option(help="0 to 1: how far the result may leave the input; see docs/tasks.md."),
+    ]
+    seed: Annotated[
+        int, typer.Option(help="0 to 2**64-1, of the noise; PetsGAN uses none here.")
+    ] = 0
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--output", metavar="FILE", help="PNG, JPEG or WebP.  [default: COMMAND.png]"
+        ),
+    ] = None
+    compare: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Also write input, mask and result side by side."),
+    ] = None
+    provider: Annotated[Provider, typer.Option(help="auto may fall back to cpu.")] = Provider.auto
+    threads: Annotated[int | None, typer.Option(help="Threads.  [default: cores, at most 4]")] = (
+        None
+    )
+    force: Annotated[bool, typer.Option("--force", help="Overwrite existing files.")] = False
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False
 
-    @property
-    def target(self) -> Path:
-        """The file of the result."""
-        return self.output or Path(f"{self.task}.png")
 
-    @property
-    def files(self) -> list[Path]:
-        """What is written."""
-        return [self.target] if self.compare is None else [self.target, self.compare]
+def task_command(task: str, image: Any, *, strength: float) -> Callable[[Command], Command]:
+    """Make a command of what is a task's own; the bundle, the image and `TaskOptions` come with it.
 
-
-def run_task(
-    job: TaskJob, make: Callable[[Sampler, LoadedImage], Edited], *others: Path | None
-) -> None:
-    """Check the outputs, do the task, write, and say what was done.
+    What is its own takes a `TaskRun` and the options that no other task has, and finishes the run.
 
     Args:
-        job: The options.
-        make: The task.
+        task: Its name, also that of its default output.
+        image: The argument of Typer for the image.
+        strength: Default of `--strength`.
+    """
+
+    def declared(own: Command) -> Command:
+        def command(bundle: Path, image: Path, **options: Any) -> None:
+            values = {option.name: options.pop(option.name) for option in own_options}
+            read = [value for value in values.values() if isinstance(value, Path)]
+            own(TaskRun(task, bundle, image, TaskOptions(**options), others=read), **values)
+
+        own_options = _declared_by(own)[1:]
+        shared = _declared_by(TaskOptions)
+        shared[0] = shared[0].replace(default=strength)
+        arguments = {"bundle": Bundle, "image": Annotated[Path, image]}
+        command.__signature__ = inspect.Signature(  # type: ignore[attr-defined]
+            [
+                *(
+                    inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, annotation=annotation)
+                    for name, annotation in arguments.items()
+                ),
+                *own_options,
+                *shared,
+            ]
+        )
+        command.__doc__ = own.__doc__
+        return command
+
+    return declared
+
+
+def _declared_by(declaration: Callable[..., Any]) -> list[inspect.Parameter]:
+    hints = get_type_hints(declaration, include_extras=True)
+    return [
+        parameter.replace(annotation=hints[name], kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, parameter in inspect.signature(declaration).parameters.items()
+    ]
+
+
+class TaskRun:
+    """One run of a task: the image and the model that it is given, and what becomes of its result.
+
+    Args:
+        task: The task's name.
+        bundle: The bundle.
+        image: The image.
+        options: What all tasks can be told.
         others: Further files that it reads.
 
     Raises:
         ConfigError: An output has an ending that cannot be written.
         OutputError: An output cannot be written, or is an input.
     """
-    _check_outputs(job, [job.bundle, job.image, *(path for path in others if path is not None)])
 
-    from petsgan_sdk.imaging import save_image  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
+    def __init__(
+        self, task: str, bundle: Path, image: Path, options: TaskOptions, *, others: list[Path]
+    ) -> None:
+        """Check the outputs, then read the image and load the bundle."""
+        self._task = task
+        self._options = options
+        self._target = options.output or Path(f"{task}.png")
+        self._files = [self._target, *([] if options.compare is None else [options.compare])]
+        self._check_outputs([bundle, image, *others])
 
-    loaded = _loaded(job.image)
-    sampler = load(job.bundle, provider=job.provider.value, threads=job.threads)
-    started = time.perf_counter()
-    edited = make(sampler, loaded)
-    seconds = time.perf_counter() - started
-    save_image(job.target, edited.image, overwrite=job.force)
-    if job.compare is not None:
-        save_image(job.compare, _side_by_side(loaded.rgb, edited), overwrite=job.force)
-    notes = (*_notes_on(loaded, has_mask=edited.mask is not None), *edited.notes)
-    _report(job, edited, notes, sampler.provider, seconds)
+        from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
+
+        self.image = _loaded(image)
+        """The image."""
+        self.sampler = load(bundle, provider=options.provider.value, threads=options.threads)
+        """The bundle's."""
+        self._started = time.perf_counter()
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What every task takes, by the names of its parameters."""
+        return {"strength": self._options.strength, "seed": self._options.seed}
+
+    def finish(self, edited: Edited) -> None:
+        """Write the result and say what was done."""
+        from petsgan_sdk.imaging import save_image  # noqa: PLC0415 - heavy
+
+        seconds = time.perf_counter() - self._started
+        options = self._options
+        save_image(self._target, edited.image, overwrite=options.force)
+        if options.compare is not None:
+            sheet = _side_by_side(self.image.rgb, edited)
+            save_image(options.compare, sheet, overwrite=options.force)
+        notes = (*_notes_on(self.image, has_mask=edited.mask is not None), *edited.notes)
+        self._report(edited, notes, seconds)
+
+    def _check_outputs(self, inputs: list[Path]) -> None:
+        from petsgan_sdk.imaging import FORMATS  # noqa: PLC0415 - heavy
+
+        for path in self._files:
+            if path.suffix.lower().removeprefix(".") not in FORMATS:
+                msg = f"output: must end in one of .{', .'.join(FORMATS)}, got {str(path)!r}"
+                raise ConfigError(msg)
+            check_distinct(path, *inputs)
+        check_writable(*self._files, overwrite=self._options.force)
+        if len({path.resolve() for path in self._files}) < len(self._files):
+            msg = (
+                "--compare must name another file than the result, got "
+                f"{str(self._options.compare)!r} for both"
+            )
+            raise ConfigError(msg)
+
+    def _report(self, edited: Edited, notes: tuple[str, ...], seconds: float) -> None:
+        options, provider = self._options, self.sampler.provider
+        height, width = edited.image.shape[:2]
+        if options.as_json:
+            print_json(
+                {
+                    "task": self._task,
+                    "files": [str(path) for path in self._files],
+                    "size": [width, height],
+                    "strength": options.strength,
+                    "seed": options.seed,
+                    "changed": 1.0 if edited.mask is None else float((edited.mask > 0).mean()),
+                    "notes": list(notes),
+                    "provider": provider,
+                    "seconds": seconds,
+                }
+            )
+            return
+        for line in notes:
+            note(f"note: {line}")
+        print_line(
+            f"{self._task}: {width}x{height} in {self._target} ({seconds:.2f} s, strength "
+            f"{options.strength:g}, seed {options.seed}, {provider})"
+        )
+        if options.compare is not None:
+            print_line(f"comparison {options.compare}")
 
 
 def read_mask(path: Path | None) -> ImageArray | None:
@@ -117,20 +233,6 @@ def with_alpha(loaded: LoadedImage) -> ImageArray:
     return whole
 
 
-def _check_outputs(job: TaskJob, inputs: list[Path]) -> None:
-    from petsgan_sdk.imaging import FORMATS  # noqa: PLC0415 - heavy
-
-    for path in job.files:
-        if path.suffix.lower().removeprefix(".") not in FORMATS:
-            msg = f"output: must end in one of .{', .'.join(FORMATS)}, got {str(path)!r}"
-            raise ConfigError(msg)
-        check_distinct(path, *inputs)
-        check_writable(path, overwrite=job.force)
-    if job.compare is not None and job.compare.resolve() == job.target.resolve():
-        msg = f"--compare must name another file than the result, got {str(job.compare)!r} for both"
-        raise ConfigError(msg)
-
-
 def _notes_on(loaded: LoadedImage, *, has_mask: bool) -> list[str]:
     """What reading changed. What a mask goes with had its transparency given back."""
     return [
@@ -148,32 +250,3 @@ def _side_by_side(image: ImageArray, edited: Edited) -> ImageArray:
         panels["mask"] = np.repeat(edited.mask[:, :, None], 3, axis=2)
     panels["result"] = edited.image
     return contact_sheet(list(panels.values()), columns=3, labels=list(panels))
-
-
-def _report(
-    job: TaskJob, edited: Edited, notes: tuple[str, ...], provider: str, seconds: float
-) -> None:
-    height, width = edited.image.shape[:2]
-    if job.as_json:
-        print_json(
-            {
-                "task": job.task,
-                "files": [str(path) for path in job.files],
-                "size": [width, height],
-                "strength": job.strength,
-                "seed": job.seed,
-                "changed": 1.0 if edited.mask is None else float((edited.mask > 0).mean()),
-                "notes": list(notes),
-                "provider": provider,
-                "seconds": seconds,
-            }
-        )
-        return
-    for line in notes:
-        note(f"note: {line}")
-    print_line(
-        f"{job.task}: {width}x{height} in {job.target} ({seconds:.2f} s, strength "
-        f"{job.strength:g}, seed {job.seed}, {provider})"
-    )
-    if job.compare is not None:
-        print_line(f"comparison {job.compare}")

@@ -73,12 +73,16 @@ def build_command(
     if as_json:
         engines = [_as_json(result) for result in results]
         made_for = {"gpu": target.gpu, "compute_capability": target.compute_capability}
-        tool = {"provider": provider.value, "flavour": target.flavour, "version": target.version}
+        tool = {
+            "provider": provider.value,
+            "flavour": target.distribution,
+            "version": target.version,
+        }
         print_json({**tool, **made_for, "cache": cache.place, "engines": engines})
         return
     built = sum(not result.was_cached for result in results)
     print_line(
-        f"{len(results)} engines ({built} built now) by {target.flavour} {target.version} for "
+        f"{len(results)} engines ({built} built now) by {target.distribution} {target.version} for "
         f"{target.gpu} ({target.compute_capability}) in {cache.place}"
     )
 

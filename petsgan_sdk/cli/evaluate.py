@@ -208,7 +208,7 @@ def _fill(
     from petsgan_sdk.settings.presets import parse_overrides  # noqa: PLC0415 - costs at import
 
     tables = import_extra("petsgan_sdk.evaluation.table", extra="train,export", task="--table")
-    recipe = tables.Recipe(
+    options = tables.TableOptions(
         model=model,
         preset=preset,
         overrides=parse_overrides(settings or []),
@@ -223,7 +223,7 @@ def _fill(
             output,
             variants=rows,
             judge=judge,
-            recipe=recipe,
+            options=options,
             overwrite=force,
             progress=lambda label, done, total: bar.update(done, total, phase=label),
             note=bar.note,

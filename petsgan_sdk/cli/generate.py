@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -23,7 +24,9 @@ from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.regular import is_folder
 
 if TYPE_CHECKING:
-    from petsgan_sdk.runtime.options import ProviderOptions
+    from petsgan_sdk.output.batch_plan import BatchPlan
+    from petsgan_sdk.output.large import LargePlan
+    from petsgan_sdk.runtime import Sampler
 
 __all__ = ["generate_command"]
 
@@ -111,40 +114,38 @@ def generate_command(
     """
     asked = None if size is None else parse_size(size)
     options = make_options(provider, precision=precision, build=build, pairs=provider_option)
-    if output.suffix.lower() in _FILES and not is_folder(output):
+    is_file = output.suffix.lower() in _FILES and not is_folder(output)
+    if is_file:
         _refuse_folder_options(count=count, sheet=sheet)
-        _write_file(
-            bundle,
-            output,
-            asked=asked,
-            seed=seed,
-            tile=tile,
-            seamless=seamless,
-            provider=provider,
-            threads=threads,
-            options=options,
-            force=force,
-            as_json=as_json,
-        )
-        return
-    if tile is not None:
+    elif tile is not None:
         msg = f"--tile needs one file, -o FILE.png or -o FILE.tif, got -o {str(output)!r}"
         raise ConfigError(msg)
 
     from petsgan_sdk._quota import usable_cores  # noqa: PLC0415 - heavy
-    from petsgan_sdk.output.batch import generate_images, plan_batch  # noqa: PLC0415 - heavy
-    from petsgan_sdk.output.cores import share_cores  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.batch_plan import plan_batch  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.large import plan_large  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.parallel import share_cores  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.checks import check_size, default_threads  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import default_threads  # noqa: PLC0415 - heavy
 
-    if asked is not None:
-        check_size(asked[1], asked[0])
+    opened = open_bundle(bundle)
+    load_on = partial(load, opened, provider=provider.value, options=options)
+    size_px = asked or opened.manifest.image_size_px[::-1]
+    if is_file:
+        large = plan_large(
+            bundle,
+            output,
+            size_px=size_px,
+            seed=seed,
+            rows=tile,
+            seamless=seamless,
+            overwrite=force,
+        )
+        _write_file(load_on(threads=threads), large, as_json=as_json)
+        return
     count = 16 if count is None else count
     cores = default_threads(threads, most=256)
-    opened = open_bundle(bundle)
-    height, width = opened.manifest.image_size_px
-    size_px = asked or (width, height)
     plan = plan_batch(
         bundle,
         output,
@@ -161,33 +162,7 @@ def generate_command(
         sidecars=sidecars,
     )
     at_once, threads = share_cores(cores, count, size_px, most=usable_cores())
-    sampler = load(opened, provider=provider.value, threads=threads, options=options)
-    with ProgressBar("generating", unit="img") as bar:
-        result = generate_images(
-            sampler, plan, at_once=at_once, progress=lambda done: bar.update(done, count)
-        )
-    if as_json:
-        print_json(
-            {
-                "files": [str(path) for path in plan.paths],
-                "seed": seed,
-                "provider": sampler.provider,
-                "seconds": result.seconds,
-                "images": result.written,
-                "skipped": result.skipped,
-                "images_per_s": result.images_per_s,
-            }
-        )
-        return
-    wide, high = plan.size_px
-    print_line(
-        f"{count} {'image' if count == 1 else 'images'} of {wide}x{high} in {output} "
-        f"({result.seconds:.2f} s, seed {seed}, {sampler.provider})"
-    )
-    if plan.sheet is not None:
-        print_line(f"contact sheet {plan.sheet}")
-    there = f"{result.skipped} were there; " if result.skipped else ""
-    note(f"{there}{result.written} made, {result.images_per_s:.1f} images/s")
+    _write_batch(load_on(threads=threads), plan, output, at_once=at_once, as_json=as_json)
 
 
 def _refuse_folder_options(*, count: int | None, sheet: Path | None) -> None:
@@ -199,55 +174,62 @@ def _refuse_folder_options(*, count: int | None, sheet: Path | None) -> None:
         raise ConfigError(msg)
 
 
-def _write_file(
-    bundle: Path,
-    output: Path,
-    *,
-    asked: tuple[int, int] | None,
-    seed: int,
-    tile: int | None,
-    seamless: bool,
-    provider: Provider,
-    threads: int | None,
-    options: ProviderOptions,
-    force: bool,
-    as_json: bool,
+def _write_batch(
+    sampler: Sampler, plan: BatchPlan, output: Path, *, at_once: int, as_json: bool
 ) -> None:
-    from petsgan_sdk.output.large import plan_large, write_large  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
-    from petsgan_sdk.runtime.checks import MAX_PIXELS, check_canvas  # noqa: PLC0415 - heavy
+    from petsgan_sdk.output.batch import generate_images  # noqa: PLC0415 - heavy
 
-    if asked is not None:
-        check_canvas(asked[1], asked[0])
-    sampler = load(bundle, provider=provider.value, threads=threads, options=options)
-    trained_height, trained_width = sampler.manifest.image_size_px
-    width, height = asked or (trained_width, trained_height)
-    plan = plan_large(
-        bundle,
-        output,
-        size_px=(width, height),
-        seed=seed,
-        rows=tile,
-        seamless=seamless,
-        overwrite=force,
-    )
-    if width * height > MAX_PIXELS:
-        note(f"note: {width}x{height} is too large for one piece; streaming it to {output}")
-    with ProgressBar("generating", unit="rows") as bar:
-        seconds = write_large(sampler, plan, progress=lambda done: bar.update(done, height))
+    count, (width, height) = len(plan.names), plan.size_px
+    with ProgressBar("generating", unit="img") as bar:
+        result = generate_images(
+            sampler, plan, at_once=at_once, progress=lambda done: bar.update(done, count)
+        )
     if as_json:
         print_json(
             {
-                "files": [str(output)],
-                "seed": seed,
+                "files": [str(path) for path in plan.paths],
+                "seed": plan.seed,
                 "provider": sampler.provider,
-                "seconds": seconds,
-                "size": [width, height],
-                "bytes": output.stat().st_size,
+                "seconds": result.seconds,
+                "images": result.written,
+                "skipped": result.skipped,
+                "images_per_s": result.images_per_s,
             }
         )
         return
     print_line(
-        f"1 image of {width}x{height} in {output} ({seconds:.2f} s, seed {seed}, "
-        f"{sampler.provider}, {output.stat().st_size / 1e6:.1f} MB)"
+        f"{count} {'image' if count == 1 else 'images'} of {width}x{height} in {output} "
+        f"({result.seconds:.2f} s, seed {plan.seed}, {sampler.provider})"
+    )
+    if plan.sheet is not None:
+        print_line(f"contact sheet {plan.sheet}")
+    there = f"{result.skipped} were there; " if result.skipped else ""
+    note(f"{there}{result.written} made, {result.images_per_s:.1f} images/s")
+
+
+def _write_file(sampler: Sampler, plan: LargePlan, *, as_json: bool) -> None:
+    from petsgan_sdk.output.large import write_large  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.checks import MAX_PIXELS  # noqa: PLC0415 - heavy
+
+    width, height = plan.size_px
+    if width * height > MAX_PIXELS:
+        note(f"note: {width}x{height} is too large for one piece; streaming it to {plan.path}")
+    with ProgressBar("generating", unit="rows") as bar:
+        seconds = write_large(sampler, plan, progress=lambda done: bar.update(done, height))
+    size_bytes = plan.path.stat().st_size
+    if as_json:
+        print_json(
+            {
+                "files": [str(plan.path)],
+                "seed": plan.seed,
+                "provider": sampler.provider,
+                "seconds": seconds,
+                "size": [width, height],
+                "bytes": size_bytes,
+            }
+        )
+        return
+    print_line(
+        f"1 image of {width}x{height} in {plan.path} ({seconds:.2f} s, seed {plan.seed}, "
+        f"{sampler.provider}, {size_bytes / 1e6:.1f} MB)"
     )

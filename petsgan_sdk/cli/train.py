@@ -7,26 +7,68 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand, TyperOption
 
 from petsgan_sdk.cli._options import import_extra, print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar, format_seconds
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.endings import check_ending
 
-__all__ = ["train_command"]
+__all__ = ["TrainCommand", "train_command"]
 
 _HINTS = dict.fromkeys(("petsgan", "onnx", "tensorrt"), "petsgan-sdk export makes it of MODEL.pt")
 
 
+class TrainCommand(TyperCommand):
+    """`train` with what the registry of families says, which other commands need not import."""
+
+    _knows_families = False
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """All parameters; when first asked for, the families' own are put in before `--set`."""
+        if not self._knows_families:
+            self._knows_families = True
+            self._learn_families()
+        return super().get_params(ctx)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run it; the options of families, by name, are the context's object."""
+        from petsgan_sdk.settings import families  # noqa: PLC0415 - costs at import
+
+        names = [name for family in families.FAMILIES for name in family.option_names]
+        texts = {name: ctx.params.pop(name.replace("-", "_")) for name in names}
+        ctx.obj = {name: text for name, text in texts.items() if text is not None}
+        return super().invoke(ctx)
+
+    def _learn_families(self) -> None:
+        from petsgan_sdk.settings import families, presets  # noqa: PLC0415 - costs at import
+
+        own: dict[str | None, Any] = {param.name: param for param in self.params}
+        *models, last = families.model_names()
+        own["model"].help = f"{', '.join(models)} or {last}."
+        for model in (*models, last):
+            if names := presets.ablation_names(model):
+                own["ablation"].help += f" {model}: {', '.join(names)}."
+        at = self.params.index(own["settings"])
+        self.params[at:at] = [
+            TyperOption(
+                param_decls=[f"--{option.name}"],
+                metavar=option.metavar,
+                help=f"{family.name}: {option.help}",
+            )
+            for family in families.FAMILIES
+            for option in family.options
+        ]
+
+
 def train_command(
+    context: typer.Context,
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any photo that Pillow reads.")],
     *,
     output: Annotated[
         Path, typer.Option("-o", "--output", metavar="MODEL.pt", help="The checkpoint.")
     ],
-    model: Annotated[
-        str, typer.Option(metavar="NAME", help="petsgan, exsingan or singan.")
-    ] = "petsgan",
+    model: Annotated[str, typer.Option(metavar="NAME")] = "petsgan",
     preset: Annotated[
         str,
         typer.Option(
@@ -63,73 +105,11 @@ def train_command(
         str | None,
         typer.Option(
             metavar="NAME",
-            help="Change the preset as the paper's ablations do. petsgan: end-to-end, cascaded, "
-            "no-patch-gan, no-external-prior, no-internal-prior. exsingan: singan, no-structural, "
-            "no-semantic, no-paired.",
+            help="Change the preset as the paper's ablations do.",
         ),
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     seed: Annotated[int | None, typer.Option(help="0 to 2**63-1.  [default: the preset's]")] = None,
-    features: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|filters|vgg19:FILE",
-            help="petsgan: features of patches; paper needs VGG-19 unless filters are asked for.  "
-            "[default: the preset's]",
-        ),
-    ] = None,
-    task: Annotated[
-        str | None,
-        typer.Option(
-            metavar="generate|manipulate",
-            help="petsgan: manipulate trains only what paint, edit, harmonize and stylize need.  "
-            "[default: generate]",
-        ),
-    ] = None,
-    factor: Annotated[
-        str | None,
-        typer.Option(
-            metavar="2|4|8|16",
-            help="petsgan: how far layouts are reduced; less keeps more of what a task is given.  "
-            "[default: the preset's]",
-        ),
-    ] = None,
-    high_res: Annotated[
-        str | None,
-        typer.Option(
-            metavar="512|1024",
-            help="petsgan: longer side of larger images, 2, 4 or 8 times --max-size; the photo "
-            "must be as large.",
-        ),
-    ] = None,
-    stages: Annotated[
-        str | None,
-        typer.Option(
-            metavar="St.1,Se.3,Te.3",
-            help="exsingan: number of structural, semantic and texture stages.  "
-            "[default: the preset's]",
-        ),
-    ] = None,
-    rescale: Annotated[
-        str | None,
-        typer.Option(
-            metavar="exsingan|consingan|singan",
-            help="exsingan: sizes of the stages.  [default: the preset's]",
-        ),
-    ] = None,
-    perceptual: Annotated[
-        str | None,
-        typer.Option(
-            metavar="auto|none|vgg19:FILE",
-            help="exsingan: features of the perceptual loss.  [default: the preset's]",
-        ),
-    ] = None,
-    stage0: Annotated[
-        str | None,
-        typer.Option(
-            metavar="MODEL.pt", help="exsingan: take the structural stage of a trained model."
-        ),
-    ] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="PATH=VALUE", help="A setting, as prior.displacement=0.3."),
@@ -146,16 +126,6 @@ def train_command(
     from petsgan_sdk.settings.presets import parse_overrides  # noqa: PLC0415 - costs at import
 
     check_ending(output, ("pt", "pth", "ckpt"), expected="a checkpoint, MODEL.pt", hints=_HINTS)
-    options = {
-        "features": features,
-        "task": task,
-        "factor": factor,
-        "high-res": high_res,
-        "stages": stages,
-        "rescale": rescale,
-        "perceptual": perceptual,
-        "stage0": stage0,
-    }
     training = import_extra("petsgan_sdk.training", extra="train", task="training")
     with ProgressBar("training", unit="step") as bar:
 
@@ -171,7 +141,7 @@ def train_command(
             steps=steps,
             prior=_with_weights(prior or [], biggan_weights) or None,
             ablation=ablation,
-            options={name: text for name, text in options.items() if text is not None},
+            options=context.obj,
             device=device,
             seed=seed,
             resume=resume,

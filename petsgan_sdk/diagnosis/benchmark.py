@@ -22,7 +22,7 @@ from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
 from petsgan_sdk.runtime.providers import available_providers
 from petsgan_sdk.runtime.sampler import Sampler
-from petsgan_sdk.runtime.tensorrt.flavour import MIN_MAJOR
+from petsgan_sdk.runtime.tensorrt.installed import MIN_MAJOR
 
 __all__ = ["benchmark"]
 

@@ -19,6 +19,7 @@ from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk._quota import allowed_cores, cpu_quota, usable_cores
 from petsgan_sdk.diagnosis.host import installed_version, versions
 from petsgan_sdk.errors import BackendUnavailableError, PetsganError
+from petsgan_sdk.runtime.device.driver import open_driver
 from petsgan_sdk.runtime.graphs.model import OPSET
 from petsgan_sdk.runtime.graphs.wire import bytes_field, varint_field
 from petsgan_sdk.runtime.providers import (
@@ -31,7 +32,7 @@ from petsgan_sdk.runtime.providers import (
     import_onnxruntime,
 )
 from petsgan_sdk.runtime.session import GraphSession
-from petsgan_sdk.runtime.tensorrt.presence import Presence, find_presences
+from petsgan_sdk.runtime.tensorrt.availability import Availability, find_availability
 
 __all__ = ["diagnose", "probe_model", "probe_provider"]
 
@@ -114,8 +115,7 @@ def diagnose() -> dict[str, Any]:
     backends: list[str] = built["backends"]
     if built["problem"] is not None:
         detail = f"numpy is used, which is several times slower ({built['problem']})"
-        command = "pip install --force-reinstall --no-deps petsgan-sdk"
-        missing.append({"what": "compiled kernels", "detail": detail, "install": command})
+        missing.append({"what": "compiled kernels", "detail": detail, "install": built["remedy"]})
     for task, extra, packages in _EXTRAS:
         absent = [package for package in packages if installed_version(package) is None]
         if absent:
@@ -147,7 +147,7 @@ def _try_providers(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]:
     """Describe every provider, and add to `missing` what would make the others work."""
     providers = {
         **_try_onnxruntime(missing),
-        **{name.replace("_", "-"): _entry(found) for name, found in find_presences().items()},
+        **{name.replace("_", "-"): _entry(found) for name, found in find_availability().items()},
     }
     for name, entry in providers.items():
         if entry["install"] is not None:
@@ -162,19 +162,28 @@ def _try_onnxruntime(missing: list[dict[str, str]]) -> dict[str, dict[str, Any]]
     except BackendUnavailableError as exc:
         command = exc.hint or INSTALL_CPU
         missing.append({"what": "onnxruntime", "detail": exc.plain, "install": command})
-        return {name: _entry(Presence(None, _NO_RUNTIME, _NO_RUNTIME, None)) for name in ORT_NAMES}
+        return {
+            name: _entry(Availability(None, _NO_RUNTIME, _NO_RUNTIME, None)) for name in ORT_NAMES
+        }
     providers = {}
     for name in ORT_NAMES:
         is_listed = name in listed
         problem = probe_provider(name) if is_listed else "not in this onnxruntime"
         version = import_onnxruntime().__version__ if is_listed else None
         install = INSTALL_GPU if name == "cuda" else INSTALL_CPU
+        if name == "cuda" and problem is None and kernels.build_info()["cuda"]["usable"]:
+            try:
+                open_driver()  # which our kernels between two graphs take
+            except BackendUnavailableError as exc:
+                problem, install = exc.plain, exc.hint or install
         detail = problem or "answered a 32x32 inference"
-        providers[name] = _entry(Presence(version, problem, detail, install if problem else None))
+        providers[name] = _entry(
+            Availability(version, problem, detail, install if problem else None)
+        )
     return providers
 
 
-def _entry(found: Presence) -> dict[str, Any]:
+def _entry(found: Availability) -> dict[str, Any]:
     return {
         "ok": found.problem is None,
         "present": found.version is not None,

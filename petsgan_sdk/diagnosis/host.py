@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import platform
+import resource
 import sys
 from importlib.util import find_spec
 from pathlib import Path
@@ -66,7 +67,7 @@ def reset_peak_rss() -> bool:
     return True
 
 
-def peak_rss_mb() -> float | None:
+def peak_rss_mb() -> float:
     """Largest resident size of this process since the start or the last reset, in MB (10**6)."""
     try:
         for line in _STATUS.read_text(encoding="ascii", errors="replace").splitlines():
@@ -77,10 +78,6 @@ def peak_rss_mb() -> float | None:
     return _rusage_peak_mb()
 
 
-def _rusage_peak_mb() -> float | None:
-    try:
-        import resource  # noqa: PLC0415 - not on Windows
-    except ImportError:
-        return None
+def _rusage_peak_mb() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / 1e6 if sys.platform == "darwin" else peak * 1024 / 1e6

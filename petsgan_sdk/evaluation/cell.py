@@ -23,14 +23,14 @@ from petsgan_sdk.settings.presets import ModelSettings, load_preset, to_dict
 from petsgan_sdk.training import train
 from petsgan_sdk.training.recipe import create_recipe
 
-__all__ = ["Cell", "Recipe", "make_cell"]
+__all__ = ["Cell", "TableOptions", "make_cell"]
 
 _FORMAT = "petsgan-cell"
 _MAX_RECORD_BYTES = 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TableOptions:
     """How every cell of a table is made."""
 
     model: str = "petsgan"
@@ -48,7 +48,7 @@ class Recipe:
     count: int = 36
     """Samples of each model."""
 
-    def config(self, variant: str) -> ModelSettings:
+    def settings(self, variant: str) -> ModelSettings:
         """The resolved settings of one variant; only the precision of training may be `auto`.
 
         Raises:
@@ -89,7 +89,8 @@ def make_cell(
     variant: str,
     *,
     judge: Judge,
-    recipe: Recipe,
+    options: TableOptions,
+    settings: ModelSettings,
     overwrite: bool = False,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
     note: Callable[[str], None] = lambda _: None,
@@ -101,7 +102,8 @@ def make_cell(
         folder: Where `VARIANT.pt`, `.petsgan` and `.json` are kept; it exists.
         variant: A name from `choose_variants`.
         judge: What measures.
-        recipe: What all cells share.
+        options: What all cells share.
+        settings: What `options` come to for this variant.
         overwrite: Make it again in any case.
         progress: Told how many of how many training steps are done.
         note: Told of what a person should know.
@@ -112,7 +114,7 @@ def make_cell(
         InputError: The photo is too small for a metric.
     """
     record = folder / f"{variant}.json"
-    key = _key(photo, variant, judge, recipe)
+    key = _key(photo, judge, options, settings)
     if not overwrite and (done := _read(record, key)) is not None:
         note("measured before")
         return done
@@ -120,20 +122,20 @@ def make_cell(
     train(
         photo,
         model,
-        model=recipe.model,
-        preset=recipe.preset,
-        prior=recipe.prior or None,
+        model=options.model,
+        preset=options.preset,
+        prior=options.prior or None,
         ablation=ablation_of(variant),
-        overrides=recipe.overrides,
-        seed=recipe.seed,
-        device=recipe.device,
+        overrides=options.overrides,
+        seed=options.seed,
+        device=options.device,
         resume=not overwrite and model.exists(),
         overwrite=overwrite,
         progress=lambda state: progress(state.step, state.steps),
         note=note,
     )
     export_bundle(model, bundle, verify=False, overwrite=True)
-    drawn = sample_bundle(bundle, photo, count=recipe.count, seed=recipe.seed, note=note)
+    drawn = sample_bundle(bundle, photo, count=options.count, seed=options.seed, note=note)
     found = judge(drawn.samples, drawn.photo)
     cell = Cell(
         photo=valid_text(photo.name),
@@ -146,13 +148,15 @@ def make_cell(
     return cell
 
 
-def _key(photo: Path, variant: str, judge: Judge, recipe: Recipe) -> dict[str, Any]:
+def _key(
+    photo: Path, judge: Judge, options: TableOptions, settings: ModelSettings
+) -> dict[str, Any]:
     """What decides a cell's numbers."""
     facts = {
         "photo": hashlib.sha256(photo.read_bytes()).hexdigest(),
-        "config": to_dict(recipe.config(variant)),
-        "prior": list(recipe.prior),
-        "count": recipe.count,
+        "config": to_dict(settings),
+        "prior": list(options.prior),
+        "count": options.count,
         "metrics": judge.describe(),
         "petsgan_sdk": petsgan_sdk.__version__,
     }

@@ -71,14 +71,14 @@ def sample_bundle(
         BundleError: The bundle cannot be used.
         ConfigError: A count or seed is out of range.
     """
-    source = load_image(photo).rgb
+    rgb = load_image(photo).rgb
     sampler = load(bundle, provider=provider)
     height, width = sampler.manifest.image_size_px
     # Resized as training does: what comes out tells whether it is the photo, whatever its shape.
-    fitted = source if source.shape[:2] == (height, width) else resize(source, (width, height))
+    fitted = rgb if rgb.shape[:2] == (height, width) else resize(rgb, (width, height))
     learned = sampler.manifest.provenance.get("digest")
     if learned != hashlib.sha256(fitted.tobytes()).hexdigest():
-        _check_shape(photo, source, (width, height), sampler.manifest.factor)
+        _check_shape(photo, rgb, (width, height), sampler.manifest.factor)
         note(
             f"note: {str(photo)!r} is not the photo that the bundle learned; it is measured against"
         )
@@ -104,17 +104,17 @@ def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> Samp
     if count is not None and count < 1:
         msg = f"samples: number must be positive, got {count}"
         raise ConfigError(msg)
-    source = load_image(photo).rgb
+    rgb = load_image(photo).rgb
     images: dict[str, U8Array] = {}
     skipped: list[SkippedFile] = []
     for path, image in each_image(folder):
         if isinstance(image, SkippedFile):
             skipped.append(image)
             continue
-        if image.shape != source.shape:
+        if image.shape != rgb.shape:
             msg = (
                 f"samples: {str(path)!r} must have the size of {str(photo)!r}, "
-                f"{source.shape[1]}x{source.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
+                f"{rgb.shape[1]}x{rgb.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
             )
             raise InputError(msg)
         images[path.name] = image
@@ -123,7 +123,7 @@ def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> Samp
     if count is not None and len(images) < count:
         msg = f"samples: {str(folder)!r} must hold at least {count} images, got {len(images)}"
         raise InputError(msg)
-    return SampleSet(np.stack(list(images.values())), tuple(images), source, tuple(skipped))
+    return SampleSet(np.stack(list(images.values())), tuple(images), rgb, tuple(skipped))
 
 
 def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:

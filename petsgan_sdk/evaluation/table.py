@@ -14,12 +14,13 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk.errors import ConfigError, InputError, OutputError, TrainingError
-from petsgan_sdk.evaluation.cell import Cell, Recipe, make_cell
+from petsgan_sdk.evaluation.cell import Cell, TableOptions, make_cell
 from petsgan_sdk.evaluation.samples import SkippedFile, each_image
 from petsgan_sdk.imaging import fit_size
 from petsgan_sdk.metrics import Judge
+from petsgan_sdk.settings import ImageSettings
 
-__all__ = ["Recipe", "Table", "fill_table"]
+__all__ = ["Table", "TableOptions", "fill_table"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def fill_table(
     *,
     variants: Sequence[str],
     judge: Judge,
-    recipe: Recipe,
+    options: TableOptions,
     overwrite: bool = False,
     progress: Callable[[str, int, int], None] = lambda _label, _done, _total: None,
     note: Callable[[str], None] = lambda _: None,
@@ -81,7 +82,7 @@ def fill_table(
         output: Folder for models and measurements; made if it is not there.
         variants: Rows, see `choose_variants`.
         judge: What measures.
-        recipe: What all cells share.
+        options: What all cells share.
         overwrite: Make everything again.
         progress: Told which cell is being trained, and how many of how many steps are done.
         note: Told of every file that is skipped and of what a person should know of a cell.
@@ -92,13 +93,15 @@ def fill_table(
         OutputError: The output folder cannot be written.
         CheckpointError: A model in the output folder is of another run.
     """
-    if recipe.count < judge.least_count:
+    if options.count < judge.least_count:
         msg = (
             f"table: these metrics need {judge.least_count} samples or more of a model, "
-            f"got {recipe.count}"
+            f"got {options.count}"
         )
         raise ConfigError(msg)
-    usable, skipped = _usable(photos, variants, judge=judge, recipe=recipe, note=note)
+    settings = {variant: options.settings(variant) for variant in variants}
+    images = [each.image for each in settings.values()]
+    usable, skipped = _usable(photos, images, judge=judge, note=note)
     cells: list[Cell] = []
     failed: dict[str, str] = {}
     for photo in usable:
@@ -111,7 +114,8 @@ def fill_table(
                     folder,
                     variant,
                     judge=judge,
-                    recipe=recipe,
+                    options=options,
+                    settings=settings[variant],
                     overwrite=overwrite,
                     progress=partial(progress, label),
                     note=partial(_labelled, note, label),
@@ -130,14 +134,12 @@ def _labelled(note: Callable[[str], None], label: str, line: str) -> None:
 
 def _usable(
     photos: Path,
-    variants: Sequence[str],
+    settings: Sequence[ImageSettings],
     *,
     judge: Judge,
-    recipe: Recipe,
     note: Callable[[str], None],
 ) -> tuple[list[Path], tuple[SkippedFile, ...]]:
     """Photos that every variant learns at a size which every metric can judge, and the others."""
-    configs = [recipe.config(variant).image for variant in variants]
     usable: list[Path] = []
     skipped: list[SkippedFile] = []
     for path, image in each_image(photos):
@@ -147,8 +149,8 @@ def _usable(
         height, width = image.shape[:2]
         try:
             least = min(
-                min(fit_size(width, height, max_size_px=c.max_size_px, multiple=c.factor))
-                for c in configs
+                min(fit_size(width, height, max_size_px=s.max_size_px, multiple=s.factor))
+                for s in settings
             )
         except InputError as exc:  # no size shows its aspect
             skipped.append(SkippedFile(path, str(exc)))

@@ -145,15 +145,15 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
     """
     checkpoint = load_checkpoint(checkpoint_path)
     if not checkpoint.is_finished:
-        done, total = checkpoint.steps_done, checkpoint.config.training.steps
+        done, total = checkpoint.steps_done, checkpoint.settings.training.steps
         note(f"training stopped at step {done} of {total}; exporting the model as it is")
-    take_apart = import_named(family_named(checkpoint.config.family).export)
+    take_apart = import_named(family_named(checkpoint.settings.family).export)
     try:
         deployment: Deployment = take_apart(checkpoint)
     except (ConfigError, DTypeError, InputError, ShapeError) as exc:
         msg = f"checkpoint: {str(checkpoint_path)!r} must describe a model, but {exc}"
         raise CheckpointError(msg) from exc
-    factor = checkpoint.config.image.factor
+    factor = checkpoint.settings.image.factor
     steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
     deployment = replace(deployment, steps=steps)
     return Draft(_manifest(checkpoint, deployment), deployment)
@@ -206,8 +206,8 @@ def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
     import onnx  # noqa: PLC0415 - optional, and its absence was reported before
     import torch  # noqa: PLC0415 - for its version only
 
-    config = checkpoint.config
-    height, width = checkpoint.source.shape[:2]
+    config = checkpoint.settings
+    height, width = checkpoint.photo.shape[:2]
     provenance = {
         **checkpoint.provenance,
         "checkpoint_steps": checkpoint.steps_done,

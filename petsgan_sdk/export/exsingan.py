@@ -52,7 +52,7 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
         preview=_preview(generator),
         levels=generator.sizes[:-1],
         entries=tuple(
-            Entry(stage_name(generator.config, number), _image(number - 1))
+            Entry(stage_name(generator.settings, number), _image(number - 1))
             for number in range(1, count)
         ),
     )
@@ -74,7 +74,7 @@ def _example(generator: ExsinganGenerator, number: int) -> tuple[nn.Module, Mapp
     stage = generator.stages[number]
     noise = torch.zeros(generator.noise_shape(number, 2, *_EXAMPLE_SIZE))
     if isinstance(stage, DepNet):
-        return stage, {"noise": noise, "position": generator.position(*_EXAMPLE_SIZE)}
+        return stage, {"noise": noise, "position": stage.position(*_EXAMPLE_SIZE)}
     assert isinstance(stage, RefinementStage)
     blocks = StageInBlocks(stage)
     if number == 0:
@@ -101,8 +101,8 @@ def _steps(generator: ExsinganGenerator) -> tuple[AnyStep, ...]:
                 ),
                 PositionStep(
                     "position",
-                    generator.frequencies,
-                    extent=generator.extent,
+                    stage.radians_per_px,
+                    extent=stage.extent,
                     margin=stage.position_margin,
                     level=level,
                 ),

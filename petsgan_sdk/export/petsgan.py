@@ -26,7 +26,7 @@ from petsgan_sdk.manifest import (
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.petsgan import PetsganGenerator, dipnet_from, generator_from
 from petsgan_sdk.models.petsgan_dipnet import DipNet
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 
 __all__ = ["take_apart"]
 
@@ -52,15 +52,15 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
         CheckpointError: An array is missing or of another shape.
         ExportError: A network could not be exported.
     """
-    settings = checkpoint.config
-    if isinstance(settings, PetsganConfig) and settings.task == "manipulate":
+    settings = checkpoint.settings
+    if isinstance(settings, PetsganSettings) and settings.task == "manipulate":
         network = deployed(dipnet_from(checkpoint))
         return _deployment(network, (), {}, _plain_u8(_reconstructed(network)))
     generator = deployed(generator_from(checkpoint))
     height, width = _EXAMPLE_SIZE
     inputs = {
         "noise": torch.zeros(generator.noise_shape(2, height, width)),
-        "position": generator.position(height, width),
+        "position": generator.depnet.position(height, width),
     }
     example: _Example = (generator.depnet, inputs, "layout")
     return _deployment(generator, _layout_steps(generator), {_DEPNET: example}, _preview(generator))
@@ -71,7 +71,7 @@ def _deployment(
 ) -> Deployment:
     """What DIPNet is deployed as, behind the steps and graphs that make a layout, if any do."""
     height, width = _EXAMPLE_SIZE
-    factor, carries = network.factor, network.config.transfer.carry_texture
+    factor, carries = network.factor, network.settings.transfer.carry_texture
     code = torch.zeros(2, 3, height, width)
     restoration = {"transferred": code}
     arrays = {
@@ -106,8 +106,8 @@ def _layout_steps(generator: PetsganGenerator) -> tuple[AnyStep, ...]:
         NoiseStep("noise", depnet.noise_channels, margin=depnet.noise_margin),
         PositionStep(
             "position",
-            generator.frequencies,
-            extent=generator.extent,
+            depnet.radians_per_px,
+            extent=depnet.extent,
             margin=depnet.position_margin,
         ),
         GraphStep(_DEPNET, {"noise": "noise", "position": "position"}, {"layout": "layout"}),
@@ -115,7 +115,7 @@ def _layout_steps(generator: PetsganGenerator) -> tuple[AnyStep, ...]:
 
 
 def _dipnet_steps(network: DipNet) -> tuple[AnyStep, ...]:
-    transfer = network.config.transfer
+    transfer = network.settings.transfer
     steps: list[AnyStep] = []
     code = "layout"
     for number in range(1, transfer.passes + 1):

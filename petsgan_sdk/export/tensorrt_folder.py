@@ -152,7 +152,7 @@ def _try_builder(
         cache = EngineCache(Path(scratch) / "engines")
         ranges = [SizeRange(least, most, most)]
         build_engines(bundle, ranges, halves=in_half, cache=cache, target=target, note=note)
-    return f"{target.flavour} {target.version}"
+    return f"{target.distribution} {target.version}"
 
 
 def _write(folder: Path, bundle: Bundle, in_half: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -6,12 +6,12 @@ This module imports the standard library, `petsgan_sdk.errors` and `petsgan_sdk.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import secrets
 import shutil
 import stat
-import time
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from functools import lru_cache
@@ -20,13 +20,6 @@ from typing import IO, NoReturn
 
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.files.regular import open_regular
-
-try:
-    import fcntl
-
-    _HAS_LOCKS = True
-except ImportError:  # not on Windows
-    _HAS_LOCKS = False
 
 __all__ = [
     "atomic_write",
@@ -43,8 +36,6 @@ _FOLDER = re.compile(re.escape(_PREFIX) + "[0-9a-f]{12}" + re.escape(_SUFFIX))
 """Exactly as we name one: with a folder much would go that may be somebody else's."""
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 _ATTEMPTS = 100
-_UNLOCKED_AGE_S = 60.0
-"""Age of an abandoned file where there are no locks; a living writer only renames meanwhile."""
 
 
 def atomic_write(
@@ -72,8 +63,6 @@ def atomic_write(
         _write_synced(file, chunks, shown=path)
         # Asked again: the first answer may be hours old when `chunks` is slow.
         _check_target(path, overwrite=overwrite)
-        if not _HAS_LOCKS:
-            file.close()  # Windows renames no open file
         with _as_output_error(path):
             if overwrite:
                 temporary.replace(path)
@@ -82,23 +71,27 @@ def atomic_write(
     _sync_folder(path.parent)
 
 
-def check_writable(path: Path, *, overwrite: bool) -> None:
+def check_writable(*paths: Path, overwrite: bool) -> None:
     """Refuse early what `atomic_write` would refuse after hours of work.
 
-    Writes, syncs and removes a small temporary file beside `path`, since permission bits alone
-    say nothing of a read-only or full disk. `path` itself is not touched.
+    Writes, syncs and removes a small temporary file in each folder, once for all files that it
+    will hold, since permission bits alone say nothing of a read-only or full disk. The files
+    themselves are not touched.
 
     Args:
-        path: The file that will be written.
-        overwrite: Whether an existing file may be replaced.
+        paths: The files that will be written.
+        overwrite: Whether existing files may be replaced.
 
     Raises:
         OutputError: As `atomic_write`.
     """
-    path = Path(path)
-    _check_target(path, overwrite=overwrite)
-    with _temporary_file(path) as (_, file):
-        _write_synced(file, [bytes(_PROBE_BYTES)], shown=path)
+    probed: dict[Path, Path] = {}
+    for path in paths:
+        _check_target(path, overwrite=overwrite)
+        probed.setdefault(path.parent, path)
+    for path in probed.values():
+        with _temporary_file(path) as (_, file):
+            _write_synced(file, [bytes(_PROBE_BYTES)], shown=path)
 
 
 def check_distinct(output: Path, *inputs: Path) -> None:
@@ -129,8 +122,7 @@ def is_disk_full(exc: OutputError) -> bool:
 def remove_abandoned(folder: Path) -> None:
     """Remove what writers that were killed left, files and folders; every writer does so once.
 
-    A living writer holds a lock on what it makes (where the system has none, a file cannot be
-    removed while it is open, and folders stay), so that others may write to the same folder.
+    A living writer holds a lock on what it makes, so that others may write to the same folder.
     """
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
@@ -149,10 +141,7 @@ def _remove_if_abandoned(path: Path) -> None:
                         shutil.rmtree(path)
             return
         with open_regular(path) as file:
-            if _HAS_LOCKS:
-                _lock(file)
-            elif time.time() - os.fstat(file.fileno()).st_mtime < _UNLOCKED_AGE_S:
-                return
+            _lock(file)
             path.unlink()
 
 
@@ -164,8 +153,7 @@ def _remove_abandoned_once(folder: Path) -> None:
 
 def _lock(file: IO[bytes]) -> None:
     """Take the lock that goes with the open file; an OSError when somebody else has it."""
-    if _HAS_LOCKS:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
 
 
 def _is_same(left: Path, right: Path) -> bool:
@@ -212,7 +200,7 @@ def temporary_folder(path: Path) -> Iterator[Path]:
             with _as_output_error(path):
                 temporary.mkdir()
             with _locked_folder(temporary) as is_locked:
-                if is_locked or not _HAS_LOCKS:
+                if is_locked:
                     yield temporary
                     return
         finally:
@@ -224,9 +212,6 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 @contextmanager
 def _locked_folder(folder: Path) -> Iterator[bool]:
     """Hold the lock on a folder; false where somebody else has it, or it is gone."""
-    if not _HAS_LOCKS:
-        yield False
-        return
     try:
         handle = os.open(folder, os.O_RDONLY)
     except FileNotFoundError:
@@ -260,10 +245,7 @@ def _is_ours(temporary: Path, file: IO[bytes]) -> bool:
 def _create(temporary: Path, path: Path) -> None:
     """Give a file its name unless there is such a file: of several writers, one succeeds."""
     try:
-        if not _HAS_LOCKS:
-            temporary.rename(path)  # on Windows, never over a file
-        else:
-            path.hardlink_to(temporary)
+        path.hardlink_to(temporary)
         return
     except FileExistsError:
         _refuse_existing(path)
@@ -340,7 +322,7 @@ def _as_output_error(path: Path) -> Iterator[None]:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the rename itself durable where the system can (not on Windows)."""
+    """Make the rename itself durable where the file system can."""
     with suppress(OSError):
         handle = os.open(folder, os.O_RDONLY)
         try:

@@ -11,12 +11,6 @@ __all__ = ["NO_CACHE", "cached_file", "shown_cache", "user_cache"]
 NO_CACHE = "no home directory to keep it in; hint: set PETSGAN_CACHE to a folder"
 """What there is to say where `user_cache` finds nothing and something has to be kept."""
 
-_CACHES = {
-    "darwin": ("", "Library", "Caches"),
-    "win32": ("LOCALAPPDATA", "AppData", "Local"),
-}
-"""By platform: the variable that names the folder of caches, and where in a home it else is."""
-
 
 def user_cache() -> Path | None:
     """This user's folder for what can be made again: `PETSGAN_CACHE`, or the platform's.
@@ -27,11 +21,11 @@ def user_cache() -> Path | None:
     named = os.environ.get("PETSGAN_CACHE", "").strip()
     if named:
         return Path(named)
-    variable, *parts = _CACHES.get(sys.platform, ("XDG_CACHE_HOME", ".cache"))
-    base = Path(os.environ.get(variable, ""))
+    is_mac = sys.platform == "darwin"
+    base = Path("" if is_mac else os.environ.get("XDG_CACHE_HOME", ""))
     if not base.is_absolute():  # then it does not count, says its specification
         try:
-            base = Path.home().joinpath(*parts)
+            base = Path.home() / ("Library/Caches" if is_mac else ".cache")
         except RuntimeError:
             return None
     return base / "petsgan-sdk" if base.is_absolute() else None

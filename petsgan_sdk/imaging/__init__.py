@@ -6,10 +6,10 @@ command line have them. Imports numpy, Pillow and the base of the SDK only.
 
 from __future__ import annotations
 
-from petsgan_sdk.imaging.arrays import Method, fit_size, resize, sharpness, to_signed, to_u8
 from petsgan_sdk.imaging.decode import DEFAULT_MAX_PIXELS, MIN_SIDE_PX, LoadedImage, load_image
 from petsgan_sdk.imaging.encode import FORMATS, encode_image, read_comment, save_image
 from petsgan_sdk.imaging.sheet import contact_sheet
+from petsgan_sdk.imaging.transforms import Method, fit_size, resize, sharpness, to_signed, to_u8
 
 __all__ = [
     "DEFAULT_MAX_PIXELS",

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image
 
+from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import atomic_write
-from petsgan_sdk.imaging.arrays import check_rgb
 from petsgan_sdk.imaging.png import encode_png
+from petsgan_sdk.imaging.transforms import check_rgb
 
 __all__ = ["FORMATS", "encode_image", "read_comment", "save_image"]
 
@@ -26,7 +26,7 @@ _IMAGE_DESCRIPTION = 0x010E
 
 
 def encode_image(
-    rgb: npt.NDArray[np.uint8],
+    rgb: ImageArray,
     *,
     format: str = "png",
     quality: int = 95,
@@ -88,7 +88,7 @@ def read_comment(image: Image.Image) -> str | None:
 
 def save_image(
     path: Path,
-    rgb: npt.NDArray[np.uint8],
+    rgb: ImageArray,
     *,
     format: str | None = None,
     quality: int = 95,

@@ -1,6 +1,6 @@
-"""A contact sheet: images of any sizes side by side, each at its own size.
+"""Contact sheets: images side by side, given together or filled in as they come.
 
-This module imports numpy, Pillow and `petsgan_sdk.errors` only.
+Imports numpy, Pillow and the base only.
 """
 
 from __future__ import annotations
@@ -9,26 +9,77 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
 
-__all__ = ["contact_sheet"]
+__all__ = ["ContactSheet", "contact_sheet"]
 
 _LABEL_PX = 14
 _MAX_LABEL_CHARS = 200
 
+_GRID_GAP_PX = 4
+_GRID_BACKGROUND = (24, 24, 24)
+_GRID_MAX_SIDE_PX = 4096
+_GRID_MAX_IMAGES = 256
+
+Colour = tuple[int, int, int]
+
+
+class ContactSheet:
+    """A grid of images of one size that is about square, filled as they come.
+
+    Images are shrunk when they would not fit: neither side of the sheet is above 4096 px.
+
+    Args:
+        count: How many images will be added; those after the 256th are left out.
+        size_px: `(width, height)` of each.
+    """
+
+    def __init__(self, count: int, size_px: tuple[int, int]) -> None:
+        """Lay out the grid."""
+        width, height = size_px
+        self.capacity = min(count, _GRID_MAX_IMAGES)
+        """How many images the sheet shows."""
+        ideal = round(math.sqrt(self.capacity * height / width))
+        columns = max(1, min(self.capacity, ideal))
+        rows = -(-self.capacity // columns)
+        room = min(
+            (_GRID_MAX_SIDE_PX - _GRID_GAP_PX) / columns - _GRID_GAP_PX,
+            ((_GRID_MAX_SIDE_PX - _GRID_GAP_PX) / rows - _GRID_GAP_PX) * width / height,
+        )
+        scale = min(1.0, room / width)
+        self._cell = (max(1, int(width * scale)), max(1, int(height * scale)))
+        self._sheet, self._corners = _laid_out(
+            [(self._cell[1], self._cell[0])] * self.capacity,
+            columns=columns,
+            gap_px=_GRID_GAP_PX,
+            background=_GRID_BACKGROUND,
+        )
+
+    def add(self, index: int, image: ImageArray) -> None:
+        """Put image `[H, W, 3]` number `index` into its cell, if it has one; threads may."""
+        if index >= self.capacity:
+            return
+        if image.shape[1::-1] != self._cell:
+            image = np.asarray(Image.fromarray(image).resize(self._cell, Image.Resampling.LANCZOS))
+        _put(self._sheet, self._corners[index], image)
+
+    def image(self) -> ImageArray:
+        """The sheet, `[H, W, 3]` uint8."""
+        return self._sheet
+
 
 def contact_sheet(
-    images: Sequence[npt.NDArray[np.uint8]],
+    images: Sequence[ImageArray],
     *,
     columns: int | None = None,
     gap_px: int = 8,
-    background: tuple[int, int, int] = (255, 255, 255),
+    background: Colour = (255, 255, 255),
     labels: Sequence[str] | None = None,
-) -> npt.NDArray[np.uint8]:
-    """Lay images out in rows, none of them resized.
+) -> ImageArray:
+    """Lay images of any sizes out in rows, none of them resized.
 
     A row is as high as its highest image, the sheet as wide as its widest row; images are aligned
     to the top left, and the same gap goes around all of them.
@@ -50,29 +101,46 @@ def contact_sheet(
         ConfigError: Columns, gap, background or number of labels out of range.
     """
     _check(images, columns=columns, gap_px=gap_px, background=background, labels=labels)
-    per_row = columns or math.ceil(math.sqrt(len(images)))
     label_px = _LABEL_PX if labels else 0
-    starts = range(0, len(images), per_row)
-    rows = [images[start : start + per_row] for start in starts]
-    heights = [max(image.shape[0] for image in row) + label_px for row in rows]
-    width = max(sum(image.shape[1] + gap_px for image in row) for row in rows) + gap_px
-    sheet = np.empty((sum(heights) + gap_px * (len(rows) + 1), width, 3), np.uint8)
-    sheet[:] = background
-    top = gap_px
-    for start, row, height in zip(starts, rows, heights, strict=True):
-        left = gap_px
-        for index, image in enumerate(row, start):
-            bottom, right = top + image.shape[0], left + image.shape[1]
-            sheet[top:bottom, left:right] = image
-            if labels:
-                strip = _label(labels[index], image.shape[1], background)
-                sheet[bottom : bottom + label_px, left:right] = strip
-            left = right + gap_px
-        top += height + gap_px
+    sheet, corners = _laid_out(
+        [(image.shape[0] + label_px, image.shape[1]) for image in images],
+        columns=columns or math.ceil(math.sqrt(len(images))),
+        gap_px=gap_px,
+        background=background,
+    )
+    for index, ((top, left), image) in enumerate(zip(corners, images, strict=True)):
+        _put(sheet, (top, left), image)
+        if labels:
+            height, width = image.shape[:2]
+            _put(sheet, (top + height, left), _label(labels[index], width, background))
     return sheet
 
 
-def _label(text: str, width: int, background: tuple[int, int, int]) -> npt.NDArray[np.uint8]:
+def _laid_out(
+    cells: Sequence[tuple[int, int]], *, columns: int, gap_px: int, background: Colour
+) -> tuple[ImageArray, list[tuple[int, int]]]:
+    """An empty sheet for cells of `(height, width)`, and the `(top, left)` of each."""
+    rows = [cells[start : start + columns] for start in range(0, len(cells), columns)]
+    corners: list[tuple[int, int]] = []
+    top, right = gap_px, 0
+    for row in rows:
+        left = gap_px
+        for _, width in row:
+            corners.append((top, left))
+            left += width + gap_px
+        right = max(right, left)
+        top += max(height for height, _ in row) + gap_px
+    sheet: ImageArray = np.empty((top, right, 3), dtype=np.uint8)
+    sheet[:] = background
+    return sheet, corners
+
+
+def _put(sheet: ImageArray, corner: tuple[int, int], image: ImageArray) -> None:
+    top, left = corner
+    sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
+
+
+def _label(text: str, width: int, background: Colour) -> ImageArray:
     """Draw one line of text on a strip as wide as its image."""
     ink = (0, 0, 0) if sum(background) > 382 else (255, 255, 255)
     strip = Image.new("RGB", (width, _LABEL_PX), background)
@@ -82,11 +150,11 @@ def _label(text: str, width: int, background: tuple[int, int, int]) -> npt.NDArr
 
 
 def _check(
-    images: Sequence[npt.NDArray[np.uint8]],
+    images: Sequence[ImageArray],
     *,
     columns: int | None,
     gap_px: int,
-    background: tuple[int, int, int],
+    background: Colour,
     labels: Sequence[str] | None,
 ) -> None:
     if not images:

@@ -1,34 +1,56 @@
-"""Which implementation of an op runs: compiled C++ or the numpy twin."""
+"""What is compiled here, and which implementation of an op runs: C++ or the numpy twin."""
 
 from __future__ import annotations
 
 import os
+import platform
+import sys
 import warnings
 from importlib import import_module
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import Any, Literal
 
+from petsgan_sdk._quota import usable_cores
+from petsgan_sdk._version import find_version
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.kernels._cuda_module import cuda_info
 
-__all__ = ["Backend", "available_backends", "core", "core_problem", "resolve"]
+__all__ = [
+    "Backend",
+    "available_backends",
+    "build_info",
+    "core",
+    "core_problem",
+    "custom_ops_library",
+    "resolve",
+]
 
 Backend = Literal["auto", "cpu", "numpy"]
 
 _NAMES = ("auto", "cpu", "numpy")
-_HINT = "pip install --force-reinstall --no-deps petsgan-sdk"
+_REINSTALL = "pip install --force-reinstall --no-deps petsgan-sdk"
+_UNCOVER = "set PYTHONSAFEPATH=1, and keep these sources out of PYTHONPATH"
 
 _core: Any = None
 _problem: str | None = None
+_remedy = _REINSTALL
 _has_warned = False
 
 
 def core() -> Any:
     """The compiled module, or None where it was not built or cannot be loaded."""
-    global _core, _problem  # noqa: PLW0603 - loaded once, and not before the first op
+    global _core, _problem, _remedy  # noqa: PLW0603 - loaded once, and not before the first op
     if _core is None:
         try:
             _core = import_module("petsgan_sdk._core")
         except ImportError as error:
-            _core, _problem = False, str(error)
+            _core, _problem, _remedy = False, str(error), _REINSTALL
+            hidden = _hidden_package() if isinstance(error, ModuleNotFoundError) else None
+            if hidden is not None:
+                sources = Path(__file__).parents[1]
+                _problem = f"the sources in {sources} hide the package installed in {hidden}"
+                _remedy = _UNCOVER
     return _core or None
 
 
@@ -40,6 +62,57 @@ def core_problem() -> str | None:
 def available_backends() -> tuple[str, ...]:
     """Names that `backend=` accepts here, best first, without "auto"."""
     return ("cpu", "numpy") if core() is not None else ("numpy",)
+
+
+def build_info() -> dict[str, Any]:
+    """What the kernels were built with and use here.
+
+    Returns:
+        `version` and `compiler` (strings), `simd` (instruction set in use), `threads` (cores that
+        this process can keep busy), `backends` (names that `backend=` accepts), `problem` (why the
+        compiled kernels cannot be loaded, else None) and its `remedy`, `cuda` (`built`, `usable`
+        and why not, and for which `architectures`).
+    """
+    compiled = core()
+    if compiled is None:
+        found = {
+            "version": find_version(),
+            "compiler": f"none (numpy on Python {platform.python_version()})",
+            "simd": "none",
+        }
+    else:
+        found = compiled.build_info()
+    return {
+        **found,
+        "threads": usable_cores(),
+        "backends": list(available_backends()),
+        "problem": core_problem(),
+        "remedy": _core_remedy(),
+        "cuda": cuda_info(),
+    }
+
+
+def custom_ops_library() -> Path:
+    """The library that gives ONNX Runtime the op `pets::PatchTransfer`.
+
+    Every session of a graph with the op needs it, from Python or any other language:
+    `session_options.register_custom_ops_library(str(custom_ops_library()))`.
+
+    Returns:
+        Path of the shared library inside the installed package.
+
+    Raises:
+        BackendUnavailableError: The package was installed without its compiled parts.
+    """
+    name = "libpetsgan_ort.dylib" if sys.platform == "darwin" else "libpetsgan_ort.so"
+    compiled = core()
+    # Beside the compiled module, which in an editable install is not beside this file.
+    path = None if compiled is None else Path(compiled.__file__).with_name(name)
+    if path is None or not path.is_file():
+        message = f"the ONNX Runtime op library {name!r} is not built here"
+        hint = _core_remedy() or "pip install --force-reinstall petsgan-sdk"
+        raise BackendUnavailableError(message, hint=hint)
+    return path
 
 
 def resolve(backend: str) -> str:
@@ -69,8 +142,24 @@ def resolve(backend: str) -> str:
             f"{origin} {backend!r} is not built here, only {available_backends()} "
             f"({core_problem()})"
         )
-        raise BackendUnavailableError(message, hint=_HINT)
+        raise BackendUnavailableError(message, hint=_core_remedy())
     return backend
+
+
+def _core_remedy() -> str | None:
+    """What to do where there is no compiled module, None where there is one."""
+    return None if core() is not None else _remedy
+
+
+def _hidden_package() -> Path | None:
+    """A complete package that comes later on Python's path than these sources."""
+    for entry in sys.path:
+        folder = Path(entry, "petsgan_sdk")
+        # The folder of an editable install has the compiled files only, and is no package.
+        is_package = (folder / "__init__.py").is_file()
+        if is_package and PathFinder.find_spec("petsgan_sdk._core", [str(folder)]) is not None:
+            return folder
+    return None
 
 
 def _warn_once() -> None:
@@ -80,6 +169,7 @@ def _warn_once() -> None:
     _has_warned = True
     message = (
         f"the compiled kernels cannot be loaded ({core_problem()}): numpy is used, which is "
-        f"several times slower; hint: {_HINT}, or set PETSGAN_BACKEND=numpy if this is wanted"
+        f"several times slower; hint: {_core_remedy()}, or set PETSGAN_BACKEND=numpy if this is "
+        "wanted"
     )
     warnings.warn(message, RuntimeWarning, stacklevel=4)  # at the call of the kernel

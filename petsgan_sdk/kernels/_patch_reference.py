@@ -1,19 +1,26 @@
-"""The constant side of patch transfer, checked and packed once."""
+"""What patch transfer and its gradient are given: the reference, packed once, and the checks."""
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+import sys
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
 from petsgan_sdk.kernels import _backend
-from petsgan_sdk.kernels._checks import CpuArray, as_array, check_array, check_finite
+from petsgan_sdk.kernels._checks import (
+    CpuArray,
+    as_array,
+    check_array,
+    check_finite,
+    check_result_size,
+    check_threads,
+)
 
-__all__ = ["PatchReference"]
-
-Precision = Literal["exact", "fast"]
+__all__ = ["PatchOptions", "PatchReference", "check_options", "check_query"]
 
 _MAX_WINDOW = (1 << 31) - 1
 """Wider than any map with fewer than 2^31 pixels, and so the same as every wider one."""
@@ -30,33 +37,20 @@ class PatchReference:
         values: `[V, h, w]` or `[R, V, h, w]` float32, finite; what patches of the result are made
             of.
         window: Side of a patch in pixels, odd. Patches reach over the border, where features are 0.
-        precision: `"exact"` compares with float32's accuracy. `"fast"` lets the cpu backend
-            multiply features rounded to about 14 bits with a scale for each pixel (16 bits on the
-            matrix unit), where that is faster on this machine for so many channels. Without AVX2,
-            and in the other backends, both compute exactly.
         copy: False keeps views of both arrays, which must then not change while this lives.
 
     Raises:
         ShapeError: A rank or size is wrong, or the reference is empty.
         DTypeError: An array is not C-contiguous float32.
-        ConfigError: `window` is even or below 1, or `precision` has another name.
+        ConfigError: `window` is even or below 1.
         InputError: A feature or value is NaN or infinite.
-
-    Note:
-        Of `"fast"` with a window of 7: the match differs from the exact one only where its cosine
-        is lower than the best by less than 1e-5; at temperature 0.01 a weight is off by at most
-        5e-4, and for the same matches a transferred value by 1e-4 of the range of the values. A
-        smaller window averages less: errors grow up to 7 / window times. They shrink in proportion
-        as the temperature rises. A patch of which one pixel outshines all others counts as a
-        smaller window.
     """
 
-    __slots__ = ("_packed", "features", "precision", "values", "window")
+    __slots__ = ("_packed", "features", "values", "window")
 
     features: NDArray[np.float32]
     values: NDArray[np.float32]
     window: int
-    precision: Precision
     _packed: Any
 
     def __init__(
@@ -65,7 +59,6 @@ class PatchReference:
         values: CpuArray,
         *,
         window: int = 7,
-        precision: Precision = "exact",
         copy: bool = True,
     ) -> None:
         """Check, copy and pack."""
@@ -73,10 +66,6 @@ class PatchReference:
         is_integer = isinstance(window, (int, np.integer)) and not isinstance(window, bool)
         if not is_integer or window < 1 or window % 2 == 0:
             message = f"{op}: window must be an odd integer of at least 1, got {window!r}"
-            raise ConfigError(message)
-        if precision not in get_args(Precision):
-            names = " or ".join(map(repr, get_args(Precision)))
-            message = f"{op}: precision must be {names}, got {precision!r}"
             raise ConfigError(message)
         features = as_array(features, name=f"{op}: features")
         images = "R, " if features.ndim == 4 else ""
@@ -95,20 +84,15 @@ class PatchReference:
             raise ShapeError(message)
         check_finite(features, name=f"{op}: features")
         check_finite(values, name=f"{op}: values")
-        self._keep(_read_only(features, copy), _read_only(values, copy), int(window), precision)
+        self._keep(_read_only(features, copy), _read_only(values, copy), int(window))
 
     def _keep(
-        self,
-        features: NDArray[np.float32],
-        values: NDArray[np.float32],
-        window: int,
-        precision: Precision,
+        self, features: NDArray[np.float32], values: NDArray[np.float32], window: int
     ) -> None:
         set_once = super().__setattr__
         set_once("features", features)
         set_once("values", values)
         set_once("window", window)
-        set_once("precision", precision)
         core = _backend.core()
         packed: Any = None
         if core is not None:
@@ -116,7 +100,6 @@ class PatchReference:
                 _with_images(features),
                 _with_images(values),
                 window=min(window, _MAX_WINDOW),
-                precision=precision,
             )
         set_once("_packed", packed)
 
@@ -134,8 +117,67 @@ class PatchReference:
         """Sizes only."""
         return (
             f"PatchReference(features={self.features.shape}, values={self.values.shape}, "
-            f"window={self.window}, precision={self.precision!r})"
+            f"window={self.window})"
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PatchOptions:
+    """Checked, as the compiled module takes them."""
+
+    temperature: float
+    normalize: bool
+    threads: int
+
+
+def check_query(
+    query: object, reference: object, *, op: str
+) -> tuple[NDArray[np.float32], PatchReference]:
+    """Refuse features that do not fit the reference.
+
+    Returns:
+        The query as a numpy array, not copied, and the reference.
+
+    Raises:
+        ShapeError: Another rank or channel count, no pixels, or too many.
+        DTypeError: No C-contiguous float32 array in CPU memory, or no `PatchReference`.
+    """
+    if not isinstance(reference, PatchReference):
+        message = f"{op}: reference must be a PatchReference, got {type(reference).__name__}"
+        raise DTypeError(message)
+    name = f"{op}: query"
+    found = check_array(query, name=name, axes="N, C, h, w")
+    channels = reference.channels
+    if found.shape[1] != channels or 0 in found.shape[2:]:
+        message = f"{name} must have shape [N, {channels}, h >= 1, w >= 1], got {found.shape}"
+        raise ShapeError(message)
+    check_result_size((*found.shape, reference.values.shape[-3]), op=op)
+    return found, reference
+
+
+def check_options(
+    temperature: object, normalize: object, threads: object, *, op: str
+) -> PatchOptions:
+    """Refuse what is out of range.
+
+    Raises:
+        ConfigError: The temperature is negative or not finite, `normalize` no bool, or there is no
+            thread.
+    """
+    is_number = isinstance(temperature, (int, float, np.integer, np.floating))
+    # As a Python number first: a float32 would take the limit into float32, where it overflows.
+    plain = temperature.item() if isinstance(temperature, np.generic) else temperature
+    if not (is_number and 0 <= plain <= sys.float_info.max):  # type: ignore[operator]
+        message = f"{op}: temperature must be finite and >= 0, got {temperature!r}"
+        raise ConfigError(message)
+    if not isinstance(normalize, (bool, np.bool_)):
+        message = f"{op}: normalize must be True or False, got {normalize!r}"
+        raise ConfigError(message)
+    return PatchOptions(
+        temperature=float(plain),  # type: ignore[arg-type]
+        normalize=bool(normalize),
+        threads=check_threads(threads, op=op),
+    )
 
 
 def _with_images(array: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -12,10 +12,10 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.kernels import _backend, _cuda, _patch_transfer_numpy
+from petsgan_sdk.kernels import _backend, _patch_transfer_cuda, _patch_transfer_numpy
 from petsgan_sdk.kernels._checks import check_finite
-from petsgan_sdk.kernels._patch_checks import check_options, check_query
-from petsgan_sdk.kernels._patch_reference import PatchReference
+from petsgan_sdk.kernels._patch_reference import PatchReference, check_options, check_query
+from petsgan_sdk.kernels._patch_transfer_cuda import CudaPatchReference
 
 __all__ = ["PatchTransfer", "patch_transfer"]
 
@@ -37,7 +37,7 @@ class PatchTransfer:
 
 def patch_transfer(
     query: Any,
-    reference: PatchReference | _cuda.CudaPatchReference,
+    reference: PatchReference | CudaPatchReference,
     *,
     temperature: float,
     normalize: bool = True,
@@ -87,7 +87,7 @@ def patch_transfer(
         index; the C++ kernel takes the same one on every run.
     """
     if backend == "cuda":
-        found = _cuda.patch_transfer(
+        found = _patch_transfer_cuda.patch_transfer(
             query,
             reference,
             temperature=temperature,

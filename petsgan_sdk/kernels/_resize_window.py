@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.kernels import _backend, _cuda_resize, _resize_window_numpy
+from petsgan_sdk.kernels import _backend, _resize_window_cuda
 from petsgan_sdk.kernels._checks import check_array, check_result_size, check_threads
-from petsgan_sdk.kernels._resize_axis import check_resize
+from petsgan_sdk.kernels._resize_axis import ResizeAxis, check_resize
 
 __all__ = ["resize_window"]
 
@@ -69,7 +69,7 @@ def resize_window(
         BackendUnavailableError: The named backend is not built.
     """
     if backend == "cuda":
-        result = _cuda_resize.resize_window(
+        result = _resize_window_cuda.resize_window(
             source,
             source_size=source_size,
             target_size=target_size,
@@ -94,7 +94,7 @@ def resize_window(
     if 0 in shape:  # the other sizes may be too large for the tables of a call
         return np.zeros(shape, np.float32)
     if use_numpy:
-        return _resize_window_numpy.resize_window(pixels, rows, columns)
+        return _in_numpy(pixels, rows, columns)
     result = _backend.core().resize_window(
         pixels,
         source_size=(rows.source, columns.source),
@@ -105,3 +105,35 @@ def resize_window(
         threads=threads,
     )
     return cast("NDArray[np.float32]", result)
+
+
+def _in_numpy(
+    source: NDArray[np.float32], rows: ResizeAxis, columns: ResizeAxis
+) -> NDArray[np.float32]:
+    """The numpy twin; every operation on values is float32, as in C++."""
+    # Values that are not finite meet, and finite ones of the two signs may overflow.
+    with np.errstate(invalid="ignore", over="ignore"):
+        along_rows = _interpolate(source, columns, axis=3)
+        return np.ascontiguousarray(_interpolate(along_rows, rows, axis=2))
+
+
+def _interpolate(values: NDArray[np.float32], span: ResizeAxis, *, axis: int) -> NDArray[Any]:
+    pixel = span.start + np.arange(span.length, dtype=np.int64)
+    if span.source == span.target:
+        return values.take(_places(pixel, span), axis)
+    twice = 2 * span.target
+    left, remainder = np.divmod((2 * pixel + 1) * span.source - span.target, twice)
+    weight = (remainder / twice).astype(np.float32)  # by way of float64, as in C++
+    first = values.take(_places(left, span), axis)
+    second = values.take(_places(left + 1, span), axis)
+    second -= first
+    second *= np.expand_dims(weight, tuple(range(1, values.ndim - axis)))
+    second += first
+    return second
+
+
+def _places(pixel: NDArray[np.int64], span: ResizeAxis) -> NDArray[np.int64]:
+    """Where source pixels lie in the given window."""
+    if span.wrap:
+        return (pixel - span.origin) % span.source
+    return pixel.clip(0, span.source - 1) - span.origin

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ShapeError
-from petsgan_sdk.kernels import _backend, _signed_to_u8_numpy
-from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
+from petsgan_sdk.kernels import _backend
+from petsgan_sdk.kernels._checks import CpuArray, check_array, check_finite, check_threads
 
 __all__ = ["signed_to_u8"]
 
 _OP = "signed_to_u8"
+_BAND_PX = 64
 
 
 def signed_to_u8(
@@ -51,7 +52,7 @@ def signed_to_u8(
     if 0 in (height, width):  # the other size may be too large to count through
         return np.zeros((height, width, 3), np.uint8)
     if use_numpy:
-        return _signed_to_u8_numpy.signed_to_u8(canvas[:, :height, :width])
+        return _in_numpy(canvas[:, :height, :width])
     result = _backend.core().signed_to_u8(canvas, height=height, width=width, threads=threads)
     return cast("NDArray[np.uint8]", result)
 
@@ -67,3 +68,20 @@ def _check_sizes(image: NDArray[Any], height: int, width: int) -> None:
         if not isinstance(value, (int, np.integer)) or not 0 <= value <= limit:
             message = f"{_OP}: {name} must be an integer from 0 to {limit}, got {value!r}"
             raise ShapeError(message)
+
+
+def _in_numpy(image: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """The numpy twin, of a canvas of any strides; every operation is float32, as in C++."""
+    check_finite(image, name=f"{_OP}: image")
+    _, height, width = image.shape
+    out = np.empty((height, width, 3), dtype=np.uint8)
+    # In bands that fit the cache, so that a large image needs no second copy in float32.
+    for top in range(0, height, _BAND_PX):
+        # Cut first, since large finite values would overflow; a level is within [-2, 2] anyway.
+        band = np.clip(image[:, top : top + _BAND_PX], -2, 2)
+        band *= np.float32(127.5)
+        band += np.float32(128)
+        np.clip(band, 0, 255, out=band)
+        # Values of 0 and above: to truncate is to take the floor.
+        out[top : top + _BAND_PX] = band.transpose(1, 2, 0)
+    return out

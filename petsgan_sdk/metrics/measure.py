@@ -21,7 +21,7 @@ from petsgan_sdk.metrics._images import (
 )
 from petsgan_sdk.metrics.copies import CopySearch
 from petsgan_sdk.metrics.pixels import UNDEFINED, pixel_diversity, sharpness, why_undefined
-from petsgan_sdk.metrics.ssim import ssim
+from petsgan_sdk.metrics.ssim import LumaMoments, similarity
 from petsgan_sdk.metrics.summary import MetricResult
 
 if TYPE_CHECKING:
@@ -167,10 +167,11 @@ class Judge:
 
 
 def _ssim(samples: U8Array, photo: U8Array) -> list[MetricResult]:
-    mirrored = photo[:, ::-1]
+    measured = [LumaMoments.of(sample) for sample in samples]
+    own, mirrored = LumaMoments.of(photo), LumaMoments.of(photo[:, ::-1])
     return [
-        _each("ssim", [ssim(sample, photo) for sample in samples]),
-        _each("ssim_mirror", [ssim(sample, mirrored) for sample in samples]),
+        _each("ssim", [similarity(sample, own) for sample in measured]),
+        _each("ssim_mirror", [similarity(sample, mirrored) for sample in measured]),
     ]
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
 from petsgan_sdk.metrics._images import U8Array, check_image, check_same_size, luma
 
-__all__ = ["WINDOW_PX", "ssim"]
+__all__ = ["WINDOW_PX", "LumaMoments", "similarity", "ssim"]
 
 WINDOW_PX = 11
 """Side of the Gaussian window."""
@@ -16,6 +18,24 @@ _SIGMA_PX = 1.5
 _K1, _K2, _RANGE = 0.01, 0.03, 255.0
 
 Plane = npt.NDArray[np.float64]
+
+
+class LumaMoments(NamedTuple):
+    """What an image brings to its similarity with any other."""
+
+    luma: Plane
+    """`[H, W]`."""
+    mean: Plane
+    """`[H - 10, W - 10]`, of every window."""
+    variance: Plane
+    """`[H - 10, W - 10]`."""
+
+    @classmethod
+    def of(cls, image: U8Array) -> LumaMoments:
+        """Measure `[H, W, 3]` uint8, both sides from 11."""
+        plane = luma(image)
+        mean = _blur(plane)
+        return cls(plane, mean, _blur(plane * plane) - mean**2)
 
 
 def ssim(image: U8Array, other: U8Array) -> float:
@@ -35,14 +55,15 @@ def ssim(image: U8Array, other: U8Array) -> float:
     for one in (image, other):
         check_image("ssim", one)
     check_same_size("ssim", image, other)
-    x, y = luma(image), luma(other)
-    mean_x, mean_y = _blur(x), _blur(y)
-    variance_x = _blur(x * x) - mean_x**2
-    variance_y = _blur(y * y) - mean_y**2
-    covariance = _blur(x * y) - mean_x * mean_y
+    return similarity(LumaMoments.of(image), LumaMoments.of(other))
+
+
+def similarity(x: LumaMoments, y: LumaMoments) -> float:
+    """Compare as `ssim` does images of one size that were measured before."""
+    covariance = _blur(x.luma * y.luma) - x.mean * y.mean
     c1, c2 = (_K1 * _RANGE) ** 2, (_K2 * _RANGE) ** 2
-    top = (2 * mean_x * mean_y + c1) * (2 * covariance + c2)
-    bottom = (mean_x**2 + mean_y**2 + c1) * (variance_x + variance_y + c2)
+    top = (2 * x.mean * y.mean + c1) * (2 * covariance + c2)
+    bottom = (x.mean**2 + y.mean**2 + c1) * (x.variance + y.variance + c2)
     return float((top / bottom).mean())
 
 

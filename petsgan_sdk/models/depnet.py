@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from petsgan_sdk.models.displacement import DisplacementField
 from petsgan_sdk.models.modes import ModeField
 from petsgan_sdk.models.norm import FreezableNorm
+from petsgan_sdk.noise import positional_encoding
+from petsgan_sdk.settings.depnet import DepnetSettings
 
 __all__ = ["DepNet"]
 
@@ -36,6 +41,8 @@ class DepNet(nn.Module):
         displacement: Strength of the displacement field, 0 to 2.
         norm: Of the three middle layers (PetsGAN: instance norm, ExSinGAN: batch norm).
         modes: Layouts to tell apart, 0 for a single one; only with `displacement` > 0.
+        extent: `(h, w)` that the positions of any canvas are stretched over; None has them count
+            on.
     """
 
     frequencies: Tensor
@@ -45,20 +52,22 @@ class DepNet(nn.Module):
         size: tuple[int, int],
         *,
         width: int,
-        frequencies: tuple[float, ...],
+        frequencies: Sequence[float],
         displacement: float,
         norm: type[FreezableNorm] | None,
         modes: int = 0,
+        extent: tuple[int, int] | None = None,
     ) -> None:
         """Build the layers."""
         super().__init__()
-        self.num_frequencies = len(frequencies)
+        self.radians_per_px = tuple(frequencies)
+        self.extent = extent
         self.displacement = displacement
         self.noise_channels = 4 if displacement > 0 else 1
         self.position_margin = _NUM_CONVS
         self.noise_margin = _NUM_CONVS
         if displacement > 0:
-            self.register_buffer("frequencies", torch.tensor(frequencies).view(1, -1, 1, 1))
+            self.register_buffer("frequencies", torch.tensor(self.radians_per_px).view(1, -1, 1, 1))
             self.field = DisplacementField(size, strength=displacement, frequency=frequencies[0])
             self.noise_margin += self.field.margin
         self.modes = ModeField(size, count=modes) if modes > 0 else None
@@ -79,7 +88,40 @@ class DepNet(nn.Module):
                 layers.append(nn.ReLU() if norm is not None else nn.LeakyReLU(0.2))
         self.layers = nn.Sequential(*layers, nn.Tanh())
 
-    def displace(self, noise: Tensor, position: Tensor) -> Tensor:
+    @classmethod
+    def of(
+        cls, settings: DepnetSettings, size: tuple[int, int], *, norm: type[FreezableNorm]
+    ) -> DepNet:
+        """Build what settings describe for a training layout of `(h, w)`; norms are `norm`."""
+        is_relative = settings.positions == "relative"
+        unit = math.pi / max(size) if is_relative else 1.0
+        return cls(
+            size,
+            width=settings.width,
+            frequencies=[unit * f for f in settings.frequencies],
+            displacement=settings.displacement,
+            norm=norm if settings.norm else None,
+            modes=settings.modes,
+            extent=size if is_relative else None,
+        )
+
+    def position(self, height: int, width: int) -> Tensor:
+        """Positional encoding of a layout of `height` x `width` with its margin."""
+        encoded = positional_encoding(
+            height,
+            width,
+            frequencies=self.radians_per_px,
+            extent=self.extent,
+            margin=self.position_margin,
+        )
+        return torch.from_numpy(encoded).to(next(self.parameters()).device)
+
+    def noise_shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
+        """Shape of the noise for `count` layouts of `height` x `width`."""
+        margin = 2 * self.noise_margin
+        return (count, self.noise_channels, height + margin, width + margin)
+
+    def displace(self, noise: Tensor, position: Tensor) -> Tensor | None:
         """Turn noise into the displacements of the layout's pixels and their margin.
 
         Args:
@@ -87,8 +129,11 @@ class DepNet(nn.Module):
             position: As `forward`.
 
         Returns:
-            `[N, 2, h + 10, w + 10]`, x then y, in pixels of the training layout.
+            `[N, 2, h + 10, w + 10]`, x then y, in pixels of the training layout; None where noise
+            displaces nothing.
         """
+        if self.displacement == 0:
+            return None
         field: Tensor = self.field(self._within(noise[:, :4], self.field.margin), position)
         return field
 
@@ -114,7 +159,7 @@ class DepNet(nn.Module):
         Returns:
             `[N, 3, h, w]` in [-1, 1].
         """
-        field = self.displace(noise, position) if self.displacement > 0 else None
+        field = self.displace(noise, position)
         return self.layers(self.encode(noise, position, field))  # type: ignore[no-any-return]
 
     def encode(self, noise: Tensor, position: Tensor, field: Tensor | None) -> Tensor:
@@ -123,7 +168,7 @@ class DepNet(nn.Module):
         Args:
             noise: As for `forward`.
             position: As for `forward`.
-            field: What `displace` made of both, or None where noise displaces nothing.
+            field: What `displace` made of both.
 
         Returns:
             `[N, channels, h + 10, w + 10]`: moved positions and the weights of the modes, or noise
@@ -137,10 +182,10 @@ class DepNet(nn.Module):
 
     def _move(self, position: Tensor, displacement: Tensor) -> Tensor:
         # sin(f (x + d)) = sin fx cos fd + cos fx sin fd, so positions move without their pixels.
-        moved = []
+        moved, count = [], len(self.radians_per_px)
         for axis in range(2):
-            first = 2 * self.num_frequencies * axis
-            pairs = position[:, first : first + 2 * self.num_frequencies]
+            first = 2 * count * axis
+            pairs = position[:, first : first + 2 * count]
             sine, cosine = pairs[:, 0::2], pairs[:, 1::2]
             angle = displacement[:, axis : axis + 1] * self.frequencies
             sin_d, cos_d = torch.sin(angle), torch.cos(angle)

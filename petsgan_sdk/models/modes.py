@@ -71,10 +71,10 @@ class ModeField(nn.Module):
 
 def _spread(count: int) -> Tensor:
     """Choose `[count, 8]` unit vectors, each far from those before it."""
-    draw = torch.Generator().manual_seed(0)
+    rng = torch.Generator().manual_seed(0)
     # On the CPU, even where a module is built without memory: the choice needs the numbers.
     size = (max(_CANDIDATES, count), _CODE_CHANNELS)
-    candidates = torch.randn(size, generator=draw, device="cpu")
+    candidates = torch.randn(size, generator=rng, device="cpu")
     candidates = functional.normalize(candidates, dim=1)
     chosen = [0]
     nearest = candidates @ candidates[0]

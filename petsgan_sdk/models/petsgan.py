@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import math
-
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.models.arrays import AVERAGED, built_from, image_tensor
 from petsgan_sdk.models.depnet import DepNet
-from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 from petsgan_sdk.models.petsgan_dipnet import DipNet
 from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged, enlarging_net
-from petsgan_sdk.models.state import AVERAGED, built_from
-from petsgan_sdk.noise import positional_encoding
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 
 __all__ = ["PetsganGenerator", "dipnet_from", "generator_from"]
 
@@ -26,55 +22,31 @@ class PetsganGenerator(DipNet):
     """DEPNet and DIPNet with the photo as their reference.
 
     Args:
-        config: Settings.
+        settings: Of the model.
         image: As for `DipNet`.
 
     Raises:
         ConfigError: It is not settled by what patches are compared.
     """
 
-    def __init__(self, config: PetsganConfig, image: Tensor) -> None:
+    def __init__(self, settings: PetsganSettings, image: Tensor) -> None:
         """Build the networks for this photo."""
-        height, width = (side // config.layout_factor for side in image.shape[2:])
-        is_relative = config.depnet.positions == "relative"
-        unit = math.pi / max(height, width) if is_relative else 1.0
-        frequencies = tuple(unit * f for f in config.depnet.frequencies)
+        height, width = (side // settings.layout_factor for side in image.shape[2:])
         # Before the other networks, so that a seed gives each the weights it always has.
-        depnet = DepNet(
-            (height, width),
-            width=config.depnet.width,
-            frequencies=frequencies,
-            displacement=config.depnet.displacement,
-            norm=FreezableInstanceNorm if config.depnet.norm else None,
-            modes=config.depnet.modes,
-        )
-        super().__init__(config, image)
-        self.frequencies = frequencies
-        self.extent = self.size if is_relative else None
+        depnet = DepNet.of(settings.depnet, (height, width), norm=FreezableInstanceNorm)
+        super().__init__(settings, image)
         self.depnet = depnet
-
-    def position(self, height: int, width: int) -> Tensor:
-        """Positional encoding of a layout of `height` x `width` with DEPNet's margin."""
-        encoded = positional_encoding(
-            height,
-            width,
-            frequencies=self.frequencies,
-            extent=self.extent,
-            margin=self.depnet.position_margin,
-        )
-        return torch.from_numpy(encoded).to(self.image.device)
 
     def noise_shape(self, count: int, height: int, width: int) -> tuple[int, int, int, int]:
         """Shape of DEPNet's noise for `count` layouts of `height` x `width`."""
-        margin = 2 * self.depnet.noise_margin
-        return (count, self.depnet.noise_channels, height + margin, width + margin)
+        return self.depnet.noise_shape(count, height, width)
 
     @torch.no_grad()
     def sample(self, noise: Tensor) -> Tensor:
         """Images from noise of shape `noise_shape(N, h, w)`: `[N, 3, factor h, factor w]`."""
         margin = 2 * self.depnet.noise_margin
         height, width = noise.shape[2] - margin, noise.shape[3] - margin
-        layout = self.depnet(noise, self.position(height, width))
+        layout = self.depnet(noise, self.depnet.position(height, width))
         return self.restore(self.transfer(layout)).clamp(-1, 1)
 
 
@@ -86,7 +58,7 @@ def generator_from(checkpoint: Checkpoint) -> PetsganGenerator:
             shape.
     """
     settings = _settings(checkpoint, task="generate")
-    photo = image_tensor(checkpoint.source)
+    photo = image_tensor(checkpoint.photo)
     times = settings.enlargement.factor
     image = functional.avg_pool2d(photo, times)
     generator = built_from(lambda: PetsganGenerator(settings, image), checkpoint.arrays, AVERAGED)
@@ -103,14 +75,14 @@ def dipnet_from(checkpoint: Checkpoint) -> DipNet:
         CheckpointError: As `generator_from`.
     """
     settings = _settings(checkpoint, task="manipulate")
-    photo = image_tensor(checkpoint.source)
+    photo = image_tensor(checkpoint.photo)
     network = built_from(lambda: DipNet(settings, photo), checkpoint.arrays, AVERAGED)
     return network.eval().requires_grad_(False)
 
 
-def _settings(checkpoint: Checkpoint, *, task: str) -> PetsganConfig:
-    settings = checkpoint.config
-    if not isinstance(settings, PetsganConfig):
+def _settings(checkpoint: Checkpoint, *, task: str) -> PetsganSettings:
+    settings = checkpoint.settings
+    if not isinstance(settings, PetsganSettings):
         msg = f"checkpoint: family must be 'petsgan' for this generator, got {settings.family!r}"
         raise CheckpointError(msg)
     if settings.task != task:

@@ -13,7 +13,7 @@ from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models.features import FilterBankFeatures, PatchFeatures, VggFeatures
 from petsgan_sdk.models.patch_transfer import patch_transfer
 from petsgan_sdk.models.restoration import MendingNet, RestorationNet
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 
 __all__ = ["DipNet", "Transferred"]
 
@@ -33,7 +33,7 @@ class DipNet(nn.Module):
     """Patch transfer and IR, F of the paper, with the photo as their reference.
 
     Args:
-        config: Settings.
+        settings: Of the model.
         image: `[1, 3, H, W]` float32 in [-1, 1], the photo at training size; H and W are multiples
             of the factor.
 
@@ -44,17 +44,17 @@ class DipNet(nn.Module):
     image: Tensor
     low_res: Tensor
 
-    def __init__(self, config: PetsganConfig, image: Tensor) -> None:
+    def __init__(self, settings: PetsganSettings, image: Tensor) -> None:
         """Build the networks for this photo."""
         super().__init__()
-        self.config = config
-        self.factor: int = config.layout_factor
+        self.settings = settings
+        self.factor: int = settings.layout_factor
         self.register_buffer("image", image, persistent=False)
         self.register_buffer("low_res", functional.avg_pool2d(image, self.factor), persistent=False)
         self.size = (self.low_res.shape[2], self.low_res.shape[3])
-        self.features = _features(config)
-        self.features.requires_grad_(config.transfer.train_features)
-        self.restoration = _restoration(config)
+        self.features = _features(settings)
+        self.features.requires_grad_(settings.transfer.train_features)
+        self.restoration = _restoration(settings)
 
     def transfer(self, layout: Tensor) -> Transferred:
         """Transfer, with a gradient through the weights of the matches (joint training).
@@ -65,22 +65,22 @@ class DipNet(nn.Module):
         Args:
             layout: `[N, 3, h, w]` in [-1, 1].
         """
-        settings, device = self.config.transfer, self.image.device
+        transfer, device = self.settings.transfer, self.image.device
         # Matches are found on the CPU, wherever the networks are: maps here are small.
         brought = self.low_res[0].cpu()
         with torch.no_grad():
             known = self.features(self.low_res)[0].cpu().contiguous()
         code = layout
-        for _ in range(settings.passes):
+        for _ in range(transfer.passes):
             values, index, weight = patch_transfer(
                 self.features(code).cpu().contiguous(),
                 known,
                 brought,
-                window=settings.window,
-                temperature=settings.temperature,
+                window=transfer.window,
+                temperature=transfer.temperature,
             )
             code = values.to(device)
-        texture = self._carry(index) if settings.carry_texture else None
+        texture = self._carry(index) if transfer.carry_texture else None
         return Transferred(code, texture, weight.to(device))
 
     def _carry(self, index: Tensor) -> Tensor:
@@ -99,19 +99,17 @@ class DipNet(nn.Module):
         return self.restoration(transferred.code, transferred.texture)  # type: ignore[no-any-return]
 
 
-def _features(config: PetsganConfig) -> PatchFeatures:
-    kind = config.transfer.features
+def _features(settings: PetsganSettings) -> PatchFeatures:
+    kind = settings.transfer.features
     if kind == "auto":
         msg = "config: transfer.features must be filters or vgg19 to build networks, got 'auto'"
         raise ConfigError(msg)
     return VggFeatures() if kind == "vgg19" else FilterBankFeatures()
 
 
-def _restoration(config: PetsganConfig) -> nn.Module:
-    settings = config.restoration
-    if settings.network == "mending":
-        return MendingNet(
-            width=settings.width, num_blocks=settings.num_blocks, factor=config.layout_factor
-        )
-    num_stages = config.layout_factor.bit_length() - 1
-    return RestorationNet(width=settings.width, num_stages=num_stages)
+def _restoration(settings: PetsganSettings) -> nn.Module:
+    own = settings.restoration
+    if own.network == "mending":
+        return MendingNet(width=own.width, num_blocks=own.num_blocks, factor=settings.layout_factor)
+    num_stages = settings.layout_factor.bit_length() - 1
+    return RestorationNet(width=own.width, num_stages=num_stages)

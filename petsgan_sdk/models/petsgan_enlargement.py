@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from petsgan_sdk.models.petsgan_dipnet import DipNet
-from petsgan_sdk.models.restoration import normed, padded_conv, upsampled
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.models.restoration import TextureNet, normed, padded_conv, upsampled
+from petsgan_sdk.settings.petsgan import PetsganSettings
 
 __all__ = [
     "ENLARGEMENT",
@@ -26,9 +26,6 @@ ENLARGEMENT = "averaged_enlargement"
 """Prefix of the exported new DIPNet in a checkpoint."""
 
 DipNetT = TypeVar("DipNetT", bound=DipNet)
-
-_DETAIL_CHANNELS = 8
-"""Channels of EnlargingNet at full size."""
 
 
 class UpscalingNet(nn.Module):
@@ -56,11 +53,11 @@ class UpscalingNet(nn.Module):
         return self.layers(image)  # type: ignore[no-any-return]
 
 
-class EnlargingNet(nn.Module):
+class EnlargingNet(TextureNet):
     """Fits texture that was carried at full size to the generator's image.
 
     Where the two disagree after reduction, the difference is added to the texture; a trunk at the
-    generator's size, as in `MendingNet`, says what else has to change. Zeros pad, as there.
+    generator's size, as in `MendingNet`, says what else has to change.
 
     Args:
         width: Channels of the trunk.
@@ -70,24 +67,8 @@ class EnlargingNet(nn.Module):
 
     def __init__(self, *, width: int, num_blocks: int, factor: int) -> None:
         """Build the layers; the residual starts near 0."""
-        super().__init__()
+        super().__init__(width=width, num_blocks=num_blocks, step=factor, images=2)
         self.factor = factor
-        self.look = nn.Conv2d(3, width, 3 * factor, stride=factor, padding=factor)
-        self.read = nn.Conv2d(6, width, 3, padding=1)
-        self.blocks = nn.ModuleList(
-            nn.Sequential(
-                nn.Conv2d(width, width, 3, padding=1),
-                nn.LeakyReLU(0.2),
-                nn.Conv2d(width, width, 3, padding=1),
-            )
-            for _ in range(num_blocks)
-        )
-        self.tail = nn.Conv2d(width, _DETAIL_CHANNELS, 3, padding=1)
-        self.mix = nn.Conv2d(_DETAIL_CHANNELS + 6, _DETAIL_CHANNELS, 3, padding=1)
-        self.residual = nn.Conv2d(_DETAIL_CHANNELS, 3, 3, padding=1)
-        with torch.no_grad():
-            self.residual.weight.mul_(0.1)
-            nn.init.zeros_(self.residual.bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor, texture: Tensor) -> Tensor:
         """Enlarge.
@@ -101,10 +82,7 @@ class EnlargingNet(nn.Module):
         """
         difference = image - functional.avg_pool2d(texture, self.factor)
         seen = self.look(texture) + self.read(torch.cat([image, difference], dim=1))
-        x = functional.leaky_relu(seen, 0.2)
-        for block in self.blocks:
-            x = x + block(x)
-        detail = upsampled(functional.leaky_relu(self.tail(x), 0.2), self.factor)
+        detail = self.detail(seen)
         correction = upsampled(difference, self.factor)
         mixed = self.mix(torch.cat([detail, correction, texture], dim=1))
         return texture + correction + self.residual(functional.leaky_relu(mixed, 0.2))  # type: ignore[no-any-return]
@@ -132,14 +110,12 @@ class EnlargedRestoration(nn.Module):
         return self.enlarging(self.restoration(transferred, small), texture)  # type: ignore[no-any-return]
 
 
-def enlarging_net(config: PetsganConfig) -> nn.Module:
+def enlarging_net(settings: PetsganSettings) -> nn.Module:
     """Build the new DIPNet of a model."""
-    settings = config.enlargement
-    if config.transfer.carry_texture:
-        return EnlargingNet(
-            width=settings.width, num_blocks=settings.num_blocks, factor=settings.factor
-        )
-    return UpscalingNet(width=settings.width, num_stages=settings.factor.bit_length() - 1)
+    own = settings.enlargement
+    if settings.transfer.carry_texture:
+        return EnlargingNet(width=own.width, num_blocks=own.num_blocks, factor=own.factor)
+    return UpscalingNet(width=own.width, num_stages=own.factor.bit_length() - 1)
 
 
 def enlarged(generator: DipNetT, photo: Tensor, enlarging: nn.Module) -> DipNetT:
@@ -153,7 +129,7 @@ def enlarged(generator: DipNetT, photo: Tensor, enlarging: nn.Module) -> DipNetT
         enlarging: Of the same factor f.
     """
     large = copy.deepcopy(generator)
-    large.factor = generator.factor * generator.config.enlargement.factor
+    large.factor = generator.factor * generator.settings.enlargement.factor
     large.image = photo
     large.restoration = EnlargedRestoration(large.restoration, enlarging)
     return large

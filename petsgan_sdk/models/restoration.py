@@ -10,10 +10,10 @@ from torch.nn import functional
 
 from petsgan_sdk.models.norm import FreezableInstanceNorm
 
-__all__ = ["MendingNet", "RestorationNet", "normed", "padded_conv", "upsampled"]
+__all__ = ["MendingNet", "RestorationNet", "TextureNet", "normed", "padded_conv", "upsampled"]
 
 _DETAIL_CHANNELS = 8
-"""Channels of MendingNet at full size, where each costs as much as 16 in the trunk."""
+"""Channels of TextureNet at full size, where each costs as much as 16 in the trunk."""
 
 
 class RestorationNet(nn.Module):
@@ -53,15 +53,14 @@ class RestorationNet(nn.Module):
         return self.layers(transferred)  # type: ignore[no-any-return]
 
 
-class MendingNet(nn.Module):
-    """IR of the `fast` preset: mends carried texture, nearly all of it at a quarter of the size.
+class TextureNet(nn.Module):
+    """What `MendingNet` and `EnlargingNet` have in common: a trunk that looks at carried texture.
 
-    Texture transfer has already put real full-resolution pixels where patch transfer found their
-    patches. What is left to do is to close the seams between them and to follow the colours of the
-    transferred code. The trunk looks at the texture through one strided convolution; its few output
-    channels are upsampled bilinearly, which has no response at the frequency of the sub-pixel grid,
-    and two thin convolutions at full size turn them and the texture into a residual. (A pixel
-    shuffle in their place let the adversarial term draw that grid into flat regions.)
+    The trunk works on a smaller grid, on which a strided convolution looks at the texture. Its few
+    output channels are upsampled bilinearly, which has no response at the frequency of the
+    sub-pixel grid, and two thin convolutions at full size turn them and the texture into a
+    residual. (A pixel shuffle in their place let the adversarial term draw that grid into flat
+    regions.)
 
     Padding is by zeros, which a convolution does itself (repeated borders are operators of their
     own in ONNX, each with a copy of the map). It does no harm here: the result is the texture plus
@@ -70,14 +69,14 @@ class MendingNet(nn.Module):
     Args:
         width: Channels of the trunk.
         num_blocks: Residual blocks of two 3x3 convolutions.
-        factor: Upsampling factor, even; the trunk works at 2 / factor of full size.
+        step: Pixels of the texture for one of the trunk, per axis.
+        images: Images at full size that the thin convolutions see.
     """
 
-    def __init__(self, *, width: int, num_blocks: int, factor: int) -> None:
+    def __init__(self, *, width: int, num_blocks: int, step: int, images: int) -> None:
         """Build the layers; the residual starts near 0."""
         super().__init__()
-        self.factor = factor
-        self.step = step = factor // 2
+        self.step = step
         # A stride in place of a pixel unshuffle and a 3x3 convolution: the same sums.
         self.look = nn.Conv2d(3, width, 3 * step, stride=step, padding=step)
         self.read = nn.Conv2d(6, width, 3, padding=1)
@@ -90,11 +89,38 @@ class MendingNet(nn.Module):
             for _ in range(num_blocks)
         )
         self.tail = nn.Conv2d(width, _DETAIL_CHANNELS, 3, padding=1)
-        self.mix = nn.Conv2d(_DETAIL_CHANNELS + 3, _DETAIL_CHANNELS, 3, padding=1)
+        inputs = _DETAIL_CHANNELS + 3 * images
+        self.mix = nn.Conv2d(inputs, _DETAIL_CHANNELS, 3, padding=1)
         self.residual = nn.Conv2d(_DETAIL_CHANNELS, 3, 3, padding=1)
         with torch.no_grad():
             self.residual.weight.mul_(0.1)
             nn.init.zeros_(self.residual.bias)  # type: ignore[arg-type]
+
+    def detail(self, seen: Tensor) -> Tensor:
+        """Run the trunk on the sum of what it looks at and reads; the result is of full size."""
+        x = functional.leaky_relu(seen, 0.2)
+        for block in self.blocks:
+            x = x + block(x)
+        return upsampled(functional.leaky_relu(self.tail(x), 0.2), self.step)
+
+
+class MendingNet(TextureNet):
+    """IR of the `fast` preset: mends carried texture, nearly all of it at a quarter of the size.
+
+    Texture transfer has already put real full-resolution pixels where patch transfer found their
+    patches. What is left to do is to close the seams between them and to follow the colours of the
+    transferred code.
+
+    Args:
+        width: Channels of the trunk.
+        num_blocks: Residual blocks of two 3x3 convolutions.
+        factor: Upsampling factor, even; the trunk works at 2 / factor of full size.
+    """
+
+    def __init__(self, *, width: int, num_blocks: int, factor: int) -> None:
+        """Build the layers; the residual starts near 0."""
+        super().__init__(width=width, num_blocks=num_blocks, step=factor // 2, images=1)
+        self.factor = factor
 
     def forward(self, transferred: Tensor, texture: Tensor) -> Tensor:
         """Mend.
@@ -109,10 +135,7 @@ class MendingNet(nn.Module):
         """
         difference = transferred - functional.avg_pool2d(texture, self.factor)
         code = upsampled(torch.cat([transferred, difference], dim=1), 2)
-        x = functional.leaky_relu(self.look(texture) + self.read(code), 0.2)
-        for block in self.blocks:
-            x = x + block(x)
-        detail = upsampled(functional.leaky_relu(self.tail(x), 0.2), self.step)
+        detail = self.detail(self.look(texture) + self.read(code))
         mixed = functional.leaky_relu(self.mix(torch.cat([detail, texture], dim=1)), 0.2)
         return texture + self.residual(mixed)  # type: ignore[no-any-return]
 

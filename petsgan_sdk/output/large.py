@@ -18,15 +18,32 @@ from pathlib import Path
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.output import png, tiff
+from petsgan_sdk.imaging.png import largest_png, png_chunks
+from petsgan_sdk.imaging.tiff import tiff_chunks, tiff_size
 from petsgan_sdk.output.parallel import one_ahead
 from petsgan_sdk.runtime.checks import check_canvas, check_int, check_seed
 from petsgan_sdk.runtime.sampler import Sampler
 
 __all__ = ["LARGE_FORMATS", "LargePlan", "plan_large", "write_large"]
 
-LARGE_FORMATS = ("png", "tif", "tiff")
-"""File extensions that can be written band by band."""
+
+@dataclass(frozen=True, slots=True)
+class LargeFormat:
+    """A format that is written band by band."""
+
+    encode: Callable[[int, int, Iterable[ImageArray]], Iterator[bytes | memoryview]]
+    """`(width, height, bands)` to the bytes of the file, in order."""
+    largest_bytes: Callable[[int, int], int]
+    """`(width, height)` to what the file takes at most."""
+    is_compressed: bool
+    """Whether it may take less."""
+
+
+_PNG = LargeFormat(png_chunks, largest_png, is_compressed=True)
+_TIFF = LargeFormat(tiff_chunks, tiff_size, is_compressed=False)
+
+LARGE_FORMATS: dict[str, LargeFormat] = {"png": _PNG, "tif": _TIFF, "tiff": _TIFF}
+"""By extension of the file."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 """What a file system says that has no room for more of a file."""
@@ -38,6 +55,8 @@ class LargePlan:
 
     path: Path
     """The file."""
+    format: LargeFormat
+    """How it is written."""
     size_px: tuple[int, int]
     """`(width, height)`."""
     seed: int
@@ -46,10 +65,13 @@ class LargePlan:
     """Rows of a band, or None for what is made at a time."""
     seamless: bool
     """Whether the image goes on at its other side."""
-    needed_bytes: int
-    """What the file takes; the most that it can take, for a PNG."""
     overwrite: bool
     """Whether an existing file may be replaced."""
+
+    @property
+    def needed_bytes(self) -> int:
+        """What the file takes at most."""
+        return self.format.largest_bytes(*self.size_px)
 
 
 def plan_large(
@@ -81,19 +103,19 @@ def plan_large(
     height, width = check_canvas(size_px[1], size_px[0])
     if rows is not None:
         rows = min(height, check_int(rows, "--tile", low=1, high=1 << 24))
-    kind = path.suffix.lstrip(".").lower()
-    if kind not in LARGE_FORMATS:
+    form = LARGE_FORMATS.get(path.suffix.lstrip(".").lower())
+    if form is None:
         msg = (
             f"output file must end in .{', .'.join(LARGE_FORMATS)}, got {str(path)!r}; for other "
             "formats name a folder and --format"
         )
         raise ConfigError(msg)
-    measure = png.largest_size if _is_png(path) else tiff.file_size
-    needed = measure(width, height)
+    seed = check_seed(seed)
     check_distinct(path, bundle)
     check_writable(path, overwrite=overwrite)
-    _check_space(path, needed)
-    return LargePlan(path, (width, height), check_seed(seed), rows, seamless, needed, overwrite)
+    plan = LargePlan(path, form, (width, height), seed, rows, seamless, overwrite)
+    _check_space(plan)
+    return plan
 
 
 def write_large(
@@ -125,18 +147,16 @@ def write_large(
         seamless=plan.seamless,
         observer=partial(_check, stopping),
     )
-    encode = png.png_chunks if _is_png(plan.path) else tiff.tiff_chunks
     try:
         with closing(one_ahead(bands, stop=stopping.set)) as made:
-            chunks: Iterable[bytes | memoryview] = encode(width, height, _counted(made, progress))
+            chunks = plan.format.encode(width, height, _counted(made, progress))
             atomic_write(plan.path, chunks, overwrite=plan.overwrite)
     except OutputError as exc:
         if getattr(exc.__cause__, "errno", None) not in _FULL:
             raise
-        amount = _amount(plan.path, plan.needed_bytes)
         msg = (
-            f"output: {str(plan.path)!r} needs {amount} on the disk, which became full; what was "
-            "written is removed; free space or choose another folder"
+            f"output: {str(plan.path)!r} needs {_amount(plan)} on the disk, which became full; "
+            "what was written is removed; free space or choose another folder"
         )
         raise OutputError(msg) from exc
     return time.perf_counter() - started
@@ -164,19 +184,15 @@ def _counted(
             progress(done)
 
 
-def _check_space(path: Path, needed: int) -> None:
-    free = shutil.disk_usage(path.parent).free
-    if needed > free:
+def _check_space(plan: LargePlan) -> None:
+    free = shutil.disk_usage(plan.path.parent).free
+    if plan.needed_bytes > free:
         msg = (
-            f"output: {str(path)!r} needs {_amount(path, needed)} on the disk, but "
+            f"output: {str(plan.path)!r} needs {_amount(plan)} on the disk, but "
             f"{free / 1e6:.0f} MB are free; free space or choose another folder"
         )
         raise OutputError(msg)
 
 
-def _amount(path: Path, needed_bytes: int) -> str:
-    return f"{'up to ' if _is_png(path) else ''}{needed_bytes / 1e6:.0f} MB"
-
-
-def _is_png(path: Path) -> bool:
-    return path.suffix.lower() == ".png"
+def _amount(plan: LargePlan) -> str:
+    return f"{'up to ' if plan.format.is_compressed else ''}{plan.needed_bytes / 1e6:.0f} MB"

@@ -1,4 +1,4 @@
-"""Work in threads whose results are taken in order. Standard library only.
+"""Work in threads: how many, and results that are taken in order. Standard library only.
 
 Where the system lets this process start no more threads, the caller's own does the work.
 """
@@ -12,10 +12,38 @@ from typing import TypeVar
 
 from petsgan_sdk.runtime.startable import startable_threads
 
-__all__ = ["one_ahead", "ordered_map"]
+__all__ = ["one_ahead", "ordered_map", "share_cores"]
+
+_ALONE_PIXELS = 1024 * 1024
+"""Larger images are made one after the other: two at once would take twice the memory, and one
+alone keeps several threads busy."""
 
 ResultT = TypeVar("ResultT")
 ItemT = TypeVar("ItemT")
+
+
+def share_cores(
+    cores: int, count: int, size_px: tuple[int, int], *, most: int | None = None
+) -> tuple[int, int]:
+    """How many images to make at once, and with how many threads each.
+
+    One thread for each image wastes nothing on waiting, so that many small images get one each.
+    The pixels do not depend on it.
+
+    Args:
+        cores: To keep busy, at least 1.
+        count: Number of images.
+        size_px: `(width, height)`.
+        most: Images at once; each takes its own memory, and more than there are usable cores are
+            no faster, however many threads were asked for.
+
+    Returns:
+        `(images at once, threads for each)`; their product is at most `cores`.
+    """
+    if size_px[0] * size_px[1] > _ALONE_PIXELS:
+        return 1, cores
+    at_once = max(1, min(cores, count, cores if most is None else most))
+    return at_once, cores // at_once
 
 
 def ordered_map(
@@ -38,10 +66,9 @@ def ordered_map(
         yield from map(function, numbers)
         return
     waiting: deque[Future[ResultT]] = deque()
-    source = iter(numbers)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="petsgan-batch")
     try:
-        for number in source:
+        for number in numbers:
             waiting.append(pool.submit(function, number))
             if len(waiting) >= max(ahead, workers):
                 yield waiting.popleft().result()

@@ -1,4 +1,7 @@
-"""Find what an interrupted batch has finished, by reading it. Never imports torch."""
+"""Find what an interrupted batch has finished, by reading it: is a file whole, and is it ours?
+
+Never imports torch.
+"""
 
 from __future__ import annotations
 
@@ -6,29 +9,46 @@ import io
 import tarfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from enum import Enum
 from itertools import zip_longest
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
+from petsgan_sdk._thread_warnings import warnings_raised
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.files.regular import open_regular
+from petsgan_sdk.imaging import read_comment
+from petsgan_sdk.output.batch_plan import OutputFile
 from petsgan_sdk.output.image_maker import ImageMaker
 from petsgan_sdk.output.parallel import ordered_map
-from petsgan_sdk.output.plan import BatchPlan, OutputFile
-from petsgan_sdk.output.record import FileState, judge_image
 from petsgan_sdk.output.shards import Sample, members, read_samples
 
-__all__ = ["unfinished"]
+__all__ = ["FileState", "judge_image", "unfinished"]
+
+_PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
+_JPEG_END = b"\xff\xd9"
 
 
-def unfinished(plan: BatchPlan, maker: ImageMaker) -> list[OutputFile]:
+class FileState(Enum):
+    """What is found where an image should be."""
+
+    whole = "whole"
+    """The image, complete."""
+    damaged = "damaged"
+    """No image, or a part of one."""
+    foreign = "foreign"
+    """Another image."""
+
+
+def unfinished(maker: ImageMaker) -> list[OutputFile]:
     """The files of a plan that are missing or not whole. Images that are whole go on the sheet.
 
     Raises:
         OutputError: A file holds other images, which would be lost, or cannot be read.
     """
+    plan = maker.plan
     if plan.sheet is not None and plan.sheet.exists():
         data = _read(plan.sheet)
         found = judge_image(data, comment=maker.sheet_comment(), size_px=None)
@@ -46,6 +66,40 @@ def unfinished(plan: BatchPlan, maker: ImageMaker) -> list[OutputFile]:
             if state is not FileState.whole:
                 missing.append(file)
     return missing
+
+
+def judge_image(data: bytes, *, comment: str, size_px: tuple[int, int] | None) -> FileState:
+    """Compare the bytes of a file with the image that should be there, by reading all of them.
+
+    The checksums of a PNG find any byte that changed. JPEG and WebP have none: there it is what
+    cannot be decoded that is found.
+
+    Args:
+        data: The file.
+        comment: What `comment_of` says of the image.
+        size_px: `(width, height)` that it must have, or None for any.
+    """
+    found: str | None = None
+    try:
+        with warnings_raised():  # such as of metadata that is cut short
+            with Image.open(io.BytesIO(data)) as image:
+                found, size, kind = read_comment(image), image.size, image.format
+                image.verify()
+            with Image.open(io.BytesIO(data)) as image:
+                image.load()
+    except Exception:  # noqa: BLE001 - Pillow raises many kinds; each means that it is not whole
+        return FileState.damaged if found in (None, comment) else FileState.foreign
+    if found == comment and not _has_end(data, kind):
+        return FileState.damaged
+    right = found == comment and size_px in (None, size)
+    return FileState.whole if right else FileState.foreign
+
+
+def _has_end(data: bytes, kind: str | None) -> bool:
+    """Whether the last bytes are there, which Pillow does not ask for."""
+    if kind == "WEBP":
+        return len(data) == 8 + int.from_bytes(data[4:8], "little")
+    return data.endswith(_PNG_END if kind == "PNG" else _JPEG_END)
 
 
 def _refuse_foreign(path: Path, state: FileState | None) -> None:
@@ -128,5 +182,5 @@ def _judge_member(expected: tuple[str, int] | None, found: Sample, maker: ImageM
         if state is FileState.whole:
             _show(data, number, maker)
         return state
-    wanted = members(maker.plan.names[number], b"", maker.facts(number))[1][1]
+    wanted = members(maker.plan.names[number], b"", maker.provenance(number))[1][1]
     return FileState.whole if data == wanted else FileState.foreign

@@ -41,12 +41,12 @@ def shard_paths(path: Path, count: int, shard_size: int | None) -> list[tuple[Pa
     ]
 
 
-def members(name: str, data: bytes, facts: Mapping[str, Any] | None) -> list[Sample]:
-    """The files of one sample: an image, and what is known of it unless `facts` is None."""
-    if facts is None:
+def members(name: str, data: bytes, provenance: Mapping[str, Any] | None) -> list[Sample]:
+    """The files of one sample: an image, and its provenance unless that is None."""
+    if provenance is None:
         return [(name, data)]
     key = name.rpartition(".")[0]
-    return [(name, data), (f"{key}.json", json.dumps(facts, indent=1).encode() + b"\n")]
+    return [(name, data), (f"{key}.json", json.dumps(provenance, indent=1).encode() + b"\n")]
 
 
 def write_samples(samples: Iterable[Sample]) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ from torch import Generator, Tensor
 from petsgan_sdk.container import Json
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import resize, to_u8
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.priors.biggan_weights import (
     BigganFiles,
     find_biggan,
@@ -70,7 +70,7 @@ def create_biggan(
     size = (given.low_res.shape[3], given.low_res.shape[2])
     return LayoutSet(
         np.stack([fit_layout(image, size) for image in images]),
-        flip=given.config.flip,
+        flip=given.settings.flip,
         device=given.low_res.device,
         record={"name": "biggan", "weights": weights, **said},
     )
@@ -97,13 +97,13 @@ def _draw(
     )
     started = time.monotonic()
     target = image_tensor(resize(photo, (side, side))).to(device)
-    draw = Generator().manual_seed(settings.seed)
-    start = search(generator, discriminator, target, settings, draw)
+    rng = Generator().manual_seed(settings.seed)
+    start = search(generator, discriminator, target, settings, rng)
     given.note(f"prior biggan: class {start.label} is nearest")
     inverted = invert(
         generator, discriminator, target, start=start, settings=settings, note=given.note
     )
-    images = _to_hwc(jitter(generator, inverted, settings, draw))
+    images = _to_hwc(jitter(generator, inverted, settings, rng))
     given.note(f"prior biggan: {len(images)} layouts in {time.monotonic() - started:.0f} s")
     said = {"size_px": side, "class": inverted.label, "psnr_db": round(inverted.psnr_db, 2)}
     return images, said

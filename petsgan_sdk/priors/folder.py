@@ -66,7 +66,7 @@ def create_folder(given: PriorInput, argument: str | None) -> LayoutSet:
     given.note(f"prior folder: {len(layouts)} layouts in {argument!r}, {len(skipped)} skipped")
     return LayoutSet(
         np.stack(layouts),
-        flip=given.config.flip,
+        flip=given.settings.flip,
         device=given.low_res.device,
         record={"name": "folder", "folder": folder.resolve().name, "skipped": skipped},
     )

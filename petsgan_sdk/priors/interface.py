@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from torch import Generator, Tensor
 
-from petsgan_sdk.settings import PriorConfig
+from petsgan_sdk.settings import PriorSettings
 
 __all__ = ["LayoutPrior", "PriorFactory", "PriorInput"]
 
@@ -24,8 +24,8 @@ class LayoutPrior(Protocol):
         settings, by which a resumed run knows its prior; None if there is nothing.
         """
 
-    def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw `[count, 3, h, w]` layouts in [-1, 1]; the generator, on the CPU, decides them."""
+    def sample(self, count: int, rng: Generator) -> Tensor:
+        """Draw `[count, 3, h, w]` layouts in [-1, 1]; `rng`, on the CPU, decides them."""
 
     def displaced(self, displacement: Tensor) -> Tensor | None:
         """Return the layouts that displacement fields `[N, 2, h, w]` describe, `[N, 3, h, w]`.
@@ -48,8 +48,8 @@ class PriorInput:
     """`[1, 3, H, W]` in [-1, 1], the photo at training size."""
     low_res: Tensor
     """`[1, 3, h, w]` in [-1, 1], the photo at layout size, on the device of training."""
-    config: PriorConfig
-    """Settings."""
+    settings: PriorSettings
+    """Of the prior."""
     seed: int = 0
     """Of the run; a prior that draws while it is made draws by it."""
     note: Callable[[str], None] = lambda _: None

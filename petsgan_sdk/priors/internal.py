@@ -27,8 +27,8 @@ def create_internal(given: PriorInput, argument: str | None) -> InternalPrior:
     if argument is not None:
         msg = f"prior: internal must have no argument, got {argument!r}"
         raise ConfigError(msg)
-    config = given.config
-    return InternalPrior(given.low_res, displacement=config.displacement, flip=config.flip)
+    settings = given.settings
+    return InternalPrior(given.low_res, displacement=settings.displacement, flip=settings.flip)
 
 
 class InternalPrior:
@@ -59,15 +59,15 @@ class InternalPrior:
         self._position = torch.from_numpy(encoded).to(low_res.device)
 
     @torch.no_grad()
-    def sample(self, count: int, generator: Generator) -> Tensor:
-        """Draw `[count, 3, h, w]` layouts; the generator lives on the CPU."""
+    def sample(self, count: int, rng: Generator) -> Tensor:
+        """Draw `[count, 3, h, w]` layouts; `rng` lives on the CPU."""
         margin = self._field.margin
         height, width = self._low_res.shape[2:]
         shape = (count, 4, height + 2 * margin, width + 2 * margin)
-        noise = torch.randn(shape, generator=generator).to(self._low_res.device)
+        noise = torch.randn(shape, generator=rng).to(self._low_res.device)
         layouts = displace(self._low_res, self._field(noise, self._position))
         if self._flip:
-            mirrored = torch.rand(count, generator=generator) < 0.5
+            mirrored = torch.rand(count, generator=rng) < 0.5
             layouts[mirrored] = layouts[mirrored].flip(3)
         return layouts
 

@@ -51,12 +51,12 @@ class LayoutSet:
         digest = hashlib.sha256(repr(layouts.shape).encode() + layouts.tobytes()).hexdigest()
         self.record: Mapping[str, Any] = {**record, "layouts": len(layouts), "digest": digest}
 
-    def sample(self, count: int, generator: Generator) -> Tensor:
+    def sample(self, count: int, rng: Generator) -> Tensor:
         """Draw `[count, 3, h, w]` layouts in [-1, 1], with replacement."""
-        chosen = torch.randint(len(self._layouts), (count,), generator=generator)
+        chosen = torch.randint(len(self._layouts), (count,), generator=rng)
         layouts = _signed(self._layouts[chosen])
         if self._flip:
-            mirrored = torch.rand(count, generator=generator) < 0.5
+            mirrored = torch.rand(count, generator=rng) < 0.5
             layouts[mirrored] = layouts[mirrored].flip(3)
         return layouts.to(self._device)
 

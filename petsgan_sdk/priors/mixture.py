@@ -32,10 +32,10 @@ class MixedPrior:
             "digest": hashlib.sha256(digests.encode()).hexdigest(),
         }
 
-    def sample(self, count: int, generator: Generator) -> Tensor:
+    def sample(self, count: int, rng: Generator) -> Tensor:
         """Draw `[count, 3, h, w]` layouts in [-1, 1]."""
-        chosen = torch.randint(len(self._parts), (count,), generator=generator)
-        drawn = [part.sample(count, generator) for part in self._parts]
+        chosen = torch.randint(len(self._parts), (count,), generator=rng)
+        drawn = [part.sample(count, rng) for part in self._parts]
         return torch.stack([drawn[part][i] for i, part in enumerate(chosen.tolist())])
 
     def displaced(self, displacement: Tensor) -> Tensor | None:

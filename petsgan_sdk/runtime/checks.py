@@ -1,10 +1,11 @@
-"""What a caller may ask of a sampler: sizes, regions, counts, seeds, threads.
+"""What a caller may ask of a sampler: sizes, regions, counts, strengths, seeds, threads.
 
 Imports the standard library only.
 """
 
 from __future__ import annotations
 
+import numbers
 import operator
 import os
 
@@ -19,6 +20,7 @@ __all__ = [
     "MIN_SIDE_PX",
     "check_canvas",
     "check_int",
+    "check_number",
     "check_range",
     "check_region",
     "check_seamless",
@@ -64,6 +66,19 @@ def check_int(value: object, name: str, *, low: int, high: int) -> int:
         msg = f"{name} must be an integer from {low} to {high}, got {value!r}"
         raise ConfigError(msg)
     return number
+
+
+def check_number(value: object, name: str, *, low: float, high: float) -> float:
+    """Return `value` as a float within `low..high`; numpy numbers are welcome, bools are not.
+
+    Raises:
+        ConfigError: It is no number or out of range; the message says which.
+    """
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not is_number or not low <= float(value) <= high:  # type: ignore[arg-type]
+        msg = f"{name} must be a number from {low:g} to {high:g}, got {value!r}"
+        raise ConfigError(msg)
+    return float(value)  # type: ignore[arg-type]
 
 
 def check_size(height: object, width: object) -> tuple[int, int]:

@@ -5,7 +5,6 @@ Never imports torch or onnx.
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,12 +19,10 @@ from petsgan_sdk.runtime.checks import MAX_PIXELS, MAX_SIDE_PX
 from petsgan_sdk.runtime.flow import required_image, tensor_levels
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 
-__all__ = ["Start", "check_makes_images", "check_noise", "check_start", "describe_entries"]
+__all__ = ["Start", "check_makes_images", "check_start", "describe_entries"]
 
 _MIN_SIDE_PX = 8
 """Smallest side of an image that a stage starts from."""
-
-_MAX_NOISE = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,19 +101,6 @@ def check_makes_images(manifest: BundleManifest) -> None:
             "starts from an image, as paint, edit, harmonize and stylize do; train without --task"
         )
         raise BundleError(msg)
-
-
-def check_noise(noise: object) -> float:
-    """Return the factor of the noise as a float.
-
-    Raises:
-        ConfigError: It is no number from 0 to 1000.
-    """
-    is_number = isinstance(noise, numbers.Real) and not isinstance(noise, bool)
-    if not is_number or not 0 <= float(noise) <= _MAX_NOISE:  # type: ignore[arg-type]
-        msg = f"noise must be a number from 0 to {_MAX_NOISE:g}, got {noise!r}"
-        raise ConfigError(msg)
-    return float(noise)  # type: ignore[arg-type]
 
 
 def describe_entries(manifest: BundleManifest) -> list[dict[str, Any]]:

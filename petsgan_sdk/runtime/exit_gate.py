@@ -71,8 +71,7 @@ class _ExitGate:
 exit_gate = _ExitGate()
 """The gate of this process."""
 
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(after_in_child=exit_gate._forget_threads)
+os.register_at_fork(after_in_child=exit_gate._forget_threads)
 
 
 @cache

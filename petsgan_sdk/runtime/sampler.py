@@ -8,7 +8,7 @@ onnx.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from petsgan_sdk.runtime.bundle import Bundle, photo_of
 from petsgan_sdk.runtime.checks import (
     check_canvas,
     check_int,
+    check_number,
     check_range,
     check_region,
     check_seamless,
@@ -27,7 +28,7 @@ from petsgan_sdk.runtime.checks import (
     check_size,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
-from petsgan_sdk.runtime.entries import check_makes_images, check_noise, check_start
+from petsgan_sdk.runtime.entries import check_makes_images, check_start
 from petsgan_sdk.runtime.rendering.canvas import NoiseSource
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.randomness import between, scaled, stream_noise
@@ -35,6 +36,9 @@ from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
 
 __all__ = ["Sampler"]
+
+_MAX_NOISE = 1000.0
+"""Most that `refine` multiplies the noise with."""
 
 
 class Sampler:
@@ -107,12 +111,12 @@ class Sampler:
         """
         height, width = self._size(height, width)
         n, start = check_range(n, start, image_bytes=height * width * 3)
+        sampled = self.images_of(seed, height=height, width=width, seamless=seamless)
+        if n == 1:
+            return sampled(start)[np.newaxis]
         images = np.empty((n, height, width, 3), dtype=np.uint8)
-        drawn = self.images(
-            n, height=height, width=width, seed=seed, start=start, seamless=seamless
-        )
-        for slot, image in zip(images, drawn, strict=True):
-            slot[...] = image
+        for number, slot in enumerate(images):
+            slot[...] = sampled(start + number)
         return images
 
     def images(
@@ -142,22 +146,49 @@ class Sampler:
             ConfigError: A size, count or seed is out of range; raised at the call.
             BundleError: As in `sample`.
         """
+        n, start = check_range(n, start, image_bytes=1)
+        sampled = self.images_of(
+            seed, height=height, width=width, seamless=seamless, observer=observer
+        )
+        return map(sampled, range(start, start + n))
+
+    def images_of(
+        self,
+        seed: int = 0,
+        *,
+        height: int | None = None,
+        width: int | None = None,
+        seamless: bool = False,
+        observer: Observer | None = None,
+    ) -> Callable[[int], ImageArray]:
+        """The images of a seed's stream by index: checked once, then made one by one.
+
+        Args:
+            seed: As in `sample`.
+            height: As in `sample`.
+            width: As in `sample`.
+            seamless: As in `sample`.
+            observer: As in `images`.
+
+        Returns:
+            Makes the image of an index from 0 to 2**32 - 1, which it does not check:
+            `[height, width, 3]` uint8. Threads may share it.
+
+        Raises:
+            ConfigError: A size or seed is out of range.
+            BundleError: As in `sample`.
+        """
         check_makes_images(self.manifest)
         height, width = self._size(height, width)
-        n, start = check_range(n, start, image_bytes=1)
         seed = check_seed(seed)
         if seamless:
             self._check_seamless(height, width)
-        return (
-            self._renderer.image(
-                stream_noise(seed, index),
-                height,
-                width,
-                seamless=seamless,
-                observer=observer,
-            )
-            for index in range(start, start + n)
-        )
+
+        def sampled(index: int) -> ImageArray:
+            noise = stream_noise(seed, index)
+            return self._renderer.image(noise, height, width, seamless=seamless, observer=observer)
+
+        return sampled
 
     def region(
         self,
@@ -317,7 +348,8 @@ class Sampler:
         height, width = check_size(
             own_height if height is None else height, own_width if width is None else width
         )
-        own_noise = scaled(self._noise(seed, index), check_noise(noise))
+        normals = self._noise(seed, index)
+        own_noise = scaled(normals, check_number(noise, "noise", low=0, high=_MAX_NOISE))
         return self._renderer.image(own_noise, height, width, start=start, observer=observer)
 
     def warmup(self, sizes: Sequence[tuple[int, int]] | None = None) -> None:

@@ -8,14 +8,14 @@ from typing import Literal
 from petsgan_sdk._text import valid_text
 from petsgan_sdk.settings.typed import require
 
-__all__ = ["MAX_ASPECT", "ImageConfig", "ModelSettings", "PriorConfig", "RunConfig"]
+__all__ = ["MAX_ASPECT", "ImageSettings", "ModelSettings", "PriorSettings", "RunSettings"]
 
 MAX_ASPECT = 32
 """How many times as long as the shorter side the longer one of an image to learn may be."""
 
 
 @dataclass(frozen=True, slots=True)
-class ImageConfig:
+class ImageSettings:
     """How the training image is prepared."""
 
     max_size_px: int = 256
@@ -30,7 +30,7 @@ class ImageConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class PriorConfig:
+class PriorSettings:
     """Where the layouts that a model learns come from."""
 
     displacement: float
@@ -51,7 +51,7 @@ class PriorConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RunConfig:
+class RunSettings:
     """A training run, whatever is trained; a family adds its schedule."""
 
     steps: int
@@ -79,11 +79,11 @@ class ModelSettings:
     """Model family."""
     preset: str
     """Name of the preset it came from, for people."""
-    prior: PriorConfig
+    prior: PriorSettings
     """Training layouts."""
-    training: RunConfig
+    training: RunSettings
     """Schedule of training."""
-    image: ImageConfig = field(default_factory=ImageConfig)
+    image: ImageSettings = field(default_factory=ImageSettings)
     """Preparation of the image."""
     ablation: str = ""
     """Name of the preset's ablation, for people; empty for the preset itself."""

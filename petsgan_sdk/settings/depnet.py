@@ -7,14 +7,14 @@ from typing import Literal
 
 from petsgan_sdk.settings.typed import require
 
-__all__ = ["DepnetConfig"]
+__all__ = ["DepnetSettings"]
 
 _SLOWEST = 0.001
 """A slower first frequency shows no border: its cosine there is 1, which is divided by."""
 
 
 @dataclass(frozen=True, slots=True)
-class DepnetConfig:
+class DepnetSettings:
     """DEPNet, noise and positions to a layout."""
 
     width: int

@@ -8,24 +8,24 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk.settings.base import ImageConfig, ModelSettings, RunConfig
-from petsgan_sdk.settings.depnet import DepnetConfig
+from petsgan_sdk.settings.base import ImageSettings, ModelSettings, RunSettings
+from petsgan_sdk.settings.depnet import DepnetSettings
 from petsgan_sdk.settings.typed import require
 
 __all__ = [
-    "AdamConfig",
-    "ExsinganConfig",
-    "ExsinganLossConfig",
-    "ExsinganTrainingConfig",
-    "PyramidConfig",
-    "RefinementConfig",
-    "StageOptimizersConfig",
-    "StagesConfig",
+    "AdamSettings",
+    "ExsinganLossSettings",
+    "ExsinganSettings",
+    "ExsinganTrainingSettings",
+    "PyramidSettings",
+    "RefinementSettings",
+    "StageOptimizersSettings",
+    "StagesSettings",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class StagesConfig:
+class StagesSettings:
     """How many stages of each kind, the coarsest first; the mix of the paper's ablation table."""
 
     structural: int
@@ -51,7 +51,7 @@ class StagesConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class PyramidConfig:
+class PyramidSettings:
     """Sizes of the levels."""
 
     coarsest_px: int
@@ -66,7 +66,7 @@ class PyramidConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RefinementConfig:
+class RefinementSettings:
     """Semantic and texture GANs: five 3x3 convolutions each."""
 
     width: int
@@ -96,7 +96,7 @@ class RefinementConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class ExsinganLossConfig:
+class ExsinganLossSettings:
     """Weights of the loss terms; 0 leaves a term out."""
 
     structure_gan: float
@@ -132,7 +132,7 @@ class ExsinganLossConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class AdamConfig:
+class AdamSettings:
     """Adam of a stage and its critic."""
 
     rate: float
@@ -157,17 +157,17 @@ class AdamConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class StageOptimizersConfig:
+class StageOptimizersSettings:
     """Optimizers by kind of stage."""
 
-    structure: AdamConfig
+    structure: AdamSettings
     """Of the structural GAN."""
-    refinement: AdamConfig
+    refinement: AdamSettings
     """Of semantic and texture GANs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExsinganTrainingConfig(RunConfig):
+class ExsinganTrainingSettings(RunSettings):
     """Schedule. Stages are trained one after another, each for its share of `steps`."""
 
     structural_share: float
@@ -195,7 +195,7 @@ class ExsinganTrainingConfig(RunConfig):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        RunConfig.__post_init__(self)
+        RunSettings.__post_init__(self)
         for name in ("structural_share", "semantic_share", "texture_share"):
             require(self, name, 0 < getattr(self, name) <= 1e6, expected="above 0 and up to 10^6")
         expected = "from 0 to 1"
@@ -209,26 +209,26 @@ class ExsinganTrainingConfig(RunConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExsinganConfig(ModelSettings):
+class ExsinganSettings(ModelSettings):
     """Everything that decides what a model becomes; saved in checkpoints and bundles."""
 
     family: Literal["exsingan"]
     """Model family."""
-    stages: StagesConfig
+    stages: StagesSettings
     """The mix."""
-    pyramid: PyramidConfig
+    pyramid: PyramidSettings
     """Sizes of the levels."""
-    structure: DepnetConfig
+    structure: DepnetSettings
     """Structural GAN."""
-    refinement: RefinementConfig
+    refinement: RefinementSettings
     """Semantic and texture GANs."""
-    losses: ExsinganLossConfig
+    losses: ExsinganLossSettings
     """Loss terms."""
-    optimizer: StageOptimizersConfig
+    optimizer: StageOptimizersSettings
     """Learning rates."""
-    training: ExsinganTrainingConfig
+    training: ExsinganTrainingSettings
     """Schedule of training."""
-    image: ImageConfig = field(default_factory=lambda: ImageConfig(factor=1))
+    image: ImageSettings = field(default_factory=lambda: ImageSettings(factor=1))
     """Preparation of the image."""
     perceptual: Literal["auto", "none", "vgg19"] = "auto"
     """Network of the perceptual loss; `auto` is VGG-19 where the loss has a weight and a stage."""

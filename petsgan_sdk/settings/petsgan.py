@@ -5,23 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk.settings.base import ModelSettings, RunConfig
-from petsgan_sdk.settings.depnet import DepnetConfig
+from petsgan_sdk.settings.base import ModelSettings, RunSettings
+from petsgan_sdk.settings.depnet import DepnetSettings
 from petsgan_sdk.settings.typed import FieldError, require
 
 __all__ = [
-    "EnlargementConfig",
-    "LossConfig",
-    "OptimizerConfig",
-    "PetsganConfig",
-    "RestorationConfig",
-    "TrainingConfig",
-    "TransferConfig",
+    "EnlargementSettings",
+    "LossSettings",
+    "OptimizerSettings",
+    "PetsganSettings",
+    "RestorationSettings",
+    "TrainingSettings",
+    "TransferSettings",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class TransferConfig:
+class TransferSettings:
     """Patch transfer."""
 
     temperature: float
@@ -47,7 +47,7 @@ class TransferConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class RestorationConfig:
+class RestorationSettings:
     """IR, the transferred code to the image. `mending` needs carried texture."""
 
     network: Literal["restoration", "mending"]
@@ -64,7 +64,7 @@ class RestorationConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class EnlargementConfig:
+class EnlargementSettings:
     """The new DIPNet on top of a trained generator, up to a larger image."""
 
     factor: Literal[1, 2, 4, 8] = 1
@@ -91,7 +91,7 @@ class EnlargementConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class LossConfig:
+class LossSettings:
     """Weights of the loss terms; 0 leaves a term, and its critic, out."""
 
     paired: float
@@ -122,7 +122,7 @@ class LossConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class OptimizerConfig:
+class OptimizerSettings:
     """Adam; every rate warms up over `warmup` and then falls along a cosine to `final`."""
 
     depnet: float
@@ -153,7 +153,7 @@ class OptimizerConfig:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingConfig(RunConfig):
+class TrainingSettings(RunSettings):
     """Schedule. Moments are shares of `steps`, so that `--steps` stretches all of it."""
 
     depnet_until: float
@@ -181,7 +181,7 @@ class TrainingConfig(RunConfig):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        RunConfig.__post_init__(self)  # super() does not know a class with slots
+        RunSettings.__post_init__(self)  # super() does not know a class with slots
         for name in ("depnet_until", "restoration_from", "adversarial_from", "freeze_norm_from"):
             require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
         for name in ("layout_batch", "image_batch", "pool_size"):
@@ -195,26 +195,26 @@ class TrainingConfig(RunConfig):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PetsganConfig(ModelSettings):
+class PetsganSettings(ModelSettings):
     """Everything that decides what a PetsGAN becomes."""
 
     family: Literal["petsgan"]
     """Model family."""
-    depnet: DepnetConfig
+    depnet: DepnetSettings
     """DEPNet."""
-    transfer: TransferConfig
+    transfer: TransferSettings
     """Patch transfer."""
-    restoration: RestorationConfig
+    restoration: RestorationSettings
     """IR."""
-    losses: LossConfig
+    losses: LossSettings
     """Loss terms."""
-    optimizer: OptimizerConfig
+    optimizer: OptimizerSettings
     """Learning rates."""
-    training: TrainingConfig
+    training: TrainingSettings
     """Schedule of training."""
     task: Literal["generate", "manipulate"] = "generate"
     """What is trained: the whole model, or DIPNet alone, which starts from an image."""
-    enlargement: EnlargementConfig = field(default_factory=EnlargementConfig)
+    enlargement: EnlargementSettings = field(default_factory=EnlargementSettings)
     """Larger images than the generator's."""
 
     @property

@@ -18,13 +18,14 @@ from typing import Any, NamedTuple, TypeVar, overload
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.regular import read_small
-from petsgan_sdk.settings import ModelSettings, PriorConfig
+from petsgan_sdk.settings import ModelSettings, PriorSettings
 from petsgan_sdk.settings.families import Family, family_named, family_of_model
 from petsgan_sdk.settings.typed import FieldError, from_dict, nearest, require, to_dict
 
 __all__ = [
     "FieldError",
     "ModelSettings",
+    "ablation_names",
     "from_dict",
     "load_preset",
     "parse_overrides",
@@ -34,7 +35,7 @@ __all__ = [
     "to_dict",
 ]
 
-ConfigT = TypeVar("ConfigT")
+SettingsT = TypeVar("SettingsT")
 
 _MAX_PRESET_BYTES = 1 << 20
 _ABLATIONS, _MANY_LAYOUTS, _TASKS = "ablations", "many_layouts", "tasks"
@@ -69,8 +70,8 @@ def load_preset(
     model: str = "petsgan",
     overrides: Mapping[str, object] | None = None,
     ablation: str | None = None,
-    cls: type[ConfigT],
-) -> ConfigT: ...
+    cls: type[SettingsT],
+) -> SettingsT: ...
 def load_preset(
     name_or_path: str | Path,
     *,
@@ -91,7 +92,7 @@ def load_preset(
         cls: The dataclass to build. Default: that of the model's family.
 
     Returns:
-        The checked configuration.
+        The checked settings.
 
     Raises:
         ConfigError: No such model, preset, ablation or file, not TOML, of another family, or a
@@ -99,16 +100,16 @@ def load_preset(
             its full path.
     """
     family = family_of_model(model)
-    settings = _read_toml(name_or_path, model)
-    changes = _changes(settings)
+    preset = _read_toml(name_or_path, model)
+    changes = _changes(preset)
     asked = {**_ablation(changes.ablations, ablation), **(overrides or {})}
-    task = asked.get("task", settings.get("task"))
+    task = asked.get("task", preset.get("task"))
     if isinstance(task, str):
         asked = {**changes.tasks.get(task, {}), **asked}
     if changes.many_layouts:
-        prior = from_dict(PriorConfig, _apply(settings, asked).get("prior", {}), "prior")
+        prior = from_dict(PriorSettings, _apply(preset, asked).get("prior", {}), "prior")
         asked = asked if prior.is_one_layout else {**changes.many_layouts, **asked}
-    resolved = _apply(settings, asked)
+    resolved = _apply(preset, asked)
     if cls is None:
         _check_family(resolved, family, model)
     return from_dict(cls or family.settings, resolved)
@@ -131,6 +132,16 @@ def preset_ablations(
     """
     family_of_model(model)
     return _changes(_read_toml(name_or_path, model)).ablations
+
+
+def ablation_names(model: str) -> tuple[str, ...]:
+    """Return the names of the ablations that a model's presets have, each once.
+
+    Raises:
+        ConfigError: No such model.
+    """
+    found = [preset_ablations(preset, model=model) for preset in preset_names(model)]
+    return tuple(dict.fromkeys(name for ablations in found for name in ablations))
 
 
 def parse_overrides(texts: Iterable[str]) -> dict[str, object]:
@@ -169,6 +180,8 @@ def _check_family(settings: Mapping[str, Any], family: Family, model: str) -> No
 
 def _preset_texts(model: str) -> dict[str, str]:
     folder = resources.files("petsgan_sdk").joinpath("presets", model)
+    if not folder.is_dir():  # all that this model has are files of its users
+        return {}
     return {
         entry.name.removesuffix(".toml"): entry.read_text(encoding="utf-8")
         for entry in folder.iterdir()

@@ -1,6 +1,6 @@
 """Dataclasses from plain data and back, strictly: every key known, every value of its type.
 
-Generic machinery under `config` and `manifest`; it knows no setting. This module imports the
+Generic machinery under `presets` and `manifest`; it knows no setting. This module imports the
 standard library and the base of the SDK only.
 """
 

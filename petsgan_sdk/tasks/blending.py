@@ -91,14 +91,14 @@ def solve_screened(
         u, `[C, h, w]`.
     """
     pull = reach**-2
-    source = np.float32(pull) * anchor
-    source[:, :, :-1] -= right
-    source[:, :, 1:] += right
-    source[:, :-1] -= down
-    source[:, 1:] += down
+    rhs = np.float32(pull) * anchor
+    rhs[:, :, :-1] -= right
+    rhs[:, :, 1:] += right
+    rhs[:, :-1] -= down
+    rhs[:, 1:] += down
     rows, row_values = _cosines(anchor.shape[1])
     columns, column_values = _cosines(anchor.shape[2])
-    spectrum = rows @ source @ columns.T
+    spectrum = rows @ rhs @ columns.T
     spectrum /= np.float32(pull) + row_values[:, None] + column_values
     solved = rows.T @ spectrum @ columns
     return solved.astype(np.float32, copy=False)

@@ -21,9 +21,9 @@ from petsgan_sdk.tasks.checks import check_image, check_same_aspect, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.masks import Pasted, find_pasted, given_mask, spread
 from petsgan_sdk.tasks.planes import dilated, to_bytes
-from petsgan_sdk.tasks.result import Edited
+from petsgan_sdk.tasks.result import Edited, returned
 from petsgan_sdk.tasks.strength import freedom
-from petsgan_sdk.tasks.working import returned, seen_at, working_size
+from petsgan_sdk.tasks.working import seen_at, working_size
 
 __all__ = ["edit", "harmonize"]
 

@@ -12,8 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from petsgan_sdk.errors import BundleError, ConfigError
+from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest
+from petsgan_sdk.runtime.checks import check_number
 
 __all__ = ["Freedom", "freedom"]
 
@@ -50,9 +51,7 @@ def freedom(manifest: BundleManifest, strength: float, *, first: Part) -> Freedo
         ConfigError: The strength is out of range.
         BundleError: No stage of the bundle can start from an image.
     """
-    if not (isinstance(strength, float | int) and 0 <= strength <= 1):
-        msg = f"strength must be a number from 0 to 1, got {strength!r}"
-        raise ConfigError(msg)
+    strength = check_number(strength, "strength", low=0, high=1)
     entries = len(manifest.entries)
     if not entries:
         msg = (

@@ -10,14 +10,14 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.runtime import Sampler
+from petsgan_sdk.runtime.checks import check_number
 from petsgan_sdk.tasks.checks import check_image, size_text
 from petsgan_sdk.tasks.colours import recoloured
 from petsgan_sdk.tasks.planes import to_bytes
-from petsgan_sdk.tasks.result import Edited
+from petsgan_sdk.tasks.result import Edited, returned
 from petsgan_sdk.tasks.strength import freedom
-from petsgan_sdk.tasks.working import mixed, returned, seen_at, working_size
+from petsgan_sdk.tasks.working import mixed, seen_at, working_size
 
 __all__ = ["paint", "stylize"]
 
@@ -78,9 +78,7 @@ def stylize(
         ConfigError: A strength, seed or scale out of range.
         BundleError: No stage of the bundle can start from an image.
     """
-    if not (isinstance(scale, float | int) and 0.5 <= scale <= _MAX_SCALE):
-        msg = f"scale must be a number from 0.5 to {_MAX_SCALE:g}, got {scale!r}"
-        raise ConfigError(msg)
+    scale = check_number(scale, "scale", low=0.5, high=_MAX_SCALE)
     image = check_image(content, "content")
     style = sampler.photo if source is None else check_image(source, "source")
     if style is None:

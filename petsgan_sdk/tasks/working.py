@@ -1,4 +1,4 @@
-"""The size at which the model works on an input, and the way back to the input's size.
+"""The size at which the model works on an input; `result` has the way back to the input's size.
 
 A model knows its photo at one scale: 7 x 7 cells of a larger canvas show less of a scene than those
 that it learned, and are matched with what they are not. So inputs of every size are seen at about
@@ -11,15 +11,13 @@ import math
 
 import numpy as np
 
-from petsgan_sdk._arrays import BoolArray, FloatArray, ImageArray
+from petsgan_sdk._arrays import FloatArray, ImageArray
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.tasks.planes import agreement, coarse, to_bytes
+from petsgan_sdk.runtime.checks import MIN_SIDE_PX
+from petsgan_sdk.tasks.planes import coarse
 
-__all__ = ["mixed", "returned", "seen_at", "working_size"]
-
-_MIN_SIDE_PX = 16
-_AGREEMENT_RADIUS = 4
+__all__ = ["mixed", "seen_at", "working_size"]
 
 
 def working_size(
@@ -40,7 +38,7 @@ def working_size(
     trained = math.prod(manifest.image_size_px)
     ratio = scale * math.sqrt(trained / (height * width))
     factor = manifest.factor
-    least = -(-max(manifest.min_canvas_px, _MIN_SIDE_PX) // factor)
+    least = -(-max(manifest.min_canvas_px, MIN_SIDE_PX) // factor)
     rows, columns = (max(least, round(side * ratio / factor)) for side in (height, width))
     return rows * factor, columns * factor
 
@@ -70,49 +68,3 @@ def mixed(
     step = coarse(difference, cell)
     moved: FloatArray = np.float32(colours) * step + np.float32(detail) * (difference - step)
     return base + moved
-
-
-def returned(
-    image: ImageArray,
-    seen: FloatArray,
-    result: FloatArray,
-    mask: ImageArray | None = None,
-    *,
-    rim: BoolArray | None = None,
-) -> ImageArray:
-    """Bring a result to the input's own pixels.
-
-    Detail that was too fine for the canvas is the input's, wherever the result kept the detail of
-    the input that the canvas does show; elsewhere it would be the trace of something that is gone.
-
-    Args:
-        image: The input `[H, W, 3]`.
-        seen: The input on the canvas `[h, w, 3]`, levels.
-        result: What became of it there.
-        mask: `[H, W]`, 255 for the result, 0 for the input; None for the result everywhere.
-        rim: `[h, w]`, where no detail of the input is kept: the edge of what was pasted is one.
-
-    Returns:
-        `[H, W, 3]` uint8; where the mask is 0, the input's bytes.
-    """
-    height, width = size = image.shape[:2]
-    is_finer = height * width > seen.shape[0] * seen.shape[1]
-    if is_finer:
-        alike = agreement(seen, result, radius=_AGREEMENT_RADIUS)
-        kept = _enlarged(alike if rim is None else np.where(rim, np.float32(0), alike), size)
-    out = np.empty_like(image)
-    for channel in range(3):  # one at a time: an input may have a hundred megapixels
-        given = image[:, :, channel].astype(np.float32)
-        levels = _enlarged(result[:, :, channel], size)
-        if is_finer:
-            levels += kept * (given - _enlarged(seen[:, :, channel], size))
-        if mask is not None:
-            levels = given + mask.astype(np.float32) / np.float32(255) * (levels - given)
-        out[:, :, channel] = to_bytes(levels)
-    return out
-
-
-def _enlarged(plane: FloatArray, size: tuple[int, int]) -> FloatArray:
-    """A plane `[h, w]` at the size `(height, width)`; made smaller if that is smaller."""
-    height, width = size
-    return resize(plane[:, :, None], (width, height), method="bicubic")[:, :, 0]

@@ -20,19 +20,19 @@ class AveragedGenerator:
     """Exponential moving average of a generator's weights, with its latest norm statistics.
 
     Args:
-        source: What is averaged; it is copied as it is.
+        network: What is averaged; it is copied as it is.
         decay: Of the average, in the long run.
     """
 
-    def __init__(self, source: nn.Module, *, decay: float) -> None:
+    def __init__(self, network: nn.Module, *, decay: float) -> None:
         """Start at the generator's weights."""
         self._decay = decay
-        self.generator = copy.deepcopy(source).requires_grad_(False)
+        self.generator = copy.deepcopy(network).requires_grad_(False)
         self._averaged = list(self.generator.parameters())
-        self._current = list(source.parameters())
+        self._current = list(network.parameters())
         # All other buffers are constants of the run.
         self._averaged_statistics = _statistics(self.generator)
-        self._current_statistics = _statistics(source)
+        self._current_statistics = _statistics(network)
 
     @torch.no_grad()
     def update(self, step: int) -> None:

@@ -10,17 +10,17 @@ from typing import Protocol
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
 
-__all__ = ["AdamSettings", "ScheduledAdam", "Span", "frozen"]
+__all__ = ["AdamSchedule", "ScheduledAdam", "Span", "frozen"]
 
 _STATE_KEYS = ("step", "exp_avg", "exp_avg_sq")
 
 
-class AdamSettings(Protocol):
+class AdamSchedule(Protocol):
     """What the optimizers of a family share."""
 
     @property
@@ -58,7 +58,7 @@ class ScheduledAdam:
     Args:
         parameters: What to train.
         learning_rate: The full rate.
-        config: Betas, warm-up and final share.
+        schedule: Betas, warm-up and final share.
         span: When it is used.
         drop_at: Share of the span at which the rate falls to the final one at once; 0 has it follow
             a cosine.
@@ -69,17 +69,28 @@ class ScheduledAdam:
         parameters: Iterable[nn.Parameter],
         *,
         learning_rate: float,
-        config: AdamSettings,
+        schedule: AdamSchedule,
         span: Span,
         drop_at: float = 0.0,
     ) -> None:
         """Build it."""
         self._parameters = list(parameters)
-        self._config = config
+        self._schedule = schedule
         self._drop_at = drop_at
         self._full_rate = learning_rate
         self.span = span
-        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, betas=config.betas)
+        self._adam = torch.optim.Adam(self._parameters, lr=learning_rate, betas=schedule.betas)
+
+    def update(self, loss: Tensor, step: int) -> None:
+        """Take a loss's gradients, none of before, and make a step of Adam with them.
+
+        Args:
+            loss: A scalar.
+            step: Of the run, which decides the rate.
+        """
+        self.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.step(step)
 
     def zero_grad(self) -> None:
         """Drop gradients."""
@@ -92,13 +103,13 @@ class ScheduledAdam:
         self._adam.step()
 
     def _factor(self, share: float) -> float:
-        config = self._config
-        if share < config.warmup:
-            return (share + 1e-3) / (config.warmup + 1e-3)
+        schedule = self._schedule
+        if share < schedule.warmup:
+            return (share + 1e-3) / (schedule.warmup + 1e-3)
         if self._drop_at > 0:
-            return config.final if share >= self._drop_at else 1.0
-        done = (share - config.warmup) / (1 - config.warmup)
-        return config.final + (1 - config.final) * (1 + math.cos(math.pi * done)) / 2
+            return schedule.final if share >= self._drop_at else 1.0
+        done = (share - schedule.warmup) / (1 - schedule.warmup)
+        return schedule.final + (1 - schedule.final) * (1 + math.cos(math.pi * done)) / 2
 
     def state(self) -> dict[str, Array]:
         """Moments by `<parameter number>.<name>`; empty before the first step."""

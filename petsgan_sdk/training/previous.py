@@ -11,8 +11,8 @@ from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.presets import to_dict
+from petsgan_sdk.training.photo import TrainingPhoto
 from petsgan_sdk.training.recipe import TrainingRun
-from petsgan_sdk.training.source import SourceImage
 
 __all__ = ["check_same_photo", "go_on", "load_previous"]
 
@@ -26,7 +26,7 @@ def load_previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    old, new = _flat(to_dict(checkpoint.config)), _flat(to_dict(settings))
+    old, new = _flat(to_dict(checkpoint.settings)), _flat(to_dict(settings))
     # These first, since with them many settings differ.
     first = ("family", "preset", "ablation", "prior.name")
     for name in [*first, *sorted(old.keys() | new.keys())]:
@@ -39,13 +39,13 @@ def load_previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
     return checkpoint
 
 
-def check_same_photo(previous: Checkpoint, path: Path, source: SourceImage) -> None:
+def check_same_photo(previous: Checkpoint, path: Path, photo: TrainingPhoto) -> None:
     """Refuse a checkpoint of other pixels.
 
     Raises:
         CheckpointError: It is one.
     """
-    if previous.provenance.get("digest") != source.digest:
+    if previous.provenance.get("digest") != photo.digest:
         _refuse(path, "image")
 
 
@@ -64,7 +64,7 @@ def go_on(
             _refuse(path, name)
     training.load(previous.arrays)
     done = "is already finished" if previous.is_finished else "continues"
-    total = previous.config.training.steps
+    total = previous.settings.training.steps
     note(f"{str(path)!r} {done} at step {previous.steps_done} of {total}")
 
 

@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
+from torch import Tensor
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.priors import PriorChoice
-from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.families import FAMILIES, family_of_model, import_named
+from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior
+from petsgan_sdk.settings import ModelSettings, families
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.loop import Trainable
-from petsgan_sdk.training.source import SourceImage
+from petsgan_sdk.training.photo import TrainingPhoto
 
 __all__ = ["Recipe", "RunInput", "TrainingRun", "create_recipe"]
 
@@ -29,14 +29,29 @@ class RunInput(Generic[SettingsT]):
 
     settings: SettingsT
     """Settled: nothing is `auto`."""
-    source: SourceImage
-    """The photo at training size."""
+    photo: TrainingPhoto
+    """At training size."""
     device: torch.device
     """Where to train."""
     prior: PriorChoice
     """Where layouts come from, with what stood behind each name."""
     note: Callable[[str], None]
     """Told of what people should know, one line each."""
+
+    def make_prior(self, image: Tensor, low_res: Tensor) -> LayoutPrior:
+        """Make what layouts come from, for a photo at training and at layout size.
+
+        Args:
+            image: `[1, 3, H, W]` in [-1, 1].
+            low_res: `[1, 3, h, w]` in [-1, 1].
+
+        Raises:
+            ConfigError: As `create_prior`.
+            InputError: As `create_prior`.
+        """
+        settings = self.settings
+        given = PriorInput(image, low_res, settings.prior, settings.training.seed, self.note)
+        return create_prior(self.prior, given)
 
 
 class TrainingRun(Trainable, Protocol):
@@ -109,16 +124,17 @@ def create_recipe(model: str, options: Mapping[str, str]) -> Recipe[Any]:
             which model does.
         InputError: A file that an option names is not there.
     """
-    family = family_of_model(model)
+    family = families.family_of_model(model)
     for name in options:
-        if name not in family.options:
-            raise ConfigError(_unknown(name, model, family.options))
-    recipe: Recipe[Any] = import_named(family.recipe)(options)
+        if name not in family.option_names:
+            raise ConfigError(_unknown(name, model, family.option_names))
+    recipe: Recipe[Any] = families.import_named(family.recipe)(options)
     return recipe
 
 
 def _unknown(name: str, model: str, known: Sequence[str]) -> str:
-    owners = [each for family in FAMILIES if name in family.options for each in family.models]
+    having = [family for family in families.FAMILIES if name in family.option_names]
+    owners = [each for family in having for each in family.models]
     if owners:
         return f"options: {name!r} is of model {' and '.join(owners)}, got model {model!r}"
     names = ", ".join(known) or "none"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,19 +18,18 @@ import petsgan_sdk
 from petsgan_sdk._arrays import Array
 from petsgan_sdk._text import valid_texts
 from petsgan_sdk.checkpoint import Checkpoint, save_checkpoint
-from petsgan_sdk.errors import TrainingError
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, TrainingError
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.priors import parse_priors
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.presets import load_preset
-from petsgan_sdk.training.device import choose_device
-from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.loop import Progress, run_steps
+from petsgan_sdk.training.photo import load_photo
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.previous import check_same_photo, go_on, load_previous
 from petsgan_sdk.training.recipe import RunInput, TrainingRun, create_recipe
-from petsgan_sdk.training.source import load_source
+from petsgan_sdk.training.rng import fold_seed
 
 __all__ = ["TrainResult", "train"]
 
@@ -85,7 +85,7 @@ def train(
             the preset's, here and below.
         steps: Length of the run.
         prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
-        ablation: A variant of the preset, see `config.preset_ablations`.
+        ablation: A variant of the preset, see `settings.presets.preset_ablations`.
         options: What only this model's family knows, such as `{"features": "filters"}`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         seed: 0 to 2^63 - 1.
@@ -115,18 +115,18 @@ def train(
     asked = {name: value for name, value in given.items() if value is not None}
     asked = {**(overrides or {}), **recipe.overrides, **asked}
     settings = load_preset(preset, model=model, overrides=asked, ablation=ablation)
-    torch_device = choose_device(device)
+    torch_device = _choose_device(device)
     settings = _settle_precision(recipe.settle(settings), torch_device)
     check_distinct(checkpoint_path, image_path, *recipe.files)
     check_writable(checkpoint_path, overwrite=overwrite or resume)
     # All that can be refused without the image is refused before it is read.
     previous = load_previous(checkpoint_path, settings) if resume else None
-    source = load_source(image_path, settings.image, note)
+    photo = load_photo(image_path, settings.image, note)
     if previous is not None:
-        check_same_photo(previous, checkpoint_path, source)
+        check_same_photo(previous, checkpoint_path, photo)
     note(f"device {torch_device}, {settings.training.precision}")
     choice = choice or parse_priors(settings.prior.name)
-    run_input = RunInput(settings, source, torch_device, choice, note)
+    run_input = RunInput(settings, photo, torch_device, choice, note)
     with _seeded(settings.training.seed):
         training = recipe.start(run_input)
     if previous is not None:
@@ -159,10 +159,10 @@ def _run(
         arrays = training.state()
         _check_finite(arrays, steps_done)
         checkpoint = Checkpoint(
-            config=given.settings,
+            settings=given.settings,
             steps_done=steps_done,
             seconds=seconds(),
-            source=given.source.rgb,
+            photo=given.photo.rgb,
             provenance=_provenance(training, given),
             arrays=arrays,
         )
@@ -176,8 +176,23 @@ def _run(
         if saved:
             given.note(f"saved {str(path)!r} at step {saved} of {total}; --resume continues")
         raise
-    height, width = given.source.rgb.shape[:2]
+    height, width = given.photo.rgb.shape[:2]
     return TrainResult(path, total, seconds(), (width, height))
+
+
+def _choose_device(name: str) -> torch.device:
+    """Decide on `auto`, `cpu`, `cuda` or `cuda:N`."""
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    kind, _, number = name.partition(":")
+    if kind not in ("cpu", "cuda") or not re.fullmatch("(:[0-9]{1,4})?", name[len(kind) :]):
+        msg = f"device: must be auto, cpu, cuda or cuda:N, got {name!r}"
+        raise ConfigError(msg)
+    count = torch.cuda.device_count() if kind == "cuda" else 1
+    if int(number or 0) >= count:
+        msg = f"device: {name!r} was asked for, but this torch sees {count} {kind.upper()} devices"
+        raise BackendUnavailableError(msg, hint="--device cpu, or a CUDA build of torch")
+    return torch.device(name)
 
 
 @contextmanager
@@ -208,8 +223,8 @@ def _settle_precision(settings: ModelSettings, device: torch.device) -> ModelSet
 def _provenance(training: TrainingRun, given: RunInput[ModelSettings]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         **{name: dict(facts) for name, facts in training.record.items()},
-        "image": given.source.name,
-        "digest": given.source.digest,
+        "image": given.photo.name,
+        "digest": given.photo.digest,
         "device": str(given.device),
         "threads": torch.get_num_threads(),
         "petsgan_sdk": petsgan_sdk.__version__,

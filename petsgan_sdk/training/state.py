@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from torch import nn
 
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.models.state import load_state, named_arrays
+from petsgan_sdk.models.arrays import load_state, named_arrays
 from petsgan_sdk.training.optimizers import ScheduledAdam
 
 __all__ = ["gather", "restore"]

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_high_res.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sampling" / "bench_high_res.py"
 
 pytestmark = pytest.mark.bench
 

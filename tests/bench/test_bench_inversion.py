@@ -9,7 +9,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the benchmark inverts with torch")
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_inversion.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "training" / "bench_inversion.py"
 
 pytestmark = pytest.mark.bench
 

@@ -4,17 +4,21 @@ import importlib
 import importlib.util
 import json
 import re
+import shutil
 import subprocess
 import sys
+import sysconfig
+import venv
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+import petsgan_sdk
 from petsgan_sdk import kernels
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_kernels.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "kernels" / "bench_kernels.py"
 FORMS = ["ours", "torch", "onnx", "faiss", "torch_diagonal"]
 
 pytestmark = pytest.mark.bench
@@ -23,16 +27,38 @@ if "cpu" not in kernels.available_backends():
     pytest.skip("the C++ kernels are not built", allow_module_level=True)
 
 
-def run(*options):
+def run(*options, python=sys.executable):
     return subprocess.run(
-        [sys.executable, str(SCRIPT), *options], capture_output=True, text=True, check=False
+        [python, str(SCRIPT), *options],
+        cwd=SCRIPT.parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
     )
 
 
-def test_a_tiny_run_prints_one_object(tmp_path):
+@pytest.fixture
+def plain_python(tmp_path):
+    """Python with the package as pip installs it without `-e`, which no import hook finds first."""
+    from petsgan_sdk import _core  # noqa: PLC0415 - not built everywhere
+
+    venv.create(tmp_path / "venv")
+    paths = {"base": str(tmp_path / "venv"), "platbase": str(tmp_path / "venv")}
+    site = Path(sysconfig.get_path("platlib", "venv", paths))
+    shutil.copytree(Path(petsgan_sdk.__file__).parent, site / "petsgan_sdk")
+    shutil.copytree(Path(_core.__file__).parent, site / "petsgan_sdk", dirs_exist_ok=True)
+    (site / "others.pth").write_text(str(Path(np.__file__).parents[1]))
+    return Path(sysconfig.get_path("scripts", "venv", paths), "python")
+
+
+def test_a_tiny_run_from_the_sources_beside_an_installed_package_prints_one_object(
+    tmp_path, plain_python
+):
     path = tmp_path / "report.json"
     sizes = ["--query", "12x20", "--reference", "16x8", "--channels", "3", "5"]
-    result = run("--json", "--quick", "--threads", "1", "2", "-o", str(path), *sizes)
+    result = run(
+        "--json", "--quick", "--threads", "1", "2", "-o", str(path), *sizes, python=plain_python
+    )
     assert result.returncode == 0, result.stderr
     report = json.loads(result.stdout)
     assert report == json.loads(path.read_text())
@@ -74,33 +100,33 @@ def test_bad_input_is_one_line_and_exit_code_2():
 
 @pytest.fixture
 def modules(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    names = ("_kernel_agreement", "_kernel_cases", "_kernel_forms", "_kernel_measure")
-    return {name: importlib.import_module(name) for name in names}
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    names = ("agreement", "cases", "forms", "measure")
+    return {name: importlib.import_module(f"kernels._{name}") for name in names}
 
 
 @pytest.fixture
 def compared(modules, tmp_path):
     """A case's arrays, and two results that agree."""
-    module = modules["_kernel_cases"]
+    module = modules["cases"]
     case = module.Case((16, 16), (16, 24), 5)
     store = module.ArrayStore(tmp_path)
     store.fill([case])
     arrays = store.load(case)
-    result = modules["_kernel_forms"].OURS.prepare(arrays, 1)()
+    result = modules["forms"].OURS.prepare(arrays, 1)()
     return arrays, {"ours": result, "other": result}
 
 
 def test_a_tie_is_accepted(modules, compared):
     arrays, results = compared
     arrays = replace(arrays, features=np.concatenate([arrays.features[:, :, :12]] * 2, axis=2))
-    ours = modules["_kernel_forms"].OURS.prepare(arrays, 1)()
+    ours = modules["forms"].OURS.prepare(arrays, 1)()
     # Far from the borders and the seam the two halves have the same patches.
     y, x = np.argwhere((ours.index % 24 >= 3) & (ours.index % 24 < 9))[0]
     index = ours.index.copy()
     index[y, x] += 12
     results = {"ours": ours, "other": replace(ours, index=index)}
-    found = modules["_kernel_agreement"].check_agreement(arrays, results)
+    found = modules["agreement"].check_agreement(arrays, results)
     assert found["differing"] == {"other": 1}
     assert found["widest_tie"] < 1e-12
 
@@ -122,18 +148,18 @@ WRONG = {
 def test_a_wrong_form_is_exit_code_4(modules, compared, what):
     arrays, results = compared
     results["other"] = WRONG[what](results["other"])
-    error = sys.modules["_harness"].BenchmarkError
+    error = sys.modules["shared.harness"].BenchmarkError
     with pytest.raises(error, match=f"other and ours must .*{what}.* nothing was timed") as caught:
-        modules["_kernel_agreement"].check_agreement(arrays, results)
+        modules["agreement"].check_agreement(arrays, results)
     assert caught.value.exit_code == 4
 
 
 def test_forms_that_are_wrong_together_are_caught(modules, compared):
     arrays, results = compared
     shifted = replace(results["ours"], index=(results["ours"].index + 7) % 384)
-    error = sys.modules["_harness"].BenchmarkError
+    error = sys.modules["shared.harness"].BenchmarkError
     with pytest.raises(error, match="less than float64 finds"):
-        modules["_kernel_agreement"].check_agreement(arrays, {"ours": shifted, "other": shifted})
+        modules["agreement"].check_agreement(arrays, {"ours": shifted, "other": shifted})
 
 
 @pytest.mark.parametrize(
@@ -141,12 +167,15 @@ def test_forms_that_are_wrong_together_are_caught(modules, compared):
     [({"longest_s": 0.5}, "takes about 1 s"), ({"most_mb": 1.0}, "needs about .* limit 1 MB")],
 )
 def test_a_form_beyond_the_limits_is_left_out(modules, tmp_path, limits, reason):
-    module, case = modules["_kernel_measure"], modules["_kernel_cases"].Case((64, 64), (64, 64), 3)
+    module, case = (
+        modules["measure"],
+        modules["cases"].Case((64, 64), (64, 64), 3),
+    )
     usual = module.Limits(budget_s=1, longest_s=10, most_mb=2500)
     measurement = module.Measurement(
         tmp_path, threads=1, limits=replace(usual, **limits), note=print
     )
-    (form,) = (form for form in modules["_kernel_forms"].FORMS if form.name == "torch")
+    (form,) = (form for form in modules["forms"].FORMS if form.name == "torch")
     measurement._seconds_per_pair["torch", 3] = 1.0 / case.pairs
     assert re.match(reason, measurement._reason(form, case))
-    assert measurement._reason(modules["_kernel_forms"].OURS, case) is None
+    assert measurement._reason(modules["forms"].OURS, case) is None

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_large.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sampling" / "bench_large.py"
 
 pytestmark = pytest.mark.bench
 
@@ -43,8 +43,8 @@ def test_quick_run_prints_one_object(bundle):
 
 
 def test_regions_that_differ_are_exit_code_4(bundle, monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("_regions")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    script = importlib.import_module("sampling._agreement")
     sampler = script.petsgan_sdk.load(bundle, provider="cpu", threads=1)
     monkeypatch.setattr(
         type(sampler), "region", lambda *where, **_: np.zeros((where[5], where[6], 3), np.uint8)

@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_providers.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sampling" / "bench_providers.py"
 ROWS = [
     ("pipeline", "cpu"),
     ("onnx", "cpu"),
@@ -76,8 +76,8 @@ def test_a_form_that_needs_too_much_memory_has_failed(bundle: Path) -> None:
 
 
 def test_disagreement_is_exit_code_4(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("bench_providers")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    script = importlib.import_module("sampling.bench_providers")
     image = np.full((2, 20, 10, 3), 100, dtype=np.uint8)
     other = image.copy()
     other[1, :2] += 2

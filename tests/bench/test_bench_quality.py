@@ -9,15 +9,15 @@ import pytest
 pytest.importorskip("torch", reason="the benchmark trains")
 pytest.importorskip("onnx", reason="the benchmark exports")
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_quality.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "quality" / "bench_quality.py"
 
 pytestmark = pytest.mark.bench
 
 
 @pytest.fixture
 def bench(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("bench_quality")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("quality.bench_quality")
 
 
 @pytest.fixture

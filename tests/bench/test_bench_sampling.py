@@ -13,7 +13,7 @@ import pytest
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.settings.families import FAMILIES
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_sampling.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sampling" / "bench_sampling.py"
 NAMES = ["runtime", "torch_same_weights", "torch_public_form"]
 
 pytestmark = pytest.mark.bench
@@ -52,8 +52,8 @@ def test_quick_run_prints_one_object(family):
 
 
 def test_every_family_has_both_baselines(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    baselines = importlib.import_module("_baselines")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    baselines = importlib.import_module("sampling._baselines")
     assert list(baselines.BASELINES) == [family.name for family in FAMILIES]
     for forms in baselines.BASELINES.values():
         assert list(forms) == NAMES[1:]
@@ -63,10 +63,10 @@ def test_every_family_has_both_baselines(monkeypatch):
 
 def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_path):
     torch = pytest.importorskip("torch", reason="the public form runs in torch")
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    module = importlib.import_module("exsingan_public_form")
-    photo = SimpleNamespace(source=np.zeros((168, 256, 3), np.uint8))
-    monkeypatch.setattr(module, "load_checkpoint", lambda _: photo)
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    module = importlib.import_module("sampling._exsingan_public_form")
+    checkpoint = SimpleNamespace(photo=np.zeros((168, 256, 3), np.uint8))
+    monkeypatch.setattr(module, "load_checkpoint", lambda _: checkpoint)
     form = module.PublicForm(tmp_path, manifest=None, threads=torch.get_num_threads())
     facts = form.facts()
     assert facts["parameters"] == 377_731 + 6 * 114_307
@@ -78,8 +78,8 @@ def test_the_public_pyramid_has_the_size_that_was_published(monkeypatch, tmp_pat
 
 @pytest.fixture
 def sampling(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("_sampling")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("sampling._measure")
 
 
 def fake_workers(*, changed_rows: int = 0, levels: int = 2, plain_error: float = 0.0):
@@ -119,8 +119,22 @@ def test_threads_without_a_core_each_are_contended(
     sampling, monkeypatch, others_s, threads, contended
 ):
     monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr("shared.clocks.usable_cores", lambda: 2)
     turn = sampling.Turn(None, warmups=1, settle=0, repeats=1, wall_s=10.0, others_s=others_s)
     assert turn.contention(threads)["contended"] is contended
+
+
+@pytest.mark.parametrize(
+    ("others_s", "threads", "contended"),
+    [(0.0, 2, False), (0.0, 3, True), (60.0, 2, False), (70.0, 2, True)],
+)
+@pytest.mark.usefixtures("sampling")
+def test_a_quota_counts_as_the_cores_that_there_are(monkeypatch, others_s, threads, contended):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.setattr("shared.clocks.usable_cores", lambda: 2)
+    clocks = importlib.import_module("shared.clocks")
+    found = clocks.contention(threads, wall_s=10.0, others_s=others_s)
+    assert found["contended"] is contended
 
 
 @pytest.mark.parametrize(

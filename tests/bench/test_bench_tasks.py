@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_tasks.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "tasks" / "bench_tasks.py"
 
 pytestmark = pytest.mark.bench
 
@@ -24,8 +24,8 @@ def copier(tmp_path_factory):
 
 @pytest.fixture
 def measures(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("_task_measures")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("tasks._measures")
 
 
 def run(*options):

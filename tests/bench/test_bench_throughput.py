@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_throughput.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "sampling" / "bench_throughput.py"
 
 pytestmark = pytest.mark.bench
 
@@ -54,8 +54,8 @@ def test_quick_run_prints_one_object(bundle: Path) -> None:
 
 
 def test_disagreement_is_exit_code_4(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    script = importlib.import_module("bench_throughput")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    script = importlib.import_module("sampling.bench_throughput")
     images = [np.zeros((4, 4, 3), np.uint8)] * 2
     other = [images[0], images[0] + 1]
     rows = [{"format": kind} for kind in ("png", "jpg", "png")]

@@ -11,7 +11,7 @@ import pytest
 
 pytest.importorskip("torch", reason="the benchmark trains")
 
-SCRIPT = Path(__file__).parents[2] / "benchmarks" / "bench_training.py"
+SCRIPT = Path(__file__).parents[2] / "benchmarks" / "training" / "bench_training.py"
 
 pytestmark = pytest.mark.bench
 
@@ -45,8 +45,8 @@ def test_quick_run_prints_one_object(preset):
 
 @pytest.fixture
 def measure(monkeypatch):
-    monkeypatch.syspath_prepend(str(SCRIPT.parent))
-    return importlib.import_module("_training_measure")
+    monkeypatch.syspath_prepend(str(SCRIPT.parents[1]))
+    return importlib.import_module("training._measure")
 
 
 def test_disagreement_is_exit_code_4(measure):

@@ -16,7 +16,8 @@ from pyramid_factory import write_enlarger, write_pyramid
 from task_bundle import write_copier
 
 from petsgan_sdk import checkpoint, manifest
-from petsgan_sdk.container import MANIFEST, _comment, _sha256, read_container, stored_zip
+from petsgan_sdk.container import MANIFEST, read_container, stored_zip
+from petsgan_sdk.container.layout import digest_comment, sha256
 from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.settings.presets import load_preset, preset_names
 
@@ -74,12 +75,12 @@ def make_bases(folder: Path) -> Bases:
 def sealed(manifest_bytes: bytes, members: dict[str, bytes]) -> bytes:
     """A container of any manifest, with digests and layout as they should be."""
     ordered = [(MANIFEST, manifest_bytes), *((name, members[name]) for name in sorted(members))]
-    return b"".join(stored_zip.pack(ordered, comment=_comment(manifest_bytes)))
+    return b"".join(stored_zip.pack(ordered, comment=digest_comment(manifest_bytes)))
 
 
 def with_table(header: dict[str, Any], members: dict[str, bytes]) -> dict[str, Any]:
     """A manifest whose table of members is true."""
-    table = {n: {"bytes": len(raw), "sha256": _sha256(raw)} for n, raw in members.items()}
+    table = {n: {"bytes": len(raw), "sha256": sha256(raw)} for n, raw in members.items()}
     return {**header, "members": table}
 
 

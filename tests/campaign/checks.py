@@ -24,7 +24,8 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.cli._task_run import read_mask, with_alpha
 from petsgan_sdk.errors import PetsganError
 from petsgan_sdk.imaging import MIN_SIDE_PX, load_image
-from petsgan_sdk.output.batch import generate_images, plan_batch
+from petsgan_sdk.output.batch import generate_images
+from petsgan_sdk.output.batch_plan import plan_batch
 from petsgan_sdk.runtime import Sampler, load
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.describe import describe_file
@@ -67,14 +68,14 @@ def check_checkpoint(path: Path, bases: Bases) -> None:
     del bases
     _info(path)
     checkpoint = load_checkpoint(path)
-    if checkpoint.config.family == "exsingan":
+    if checkpoint.settings.family == "exsingan":
         from petsgan_sdk.models.exsingan.generator import generator_from  # noqa: PLC0415 - torch
 
         generator_from(checkpoint)
         return
     from petsgan_sdk.models import petsgan  # noqa: PLC0415 - torch
 
-    if getattr(checkpoint.config, "task", "") == "manipulate":
+    if getattr(checkpoint.settings, "task", "") == "manipulate":
         petsgan.dipnet_from(checkpoint)
     else:
         petsgan.generator_from(checkpoint)

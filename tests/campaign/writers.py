@@ -172,7 +172,7 @@ def _of_bytes(path: Path) -> str:
 
 def _of_checkpoint(path: Path) -> str:
     found = load_checkpoint(path)
-    total = hashlib.sha256(json.dumps([to_dict(found.config), found.steps_done]).encode())
+    total = hashlib.sha256(json.dumps([to_dict(found.settings), found.steps_done]).encode())
     for name in sorted(found.arrays):
         total.update(name.encode() + found.arrays[name].tobytes())
     return total.hexdigest()

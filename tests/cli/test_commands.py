@@ -16,7 +16,9 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.diagnosis import benchmark, doctor
 from petsgan_sdk.errors import BackendUnavailableError, ParityError
 from petsgan_sdk.runtime import ProviderOptions
-from petsgan_sdk.settings.families import FAMILIES, model_names
+from petsgan_sdk.settings import ModelSettings, families
+from petsgan_sdk.settings.families import FAMILIES, Family, FamilyOption, model_names
+from petsgan_sdk.settings.presets import ablation_names
 
 runner = CliRunner()
 
@@ -109,8 +111,36 @@ def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_train_knows_every_model_and_every_option_of_a_family() -> None:
     shown = runner.invoke(app, ["train", "--help"]).stdout
     assert [model for model in model_names() if model not in shown] == []
-    flags = {f"--{option}" for family in FAMILIES for option in family.options}
+    flags = {f"--{name}" for family in FAMILIES for name in family.option_names}
     assert [flag for flag in flags if f"  {flag} " not in shown] == []
+    ablations = {name for model in model_names() for name in ablation_names(model)}
+    assert [name for name in ablations if name not in flat(shown)] == []
+
+
+def test_an_entry_of_the_registry_brings_its_models_and_options(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    options = (FamilyOption("fine-detail", "HOW", "how much of it."),)
+    other = Family("other", ("other", "another"), options, ModelSettings, "no:Recipe", "no:export")
+    monkeypatch.setattr(families, "FAMILIES", (*FAMILIES, other))
+    shown = runner.invoke(app, ["train", "--help"]).stdout
+    assert f"{', '.join(model_names()[:-1])} or another." in flat(shown)
+    assert "  --fine-detail HOW " in shown
+    assert "other: how much of it." in flat(shown)
+    train = Recorder(result=TrainResult())
+    stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
+    words = ["train", "a.jpg", "-o", "m.pt", "--model", "another", "--fine-detail", "much"]
+    result = runner.invoke(app, words)
+    assert result.exit_code == 0, result.output
+    settings = train.calls[0][1]
+    assert (settings["model"], settings["options"]) == ("another", {"fine-detail": "much"})
+    monkeypatch.undo()
+    assert "fine-detail" not in runner.invoke(app, ["train", "--help"]).stdout
+
+
+def flat(text: str) -> str:
+    """A help without its line breaks."""
+    return " ".join(text.split()).replace("- ", "-")
 
 
 def test_train_defaults_and_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -202,7 +202,6 @@ def test_json_survives_a_name_that_is_no_text(bundle: Path, tmp_path: Path) -> N
     assert generate(odd, "-n", 1, "-o", odd.with_suffix(""), "--name", "a").exit_code == 0
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits of resources")
 def test_a_disk_that_takes_no_more(bundle: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-c", LIMITED, "6000", str(ROOT), "generate", str(bundle)]
     command += ["--size", "256x256", "-o", str(tmp_path / "out")]
@@ -214,7 +213,6 @@ def test_a_disk_that_takes_no_more(bundle: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c(bundle: Path, tmp_path: Path) -> None:
     script = LIMITED.replace("resource.setrlimit", "(lambda *a: None)")
     command = [sys.executable, "-c", script, "0", str(ROOT), "generate", str(bundle)]

@@ -104,7 +104,6 @@ def test_impossible_files(
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limits of resources")
 @pytest.mark.parametrize("name", ["x.png", "x.tif"])
 def test_a_file_that_the_disk_has_no_room_for(bundle: Path, tmp_path: Path, name: str) -> None:
     command = [sys.executable, "-c", LIMITED, "500000", str(ROOT), "generate", str(bundle)]
@@ -117,7 +116,6 @@ def test_a_file_that_the_disk_has_no_room_for(bundle: Path, tmp_path: Path, name
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 def test_ctrl_c_while_streaming(bundle: Path, tmp_path: Path) -> None:
     script = LIMITED.replace("resource.setrlimit", "(lambda *a: None)")
     command = [sys.executable, "-c", script, "0", str(ROOT), "generate", str(bundle)]

@@ -16,7 +16,7 @@ from commands import ROOT, generate
 from PIL import Image
 
 from petsgan_sdk import _quota, runtime
-from petsgan_sdk.output import batch, cores
+from petsgan_sdk.output import batch, parallel
 from petsgan_sdk.runtime import bundle as opening
 
 pytest.importorskip("onnxruntime", reason="generating needs onnxruntime")
@@ -98,7 +98,7 @@ def test_cores_are_shared_by_the_size_that_is_made(
     real_load, real_read = runtime.load, opening.read_container
     monkeypatch.setattr(runtime, "load", load)
     monkeypatch.setattr(opening, "read_container", read_container)
-    monkeypatch.setattr(cores, "_ALONE_PIXELS", limit)
+    monkeypatch.setattr(parallel, "_ALONE_PIXELS", limit)
     monkeypatch.setattr(_quota, "usable_cores", lambda: 4)
     result = generate(bundle, "-n", 4, "--threads", 4, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
@@ -120,7 +120,6 @@ def check_whole(folder: Path) -> int:
     return len(paths)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals")
 @pytest.mark.parametrize("target", ["out", "out/a.tar"])
 def test_kill_again_and_again(bundle: Path, tmp_path: Path, target: str) -> None:
     shards = ["--shard-size", "20"] if target.endswith(".tar") else []

@@ -16,7 +16,6 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.imaging import save_image
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="homes of POSIX")
 
 HOMELESS = """
 import pwd, sys

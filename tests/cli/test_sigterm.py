@@ -17,8 +17,6 @@ from PIL import Image
 
 from petsgan_sdk.cli import _signals
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals")
-
 
 def terminate(command: list[str], folder: Path, *, when: Callable[..., bool]) -> str:
     """Run a command, end it by SIGTERM when something is the case; returns what it printed."""

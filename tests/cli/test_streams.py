@@ -16,8 +16,6 @@ from commands import ROOT
 from petsgan_sdk.cli import _streams
 from petsgan_sdk.cli.progress import ProgressBar
 
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="streams of POSIX")
-
 MAIN = "import sys; sys.path.insert(0, sys.argv.pop(1)); from petsgan_sdk.cli import main; main()"
 # A library that prints while a file is being written: what it prints must not get into the file.
 PRINTING = """

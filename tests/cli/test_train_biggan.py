@@ -64,7 +64,7 @@ def test_train_with_the_weights_named_in_three_ways(photo, weights, tmp_path, mo
         word = "inverting with BigGAN-128" if number == 0 else "layouts of an earlier inversion"
         assert word in result.stderr
     first, *others = checkpoints
-    assert first.config.prior.name == "biggan"
+    assert first.settings.prior.name == "biggan"
     assert first.provenance["prior"]["name"] == "biggan"
     assert first.provenance["prior"]["layouts"] == 5
     for other in others:

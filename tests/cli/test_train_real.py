@@ -87,7 +87,7 @@ def test_train_prints_one_object(photo, tmp_path):
         "patch features from the built-in filter bank",
         "the layout is 5x4, smaller than a patch: expect little variety",
     ]
-    config = load_checkpoint(out).config
+    config = load_checkpoint(out).settings
     assert (config.training.seed, config.training.steps, config.preset) == (7, 3, "fast")
     done = run("info", out, "--json")
     assert json.loads(done.stdout)["kind"] == "checkpoint"

@@ -18,7 +18,12 @@ from petsgan_sdk.errors import (
     KernelError,
     ShapeError,
 )
-from petsgan_sdk.kernels import _cuda, _cuda_array, _cuda_module, _cuda_resize
+from petsgan_sdk.kernels import (
+    _cuda_array,
+    _cuda_module,
+    _patch_transfer_cuda,
+    _resize_window_cuda,
+)
 
 CUDA = kernels.build_info()["cuda"]
 needs_build = pytest.mark.skipif(not CUDA["built"], reason=f"CUDA kernels: {CUDA.get('reason')}")
@@ -144,7 +149,7 @@ class FakeModule:
 @needs_build
 def test_a_resize_is_handed_on(monkeypatch):
     fake = FakeModule()
-    monkeypatch.setattr(_cuda_resize, "usable_module", lambda: fake)
+    monkeypatch.setattr(_resize_window_cuda, "usable_module", lambda: fake)
     memory = np.zeros((1, 2, 5, 6), dtype=np.float32)
     out = OnDevice(memory)
     assert resize_on_cuda(OnDevice(QUERY), wrap=True, stream=7, out=out) is out
@@ -174,7 +179,7 @@ def test_backends_do_not_mix(monkeypatch):
     reference = object.__new__(kernels.CudaPatchReference)
     with pytest.raises(DTypeError, match="must be a PatchReference, got CudaPatchReference"):
         kernels.patch_transfer(QUERY, reference, temperature=0.01)
-    monkeypatch.setattr(_cuda, "usable_module", lambda: None)
+    monkeypatch.setattr(_patch_transfer_cuda, "usable_module", lambda: None)
     reference = kernels.PatchReference(FEATURES, FEATURES)
     with pytest.raises(DTypeError, match='must be a CudaPatchReference for backend "cuda"'):
         kernels.patch_transfer(OnDevice(QUERY), reference, temperature=0.01, backend="cuda")
@@ -262,7 +267,7 @@ def described(shape, dtype="float32", device=0):
 )
 def test_reference_checks(features, values, error, match):
     with pytest.raises(error, match=match):
-        _cuda._check_reference(features, values, op="op")
+        _patch_transfer_cuda._check_reference(features, values, op="op")
 
 
 @pytest.mark.parametrize(
@@ -279,4 +284,4 @@ def test_query_checks(query, error, match):
     reference = object.__new__(kernels.CudaPatchReference)
     reference.shape, reference.dtype, reference.device = (2, 4, 5), "float32", 0
     with pytest.raises(error, match=match):
-        _cuda._check_query(query, reference, op="op")
+        _patch_transfer_cuda._check_query(query, reference, op="op")

@@ -1,39 +1,60 @@
 from __future__ import annotations
 
-import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from enum import IntEnum
+from pathlib import Path
 
 import pytest
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, KernelError
-from petsgan_sdk.runtime.device import driver
 from petsgan_sdk.runtime.device.driver import Driver, Gpu, find_gpu, open_driver
 from petsgan_sdk.runtime.device.onnx_cuda import memory_options, provider_options
 from petsgan_sdk.runtime.options import ProviderOptions
 
 
-class FakeLibrary:
-    """Answers as libcuda does: results through pointers, a code as the value."""
+class FakeBindings:
+    """Answers as `cuda.bindings.driver` does: tuples of a code and perhaps a result."""
 
-    def __init__(self, failing=()):
+    class CUresult(IntEnum):
+        CUDA_SUCCESS = 0
+        CUDA_ERROR_ILLEGAL_ADDRESS = 700
+
+    class CUdevice_attribute(IntEnum):
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MAJOR = 75
+        CU_DEVICE_ATTRIBUTE_COMPUTE_CAPABILITY_MINOR = 76
+
+    class CUstreamCaptureMode(IntEnum):
+        CU_STREAM_CAPTURE_MODE_THREAD_LOCAL = 1
+
+    NOTHING = ("cuInit", "cuStreamSynchronize", "cuStreamBeginCapture", "cuGraphDestroy")
+    NOTHING += ("cuGraphLaunch", "cuGraphExecDestroy")
+
+    def __init__(self, failing=(), error=None):
         self.failing = set(failing)
+        self.error = error
         self.calls = []
 
     def __getattr__(self, name):
         def call(*arguments):
             self.calls.append(name)
-            return 700 if name in self.failing else self.answer(name, arguments)
+            if name in self.failing:
+                if self.error is not None:
+                    raise self.error
+                nothing = () if name in self.NOTHING else (None,)
+                return (self.CUresult.CUDA_ERROR_ILLEGAL_ADDRESS, *nothing)
+            return (self.CUresult.CUDA_SUCCESS, *self.answer(name, arguments))
 
         return call
 
     def answer(self, name, arguments):
+        if name in self.NOTHING:
+            return ()
         if name == "cuDeviceGetName":
-            arguments[0].value = b"NVIDIA Example"
-        elif name == "cuDeviceGetAttribute":
-            ctypes.cast(arguments[0], ctypes.POINTER(ctypes.c_int))[0] = arguments[1] - 66
-        elif name == "cuGetErrorName":
-            text = ctypes.cast(arguments[1], ctypes.POINTER(ctypes.c_char_p))
-            text[0] = b"CUDA_ERROR_ILLEGAL_ADDRESS"
-        return 0
+            return (b"NVIDIA Example".ljust(arguments[0], b"\0"),)
+        return (arguments[0] - 66,) if name == "cuDeviceGetAttribute" else (1,)
 
 
 @pytest.fixture(autouse=True)
@@ -43,19 +64,40 @@ def _fresh():
     open_driver.cache_clear()
 
 
-def test_what_the_device_is(monkeypatch):
-    monkeypatch.setattr(driver.ctypes, "CDLL", lambda _: FakeLibrary())
+@pytest.fixture
+def installed(monkeypatch):
+    """Stands for the package; gives what importing it gives."""
+
+    def install(*arguments, **named):
+        fake = FakeBindings(*arguments, **named)
+        monkeypatch.setitem(sys.modules, "cuda.bindings.driver", fake)
+        return fake
+
+    return install
+
+
+def test_what_the_device_is(installed):
+    installed()
     assert find_gpu() == Gpu("NVIDIA Example", "9.10")
 
 
-def test_no_driver(monkeypatch):
-    def missing(name):
-        msg = f"{name}: cannot open shared object file"
-        raise OSError(msg)
-
-    monkeypatch.setattr(driver.ctypes, "CDLL", missing)
+@pytest.mark.parametrize("call", [open_driver, find_gpu])
+def test_no_package(monkeypatch, call):
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
     with pytest.raises(
-        BackendUnavailableError, match=r"no CUDA driver.*libcuda\.so\.1.*nvidia-smi"
+        BackendUnavailableError,
+        match=r'cuda-bindings, which cannot be imported .*petsgan-sdk\[gpu\].*pip install "cuda-b',
+    ) as caught:
+        call()
+    assert caught.value.exit_code == 3
+
+
+@pytest.mark.parametrize("error", [RuntimeError, ValueError])
+def test_no_driver(installed, error):
+    installed(["cuInit"], error("libcuda.so.1 cannot\nbe found."))
+    with pytest.raises(
+        BackendUnavailableError,
+        match=r"no CUDA driver.*: libcuda\.so\.1 cannot be found; hint: .*nvidia-smi",
     ):
         open_driver()
     assert find_gpu() is None
@@ -65,29 +107,90 @@ def test_no_driver(monkeypatch):
     ("call", "problem"),
     [("cuInit", "no usable CUDA device"), ("cuDeviceGet", "no CUDA device 0 on this machine")],
 )
-def test_no_device(monkeypatch, call, problem):
-    monkeypatch.setattr(driver.ctypes, "CDLL", lambda _: FakeLibrary([call]))
+def test_no_device(installed, call, problem):
+    installed([call])
     with pytest.raises(BackendUnavailableError, match=f"{problem}.*CUDA_ERROR_ILLEGAL_ADDRESS"):
         open_driver()
 
 
 def test_a_failed_call_has_cudas_name():
-    cuda = Driver(FakeLibrary(["cuStreamSynchronize"]), 0)
+    cuda = Driver(FakeBindings(["cuStreamSynchronize"]), 0)
     with pytest.raises(KernelError, match="cuStreamSynchronize failed: CUDA_ERROR_ILLEGAL_ADDRESS"):
         cuda.synchronize(1)
 
 
+def test_a_call_that_the_driver_does_not_have():
+    missing = RuntimeError('Function "cuGraphInstantiate" not found')
+    cuda = Driver(FakeBindings(["cuGraphInstantiate"], missing), 0)
+    with pytest.raises(KernelError, match=r"cuGraphInstantiate failed: Function .* not found"):
+        cuda.capture(lambda: None, 1)
+
+
 def test_a_recording_that_fails_is_ended():
-    library = FakeLibrary()
-    cuda = Driver(library, 0)
+    bindings = FakeBindings()
+    cuda = Driver(bindings, 0)
     with pytest.raises(ZeroDivisionError):
         cuda.capture(lambda: 1 // 0, 1)
-    assert library.calls[-2:] == ["cuStreamBeginCapture_v2", "cuStreamEndCapture"]
+    assert bindings.calls[-2:] == ["cuStreamBeginCapture", "cuStreamEndCapture"]
     launch = cuda.capture(lambda: None, 1)
     launch()
-    assert library.calls[-3:] == ["cuGraphInstantiateWithFlags", "cuGraphDestroy", "cuGraphLaunch"]
+    assert bindings.calls[-3:] == ["cuGraphInstantiate", "cuGraphDestroy", "cuGraphLaunch"]
     del launch
-    assert library.calls[-1] == "cuGraphExecDestroy"
+    assert bindings.calls[-1] == "cuGraphExecDestroy"
+
+
+SCRIPT = """
+import numpy as np
+from petsgan_sdk.runtime.device.driver import open_driver
+cuda = open_driver()
+print(cuda.gpu())
+cuda.enter()
+stream = cuda.create_stream()
+host, there, back = np.arange(4.0), np.zeros(4), np.zeros(4)
+cuda.upload(host.ctypes.data, there.ctypes.data, host.nbytes, stream)
+cuda.download(there.ctypes.data, back.ctypes.data, host.nbytes, stream)
+cuda.synchronize(stream)
+assert (back == host).all()
+launch = cuda.capture(lambda: None, stream)
+launch()
+"""
+CALLS = """
+cuInit 0
+cuDeviceGet 0
+cuDeviceGetName 256 0
+cuDeviceGetAttribute 75 0
+cuDeviceGetAttribute 76 0
+Gpu(name='NVIDIA Example', compute_capability='9.10')
+cuDevicePrimaryCtxRetain 0
+cuCtxSetCurrent 0x77
+cuStreamCreate 0
+cuMemcpyHtoDAsync_v2 32 0x1234
+cuMemcpyDtoHAsync_v2 32 0x1234
+cuStreamSynchronize 0x1234
+cuStreamBeginCapture_v2 0x1234 1
+cuStreamEndCapture 0x1234
+cuGraphInstantiateWithFlags 0x55 0
+cuGraphDestroy 0x55
+cuGraphLaunch 0x66 0x1234
+"""
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="a C compiler makes the driver")
+def test_what_reaches_the_driver_through_the_package(tmp_path):
+    """The real package on a driver that says how it is called: arguments, order, versions."""
+    pytest.importorskip("cuda.bindings.driver", reason="cuda-bindings is not installed")
+    library = tmp_path / "libcuda.so.1"
+    source = Path(__file__).with_name("libcuda.c")
+    subprocess.run(["cc", "-shared", "-fPIC", source, "-o", library, "-ldl"], check=True)
+    done = subprocess.run(
+        [sys.executable, "-u", "-c", SCRIPT],
+        env={**os.environ, "LD_LIBRARY_PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == CALLS.split("\n")[1:-1]
 
 
 def test_options_of_the_cuda_provider():

@@ -16,7 +16,7 @@ from tiny_training import NARROW, write_picture
 
 from petsgan_sdk.errors import CheckpointError, ConfigError, InputError, OutputError, TrainingError
 from petsgan_sdk.evaluation import cell
-from petsgan_sdk.evaluation.table import Recipe, fill_table
+from petsgan_sdk.evaluation.table import TableOptions, fill_table
 from petsgan_sdk.evaluation.variants import choose_variants
 from petsgan_sdk.metrics import Judge
 from petsgan_sdk.settings.presets import load_preset, preset_ablations
@@ -55,7 +55,7 @@ def fill(photos, output, *, judge=None, variants=TWO, count=2, seed=0, overrides
         output,
         variants=variants,
         judge=judge or Judge(["diversity", "sharpness"]),
-        recipe=Recipe(overrides=overrides, device="cpu", seed=seed, count=count),
+        options=TableOptions(overrides=overrides, device="cpu", seed=seed, count=count),
         **more,
     )
 
@@ -230,9 +230,9 @@ def test_the_variant_decides_what_is_trained(photos, tmp_path, monkeypatch):
 
 
 def test_a_prior_is_for_all_variants():
-    recipe = Recipe(prior=("internal", "folder:layouts"))
-    assert recipe.config("full").prior.name == "internal+folder"
-    assert recipe.config("full").depnet.modes > 0  # it has more than one layout
+    options = TableOptions(prior=("internal", "folder:layouts"))
+    assert options.settings("full").prior.name == "internal+folder"
+    assert options.settings("full").depnet.modes > 0  # it has more than one layout
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
@@ -245,7 +245,7 @@ def test_variants(preset):
     filters = {"transfer.features": "filters"}
     plain = load_preset(preset, overrides=filters)
     for name in chosen:
-        config = Recipe(preset=preset, overrides=filters).config(name)
+        config = TableOptions(preset=preset, overrides=filters).settings(name)
         assert (config == plain) == (name == "full")
     assert choose_variants(preset, ["cascaded", " full", "full"]) == ("cascaded", "full")
     with pytest.raises(ConfigError, match=r"variants: must be some of full, .*, got 'half'"):

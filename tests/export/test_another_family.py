@@ -27,7 +27,6 @@ def _toy(monkeypatch):
     own = presets._preset_texts
     texts = {"toy": {"tiny": toy_family.PRESET}}
     monkeypatch.setattr(families, "FAMILIES", (*families.FAMILIES, toy_family.TOY))
-    monkeypatch.setattr("petsgan_sdk.training.recipe.FAMILIES", families.FAMILIES)
     monkeypatch.setattr(presets, "_preset_texts", lambda model: texts.get(model) or own(model))
 
 
@@ -50,10 +49,10 @@ def test_it_is_trained_exported_and_sampled(photo, tmp_path):
     assert "a toy of noise" in notes
     assert [state.phase for state in seen] == ["first half"] * 3 + ["second half"] * 3
     saved = load_checkpoint(model)
-    assert type(saved.config) is toy_family.ToyConfig
+    assert type(saved.settings) is toy_family.ToySettings
     # What the options decide, what the recipe settles, and what training settles.
-    assert (saved.config.width, saved.config.activation) == (5, "tanh")
-    assert saved.config.training.precision != "auto"
+    assert (saved.settings.width, saved.settings.activation) == (5, "tanh")
+    assert saved.settings.training.precision != "auto"
     assert "prior" not in saved.provenance
     notes = []
     export_bundle(model, tmp_path / "toy.petsgan", note=notes.append)
@@ -112,7 +111,7 @@ def test_options_win_over_settings_and_are_refused_before_the_photo_is_read(tmp_
     assert recipe.overrides == {"width": 7}
     photo = write_picture(tmp_path / "photo.png", 24, 24)
     toy_train(photo, out, options={"width": "7"}, overrides={"width": 3}, steps=1)
-    assert load_checkpoint(out).config.width == 7
+    assert load_checkpoint(out).settings.width == 7
 
 
 def test_the_command_line_trains_and_exports_it(photo, tmp_path):
@@ -120,8 +119,13 @@ def test_the_command_line_trains_and_exports_it(photo, tmp_path):
         return CliRunner().invoke(app, [str(word) for word in words])
 
     out = tmp_path / "toy.pt"
-    done = run("train", photo, "-o", out, "--model", "toy", "--preset", "tiny", "--steps", 2)
+    words = ("--model", "toy", "--preset", "tiny", "--steps", 2)
+    done = run("train", photo, "-o", out, *words, "--width", 7)
     assert done.exit_code == 0, done.stderr
+    assert load_checkpoint(out).settings.width == 7
+    done = run("train", photo, "-o", tmp_path / "next.pt", *words, "--width", 7, "--base", out)
+    assert done.exit_code == 0, done.stderr
+    assert set(load_checkpoint(tmp_path / "next.pt").provenance["base"]) == {"digest"}
     done = run("export", out, "--json")
     assert done.exit_code == 0, done.stderr
     done = run("info", json.loads(done.stdout)["bundle"], "--json")

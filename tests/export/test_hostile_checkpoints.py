@@ -25,9 +25,9 @@ def trained(tmp_path_factory):
 
 
 def changed(checkpoint, table, **settings):
-    config = checkpoint.config
+    config = checkpoint.settings
     part = dataclasses.replace(getattr(config, table), **settings)
-    return dataclasses.replace(checkpoint, config=dataclasses.replace(config, **{table: part}))
+    return dataclasses.replace(checkpoint, settings=dataclasses.replace(config, **{table: part}))
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,7 @@ def test_settings_that_are_not_those_of_the_weights(
 
 
 def test_a_photo_too_flat_for_the_pyramid(trained, tmp_path):
-    checkpoint = dataclasses.replace(trained[1]["exsingan"], source=np.zeros((4, 60, 3), np.uint8))
+    checkpoint = dataclasses.replace(trained[1]["exsingan"], photo=np.zeros((4, 60, 3), np.uint8))
     save_checkpoint(tmp_path / "m.pt", checkpoint, overwrite=False)
     with pytest.raises(CheckpointError, match="must describe a model, but pyramid: every level"):
         draft_bundle(tmp_path / "m.pt", lambda _: None)

@@ -97,7 +97,7 @@ def test_a_refused_operator_is_named(small, cache):
 
 def test_a_target_it_does_not_know_is_refused(small, cache):
     here = find_target()
-    if here.flavour != "tensorrt_rtx":
+    if here.distribution != "tensorrt_rtx":
         pytest.skip("TensorRT itself builds for the GPU that is there only")
     other = dataclasses.replace(here, gpu="any", compute_capability="1.3")
     with pytest.raises(EngineError, match=r"target must be a compute capability.*got 1\.3"):

@@ -9,12 +9,12 @@ from tiny_biggan import CLASSES, tiny_pair, write_tiny
 from tiny_training import picture
 
 from petsgan_sdk.errors import InputError
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.priors import PriorInput, biggan, create_prior, parse_priors
 from petsgan_sdk.priors.biggan import create_biggan
 from petsgan_sdk.priors.biggan_weights import VARIABLE
 from petsgan_sdk.priors.inversion import InversionSettings, Stage
-from petsgan_sdk.settings import PriorConfig
+from petsgan_sdk.settings import PriorSettings
 
 WIDTH, HEIGHT, FACTOR = 80, 48, 8
 QUICK = InversionSettings(
@@ -41,7 +41,7 @@ def given(rgb=None, *, notes=None, flip=False, seed=0):
     image = image_tensor(picture(WIDTH, HEIGHT) if rgb is None else rgb)
     low_res = torch.nn.functional.avg_pool2d(image, FACTOR)
     notes = [] if notes is None else notes
-    config = PriorConfig(displacement=0.5, flip=flip)
+    config = PriorSettings(displacement=0.5, flip=flip)
     return PriorInput(image, low_res, config, seed=seed, note=notes.append)
 
 

@@ -44,7 +44,7 @@ def test_kinds_of_stages():
     net = generator(preset="paper")
     kinds = [stage.is_residual for stage in net.stages[1:]]
     assert kinds == [False] * 3 + [True] * 3
-    names = [stage_name(net.config, n) for n in range(7)]
+    names = [stage_name(net.settings, n) for n in range(7)]
     assert names == ["structural", *(f"semantic {i}" for i in (1, 2, 3))] + [
         f"texture {i}" for i in (1, 2, 3)
     ]

@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError, InputError
 from petsgan_sdk.models import FilterBankFeatures, VggFeatures
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 VGG_FILE = Path(__file__).parents[3] / "shared/data/weights/vgg19_conv_u8.safetensors"

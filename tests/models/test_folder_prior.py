@@ -9,10 +9,10 @@ from PIL import Image
 from tiny_training import picture, write_picture
 
 from petsgan_sdk.errors import ConfigError, InputError, ShapeError
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.priors import LayoutSet, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.folder import fit_layout
-from petsgan_sdk.settings import PriorConfig
+from petsgan_sdk.settings import PriorSettings
 
 WIDTH, HEIGHT = 12, 8
 
@@ -20,7 +20,7 @@ WIDTH, HEIGHT = 12, 8
 def create(folder, notes=None, *, flip=False):
     low_res = image_tensor(picture(WIDTH, HEIGHT))
     notes = [] if notes is None else notes
-    config = PriorConfig(displacement=0.5, flip=flip)
+    config = PriorSettings(displacement=0.5, flip=flip)
     given = PriorInput(low_res, low_res, config, note=notes.append)
     return create_prior(parse_priors(f"folder:{folder}"), given)
 

@@ -11,9 +11,8 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.models import PetsganGenerator, freeze_statistics
+from petsgan_sdk.models.arrays import image_tensor, load_state, named_arrays
 from petsgan_sdk.models.deploy import deployed
-from petsgan_sdk.models.image import image_tensor
-from petsgan_sdk.models.state import load_state, named_arrays
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.settings.presets import load_preset
 
@@ -49,16 +48,17 @@ def test_low_res_is_the_mean_of_blocks(preset):
 
 def test_position_is_the_runtimes(preset):
     generator = build(preset)
-    position = generator.position(7, 9)
+    position = generator.depnet.position(7, 9)
     # At training size both presets see the coordinates of the photo's own pixels.
-    plain = positional_encoding(7, 9, frequencies=generator.frequencies, margin=5)
+    plain = positional_encoding(7, 9, frequencies=generator.depnet.radians_per_px, margin=5)
     assert_close(position, plain, tolerance="float32")
-    larger = generator.position(14, 18)
+    larger = generator.depnet.position(14, 18)
     if preset == "paper":
         np.testing.assert_array_equal(larger[:, :, :17, :19], plain)
     else:
         # Stretched over the trained coordinates: pixel 0 of twice the canvas lies at -1/4.
-        first = [np.sin(-0.25 * generator.frequencies[0]), np.cos(-0.25 * generator.frequencies[0])]
+        angle = -0.25 * generator.depnet.radians_per_px[0]
+        first = [np.sin(angle), np.cos(angle)]
         assert_close(larger[0, :2, 5, 5], first, tolerance="float32")
 
 
@@ -77,7 +77,7 @@ def test_a_gradient_reaches_depnet_through_patch_transfer(draw):
         "paper", config=load_preset("paper", overrides={"transfer.features": "filters"})
     )
     noise = torch.randn(generator.noise_shape(1, *generator.size), generator=draw)
-    layout = generator.depnet(noise, generator.position(*generator.size))
+    layout = generator.depnet(noise, generator.depnet.position(*generator.size))
     image = generator.restore(generator.transfer(layout))
     (image * torch.randn(image.shape, generator=draw)).mean().backward()
     for name, parameter in generator.depnet.named_parameters():
@@ -100,7 +100,7 @@ def test_joint_training_at_256_px_stores_no_similarities(draw):
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-        layout = generator.depnet(noise, generator.position(32, 32))
+        layout = generator.depnet(noise, generator.depnet.position(32, 32))
         transferred = generator.transfer(layout)
     assert transferred.code.requires_grad
     # Features of one 32 x 32 map in 27 channels are the largest; similarities would be 1024 x 1024.
@@ -111,7 +111,7 @@ def test_deployed_is_the_frozen_generator(preset, draw):
     generator = build(preset)
     noise = torch.randn(generator.noise_shape(1, *generator.size), generator=draw)
     for _ in range(30):
-        generator.depnet(noise, generator.position(*generator.size))
+        generator.depnet(noise, generator.depnet.position(*generator.size))
         generator.restore(generator.transfer(generator.low_res))
     folded = deployed(generator)
     freeze_statistics(generator)
@@ -152,7 +152,7 @@ def test_a_fast_sample_of_256_px_costs_at_most_2_gmac(features, draw):
     generator = build("fast", width=256, height=256, config=config)
     noise = torch.randn(generator.noise_shape(1, 32, 32), generator=draw)
     with torch.no_grad(), FlopCounterMode(display=False) as counted:
-        layout = generator.depnet(noise, generator.position(32, 32))
+        layout = generator.depnet(noise, generator.depnet.position(32, 32))
         for _ in range(config.transfer.passes):
             generator.features(layout)
         texture = torch.zeros(1, 3, 256, 256)

@@ -9,7 +9,7 @@ from torch import nn
 
 from petsgan_sdk.errors import ConfigError, TrainingError
 from petsgan_sdk.imaging import resize
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.priors.inversion import (
     Candidate,
     InversionSettings,

@@ -5,9 +5,9 @@ import torch
 from torch import nn
 
 from petsgan_sdk.models import FreezableInstanceNorm, freeze_statistics
+from petsgan_sdk.models.arrays import load_state, named_arrays
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.norm import FreezableBatchNorm
-from petsgan_sdk.models.state import load_state, named_arrays
 
 
 def test_live_is_instance_norm_of_each_image(draw):

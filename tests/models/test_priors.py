@@ -9,11 +9,11 @@ from tiny_training import picture
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models import DepNet
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.noise import positional_encoding
 from petsgan_sdk.priors import PRIORS, PriorInput, create_prior, parse_priors
 from petsgan_sdk.priors.mixture import MixedPrior
-from petsgan_sdk.settings import PriorConfig
+from petsgan_sdk.settings import PriorSettings
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def low_res():
 
 
 def create(text, low_res, *, displacement=0.5, flip=False):
-    config = PriorConfig(displacement=displacement, flip=flip)
+    config = PriorSettings(displacement=displacement, flip=flip)
     return create_prior(parse_priors(text), PriorInput(low_res, low_res, config))
 
 

@@ -7,7 +7,7 @@ torch = pytest.importorskip("torch", reason="networks need torch")
 from torch import nn  # noqa: E402
 
 from petsgan_sdk.errors import CheckpointError  # noqa: E402
-from petsgan_sdk.models.state import built_from, load_state, named_arrays  # noqa: E402
+from petsgan_sdk.models.arrays import built_from, load_state, named_arrays  # noqa: E402
 
 
 def test_a_module_is_built_without_memory_until_its_weights_are_there() -> None:

@@ -11,11 +11,11 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.output import image_maker
-from petsgan_sdk.output.batch import BatchPlan, generate_images, plan_batch
-from petsgan_sdk.output.cores import share_cores
-from petsgan_sdk.output.parallel import ordered_map
-from petsgan_sdk.output.sheet import ContactSheet
+from petsgan_sdk.imaging.sheet import ContactSheet
+from petsgan_sdk.output import batch
+from petsgan_sdk.output.batch import generate_images
+from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
+from petsgan_sdk.output.parallel import ordered_map, share_cores
 from petsgan_sdk.runtime import Sampler, load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
@@ -125,7 +125,7 @@ def test_a_folder_where_a_file_should_be(bundle: Path, tmp_path: Path) -> None:
 
 
 def full_disk_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, done = image_maker.atomic_write, []
+    real, done = batch.atomic_write, []
 
     def write(path: Path, data: bytes, *, overwrite: bool) -> None:
         if len(done) >= count:
@@ -134,7 +134,7 @@ def full_disk_after(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
         done.append(path)
         real(path, data, overwrite=overwrite)
 
-    monkeypatch.setattr(image_maker, "atomic_write", write)
+    monkeypatch.setattr(batch, "atomic_write", write)
 
 
 def test_a_full_disk_stops_the_work_and_says_what_is_missing(
@@ -215,20 +215,25 @@ def test_no_more_images_are_sampled_at_once_than_asked(
     bundle: Path, sampler: Sampler, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     running, most, lock = [0], [0], threading.Lock()
-    real = Sampler.sample
+    real = Sampler.images_of
 
-    def sample(self: Sampler, *words: Any, **settings: Any) -> Any:
-        with lock:
-            running[0] += 1
-            most[0] = max(most[0], running[0])
-        time.sleep(0.002)
-        try:
-            return real(self, *words, **settings)
-        finally:
+    def images_of(self: Sampler, *words: Any, **settings: Any) -> Any:
+        sampled = real(self, *words, **settings)
+
+        def sample(index: int) -> Any:
             with lock:
-                running[0] -= 1
+                running[0] += 1
+                most[0] = max(most[0], running[0])
+            time.sleep(0.002)
+            try:
+                return sampled(index)
+            finally:
+                with lock:
+                    running[0] -= 1
 
-    monkeypatch.setattr(Sampler, "sample", sample)
+        return sample
+
+    monkeypatch.setattr(Sampler, "images_of", images_of)
     generate_images(sampler, plan(bundle, tmp_path, count=30), at_once=2)
     assert most[0] == 2
 

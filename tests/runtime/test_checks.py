@@ -4,7 +4,13 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.runtime.checks import check_int, check_range, check_size, default_threads
+from petsgan_sdk.runtime.checks import (
+    check_int,
+    check_number,
+    check_range,
+    check_size,
+    default_threads,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,3 +68,14 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_messages_name_the_value() -> None:
     with pytest.raises(ConfigError, match=r"seed must be an integer from 0 to 5, got 'x'"):
         check_int("x", "seed", low=0, high=5)
+
+
+@pytest.mark.parametrize("fine", [0, 1, 0.5, np.float32(0.5), np.int64(1)])
+def test_numbers_that_are_fine(fine: object) -> None:
+    assert check_number(fine, "strength", low=0, high=1) == float(fine)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("bad", [-0.1, 1.01, float("nan"), float("inf"), "1", None, True, 1j])
+def test_numbers_that_are_not(bad: object) -> None:
+    with pytest.raises(ConfigError, match=r"strength must be a number from 0 to 1, got "):
+        check_number(bad, "strength", low=0, high=1)

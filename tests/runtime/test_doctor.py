@@ -71,6 +71,7 @@ def test_the_state_of_the_kernels_is_named(monkeypatch: pytest.MonkeyPatch) -> N
     assert (found["backend"]["used"], found["backend"]["problem"]) == ("numpy", "no such file")
     (entry,) = [entry for entry in found["missing"] if entry["what"] == "compiled kernels"]
     assert "several times slower (no such file)" in entry["detail"]
+    assert entry["install"] == "pip install --force-reinstall --no-deps petsgan-sdk"
 
 
 def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,6 +82,22 @@ def test_a_listed_provider_that_does_not_answer(monkeypatch: pytest.MonkeyPatch)
     assert (cuda["ok"], cuda["present"], cuda["detail"]) == (False, True, "no GPU")
     assert 'petsgan-sdk[gpu]"' in cuda["install"]
     assert found["providers"]["cpu"]["ok"]
+
+
+@pytest.mark.parametrize("usable", [True, False])
+def test_cuda_answers_and_the_driver_cannot_be_called(
+    monkeypatch: pytest.MonkeyPatch, usable: bool
+) -> None:
+    info = {**kernels.build_info(), "cuda": {"usable": usable}}
+    monkeypatch.setattr(doctor.kernels, "build_info", lambda: info)
+    monkeypatch.setattr(doctor, "available_providers", lambda: ("cuda", "cpu"))
+    monkeypatch.setattr(doctor, "probe_provider", lambda _: None)
+    monkeypatch.setitem(sys.modules, "cuda.bindings.driver", None)
+    cuda = doctor.diagnose()["providers"]["cuda"]
+    assert cuda["ok"] is not usable  # kernels that cannot be used run on the CPU instead
+    if usable:
+        assert "cuda-bindings, which cannot be imported" in cuda["detail"]
+        assert cuda["install"] == 'pip install "cuda-bindings>=13,<14"'
 
 
 def test_no_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -213,7 +213,6 @@ def check_answers(answers: dict[str, str], bundle: Path) -> None:
     assert not bad
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="it limits memory as POSIX does")
 def test_no_graph_ends_the_process_reads_files_or_eats_memory(bundle: Path, tmp_path: Path) -> None:
     answers = run_hostile(bundle, tmp_path)
     assert answers["version"] == ort.__version__
@@ -221,7 +220,6 @@ def test_no_graph_ends_the_process_reads_files_or_eats_memory(bundle: Path, tmp_
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(sys.platform == "win32", reason="it limits memory as POSIX does")
 def test_nor_with_the_oldest_onnx_runtime(bundle: Path, tmp_path: Path) -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     (asked,) = project["optional-dependencies"]["cpu"]

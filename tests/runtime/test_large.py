@@ -13,7 +13,8 @@ from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
 from petsgan_sdk.files import atomic
-from petsgan_sdk.output import large, png, tiff
+from petsgan_sdk.imaging import png, tiff
+from petsgan_sdk.output import large
 from petsgan_sdk.output.large import plan_large, write_large
 from petsgan_sdk.runtime import Sampler
 from petsgan_sdk.runtime.rendering import blocks
@@ -31,8 +32,8 @@ def cut(image: np.ndarray, rows: int) -> Iterator[np.ndarray]:
 
 def encoders() -> list[tuple[str, Callable[..., Iterator[Any]], Callable[[int, int], int]]]:
     return [
-        ("png", png.png_chunks, png.largest_size),
-        ("tif", tiff.tiff_chunks, tiff.file_size),
+        ("png", png.png_chunks, png.largest_png),
+        ("tif", tiff.tiff_chunks, tiff.tiff_size),
     ]
 
 
@@ -78,8 +79,8 @@ def test_a_tiff_becomes_big_where_offsets_would_not_fit() -> None:
     for size, version in (((32768, 32768), 42), ((37800, 37800), 42), ((40000, 40000), 43)):
         head = next(tiff.tiff_chunks(*size, []))
         assert head[2] == version
-        assert tiff.file_size(*size) == len(head) + 3 * size[0] * size[1]
-        assert (tiff.file_size(*size) < 2**32) == (version == 42)
+        assert tiff.tiff_size(*size) == len(head) + 3 * size[0] * size[1]
+        assert (tiff.tiff_size(*size) < 2**32) == (version == 42)
         assert len(head) < 1 << 20
 
 

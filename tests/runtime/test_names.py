@@ -3,11 +3,11 @@ from __future__ import annotations
 import pytest
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.output.names import DEFAULT_TEMPLATE, plan_names
+from petsgan_sdk.output.file_names import DEFAULT_TEMPLATE, file_names
 
 
 def plan(template: str, count: int = 2, stem: str = "cat") -> list[str]:
-    return plan_names(template, count, stem=stem, seed=7, size_px=(640, 480), extension="png")
+    return file_names(template, count, stem=stem, seed=7, size_px=(640, 480), extension="png")
 
 
 def test_default_template() -> None:

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.output import record
-from petsgan_sdk.output.record import FileState, judge_image
+from petsgan_sdk.output import resume
+from petsgan_sdk.output.resume import FileState, judge_image
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (20, 24, 3), dtype=np.uint8)
 
@@ -29,7 +29,7 @@ def test_a_warning_means_that_it_is_damaged(monkeypatch: pytest.MonkeyPatch) -> 
     def warn(_: Any) -> None:
         warnings.warn("Corrupt EXIF data", stacklevel=1)
 
-    monkeypatch.setattr(record, "read_comment", warn)
+    monkeypatch.setattr(resume, "read_comment", warn)
     data = encode_image(IMAGE, format="png", comment="mine")
     assert judge_image(data, comment="mine", size_px=None) is FileState.damaged
 
@@ -38,7 +38,7 @@ def test_threads_leave_the_warnings_of_the_process_alone(monkeypatch: pytest.Mon
     """The first to come in is the first to go, so that the second would put back the first's."""
     data = encode_image(IMAGE, format="png", comment="mine")
     first_inside, second_inside, first_gone = (threading.Event() for _ in range(3))
-    read, order = record.read_comment, iter([1, 2])
+    read, order = resume.read_comment, iter([1, 2])
 
     def waiting(image: Any) -> str | None:
         if next(order) == 1:
@@ -53,7 +53,7 @@ def test_threads_leave_the_warnings_of_the_process_alone(monkeypatch: pytest.Mon
         return judge_image(data, comment="mine", size_px=None)
 
     before = list(warnings.filters)
-    monkeypatch.setattr(record, "read_comment", waiting)
+    monkeypatch.setattr(resume, "read_comment", waiting)
     with ThreadPoolExecutor(2) as pool:
         first = pool.submit(judge)
         assert first_inside.wait(60)

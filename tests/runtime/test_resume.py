@@ -10,8 +10,10 @@ from PIL import Image
 
 from petsgan_sdk.errors import OutputError
 from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.output.batch import BatchPlan, BatchResult, generate_images, plan_batch
-from petsgan_sdk.output.record import FileState, comment_of, image_facts, judge_image
+from petsgan_sdk.output.batch import BatchResult, generate_images
+from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
+from petsgan_sdk.output.provenance import comment_of, provenance
+from petsgan_sdk.output.resume import FileState, judge_image
 from petsgan_sdk.runtime import Sampler, load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
@@ -63,7 +65,7 @@ def test_more_images_than_before(bundle: Path, sampler: Sampler, tmp_path: Path)
 @pytest.mark.parametrize("place", [0.02, 0.3, 0.7, 0.999])
 def test_any_changed_byte_of_a_png_is_found(place: float) -> None:
     image = np.random.default_rng(0).integers(0, 255, (24, 40, 3), dtype=np.uint8)
-    comment = comment_of(image_facts("m", seed=1, index=2, size_px=(40, 24)))
+    comment = comment_of(provenance("m", {"index": 2}, seed=1, size_px=(40, 24)))
     data = bytearray(encode_image(image, comment=comment))
     assert judge_image(bytes(data), comment=comment, size_px=(40, 24)) is FileState.whole
     data[int(place * len(data))] ^= 1
@@ -73,7 +75,7 @@ def test_any_changed_byte_of_a_png_is_found(place: float) -> None:
 @pytest.mark.parametrize("extension", ["png", "jpg", "webp"])
 def test_every_truncation_is_found(extension: str) -> None:
     image = np.random.default_rng(0).integers(0, 255, (24, 40, 3), dtype=np.uint8)
-    comment = comment_of(image_facts("m", seed=1, index=2, size_px=(40, 24)))
+    comment = comment_of(provenance("m", {"index": 2}, seed=1, size_px=(40, 24)))
     data = encode_image(image, format=extension, comment=comment)
     assert judge_image(data, comment=comment, size_px=(40, 24)) is FileState.whole
     for kept in {*range(0, len(data), 37), len(data) - 1}:

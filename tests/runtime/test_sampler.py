@@ -78,6 +78,25 @@ def test_default_size_is_that_of_the_photo(sampler: Sampler) -> None:
     assert sampler.sample(width=20).shape == (1, 48, 20, 3)
 
 
+def test_what_is_returned_is_the_callers_own(sampler: Sampler) -> None:
+    for size in (48, 700):  # in one piece, and in blocks
+        first = sampler.sample(height=size, width=size, seed=5)
+        kept = first.copy()
+        assert first.flags.c_contiguous
+        first[...] = 0
+        np.testing.assert_array_equal(sampler.sample(height=size, width=size, seed=5), kept)
+
+
+def test_images_by_index_are_those_of_the_stream(sampler: Sampler) -> None:
+    sampled = sampler.images_of(9, height=33, width=50)
+    wanted = sampler.sample(3, height=33, width=50, seed=9, start=4)
+    for index in (6, 4, 5):
+        np.testing.assert_array_equal(sampled(index), wanted[index - 4])
+    for wrong in ({"seed": -1}, {"height": 3}, {"height": 33, "width": 32, "seamless": True}):
+        with pytest.raises(ConfigError, match="must"):
+            sampler.images_of(**wrong)
+
+
 def test_an_image_does_not_depend_on_its_company(sampler: Sampler) -> None:
     together = sampler.sample(4, height=33, width=50, seed=9)
     for k in range(4):

@@ -11,7 +11,8 @@ import pytest
 from PIL import Image
 
 from petsgan_sdk.errors import ConfigError, OutputError
-from petsgan_sdk.output.batch import BatchPlan, generate_images, plan_batch
+from petsgan_sdk.output.batch import generate_images
+from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
 from petsgan_sdk.output.shards import read_samples, write_samples
 from petsgan_sdk.runtime import Sampler
 

@@ -44,9 +44,9 @@ def _from_benchmarks(name):
 
 @pytest.fixture(scope="session")
 def cases():
-    return _from_benchmarks("_task_cases")
+    return _from_benchmarks("tasks._composites")
 
 
 @pytest.fixture(scope="session")
 def measures():
-    return _from_benchmarks("_task_measures")
+    return _from_benchmarks("tasks._measures")

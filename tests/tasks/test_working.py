@@ -7,7 +7,8 @@ import pytest
 
 from petsgan_sdk.imaging import resize
 from petsgan_sdk.tasks.colours import recoloured
-from petsgan_sdk.tasks.working import mixed, returned, seen_at, working_size
+from petsgan_sdk.tasks.result import returned
+from petsgan_sdk.tasks.working import mixed, seen_at, working_size
 
 
 def manifest(height, width, *, factor=8, least=32):

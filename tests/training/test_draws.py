@@ -5,8 +5,8 @@ from enum import IntEnum
 import pytest
 import torch
 
-from petsgan_sdk.training.draws import MAX_PURPOSES, draw_for
-from petsgan_sdk.training.petsgan.steps import Purpose
+from petsgan_sdk.training.petsgan.dipnet import Purpose
+from petsgan_sdk.training.rng import MAX_PURPOSES, rng_for
 
 
 class Mine(IntEnum):
@@ -17,7 +17,7 @@ class Mine(IntEnum):
 
 
 def drawn(seed, step, purpose):
-    return tuple(torch.rand(3, generator=draw_for(seed, step, purpose)).tolist())
+    return tuple(torch.rand(3, generator=rng_for(seed, step, purpose)).tolist())
 
 
 def test_every_seed_step_and_purpose_has_a_stream_of_its_own():
@@ -33,4 +33,4 @@ def test_every_seed_step_and_purpose_has_a_stream_of_its_own():
 
 def test_a_purpose_beyond_the_last_would_be_one_of_the_next_step():
     with pytest.raises(ValueError, match="a purpose must be from 0 to 15"):
-        draw_for(0, 0, Mine.TOO_MANY)
+        rng_for(0, 0, Mine.TOO_MANY)

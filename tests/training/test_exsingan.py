@@ -17,6 +17,7 @@ from petsgan_sdk.errors import CheckpointError, ConfigError, InputError
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.models.exsingan.generator import generator_from
 from petsgan_sdk.settings.presets import load_preset
+from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.exsingan.perceptual import DeepVgg, PerceptualLoss
 from petsgan_sdk.training.exsingan.plan import StagePlan
 from petsgan_sdk.training.exsingan.pool import LowerResults
@@ -49,7 +50,7 @@ def test_fast_learns_stage_after_stage(photo, tmp_path):
     assert any(note.startswith("levels 15x12, ") for note in notes)
     checkpoint = load_checkpoint(tmp_path / "m.pt")
     assert checkpoint.is_finished
-    np.testing.assert_array_equal(checkpoint.source, picture(40, 32))
+    np.testing.assert_array_equal(checkpoint.photo, picture(40, 32))
     assert checkpoint.provenance["prior"]["name"] == "internal"
     # Measured from what the stage before lacks, and kept with the model.
     amplitude = checkpoint.arrays["averaged/stages.3.amplitude"]
@@ -85,7 +86,7 @@ def test_singan_is_a_mix(photo, tmp_path):
     assert list(dict.fromkeys(p.phase for p in seen)) == [f"texture {n}" for n in range(1, 6)]
     checkpoint = load_checkpoint(tmp_path / "m.pt")
     assert "prior" not in checkpoint.provenance
-    assert checkpoint.config.pyramid.rescale == "singan"
+    assert checkpoint.settings.pyramid.rescale == "singan"
 
 
 @pytest.mark.parametrize("model", ["exsingan", "singan"])
@@ -94,7 +95,7 @@ def test_levels_smaller_than_a_patch_are_learned(model, photo, tmp_path):
     overrides = {"pyramid.coarsest_px": 8, "training.critic_detail": 2.0}
     settings = {"model": model, "overrides": overrides, "progress": seen.append}
     tiny_exsingan(photo, tmp_path / "m.pt", steps=10, **settings)
-    config = load_checkpoint(tmp_path / "m.pt").config
+    config = load_checkpoint(tmp_path / "m.pt").settings
     assert config.pyramid.coarsest_px == 8
     assert all(math.isfinite(v) for p in seen for v in p.losses.values())
 
@@ -102,7 +103,7 @@ def test_levels_smaller_than_a_patch_are_learned(model, photo, tmp_path):
 def test_options_choose_mix_and_sizes(photo, tmp_path):
     options = {"stages": "St.1,Se.0,Te.2", "rescale": "consingan"}
     tiny_exsingan(photo, tmp_path / "m.pt", steps=6, options=options)
-    config = load_checkpoint(tmp_path / "m.pt").config
+    config = load_checkpoint(tmp_path / "m.pt").settings
     mix = config.stages
     assert (mix.structural, mix.semantic, mix.texture) == (1, 0, 2)
     assert config.pyramid.rescale == "consingan"
@@ -138,7 +139,7 @@ def test_finished_stages_never_change_again(photo, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         tiny_exsingan(photo, out, steps=20, progress=press_ctrl_c(8))
     before = load_checkpoint(out).arrays
-    span = StagePlan(load_checkpoint(out).config).spans
+    span = StagePlan(load_checkpoint(out).settings).spans
     assert span[1].last <= 8 < span[2].last
     tiny_exsingan(photo, out, steps=20, resume=True)
     after = load_checkpoint(out).arrays
@@ -242,7 +243,7 @@ def test_semantic_stages_learn_from_vgg(photo, tmp_path):
     )
     with_loss = {p.phase for p in seen if "perceptual" in p.losses}
     assert with_loss == {"semantic 1"}
-    assert load_checkpoint(tmp_path / "m.pt").config.perceptual == "vgg19"
+    assert load_checkpoint(tmp_path / "m.pt").settings.perceptual == "vgg19"
     assert any("perceptual loss on VGG-19 weights" in note for note in notes)
 
 
@@ -253,12 +254,12 @@ def test_lower_results_are_made_once_and_displaced_targets_match_them():
         picture(64, 48),
     ).eval()
     draw = torch.Generator().manual_seed(3)
-    lower = LowerResults(net, 2, count=4, draw=draw)
+    lower = LowerResults(net, 2, count=4, rng=draw)
     height, width = net.sizes[2]
     assert lower.images([0, 3]).shape == (2, 3, height, width)
     assert torch.equal(lower.images([3])[0], lower.images([0, 3])[1])
-    whole = lower.targets([1, 2], top=0, left=0, height=height, width=width)
-    crop = lower.targets([1, 2], top=3, left=5, height=9, width=7)
+    whole = lower.targets([1, 2], Crop(0, 0, height, width))
+    crop = lower.targets([1, 2], Crop(3, 5, 9, 7))
     assert torch.allclose(whole[:, :, 3:12, 5:12], crop, atol=1e-5)
     # Displaced, and still the photo: another place, the same colours.
     photo = net.level(2)
@@ -268,8 +269,8 @@ def test_lower_results_are_made_once_and_displaced_targets_match_them():
 
 def test_no_target_without_a_displacement():
     net = ExsinganGenerator(load_preset("fast", model="singan"), picture(64, 48)).eval()
-    lower = LowerResults(net, 1, count=1, draw=torch.Generator().manual_seed(0))
-    assert lower.targets([0], top=0, left=0, height=4, width=4) is None
+    lower = LowerResults(net, 1, count=1, rng=torch.Generator().manual_seed(0))
+    assert lower.targets([0], Crop(0, 0, 4, 4)) is None
 
 
 def test_steps_are_divided_among_the_stages():

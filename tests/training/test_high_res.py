@@ -59,14 +59,14 @@ def test_it_learns_after_the_generator(large_photo, tmp_path):
 def test_the_generator_is_the_one_without_it(large_photo, tmp_path):
     train_large(large_photo, tmp_path / "large.pt", steps=6)
     large = load_checkpoint(tmp_path / "large.pt")
-    times = large.config.enlargement.factor
-    assert (large.config.image.factor, large.config.layout_factor, times) == (16, 8, 2)
-    assert large.config.generator_steps == 6
+    times = large.settings.enlargement.factor
+    assert (large.settings.image.factor, large.settings.layout_factor, times) == (16, 8, 2)
+    assert large.settings.generator_steps == 6
     generator = generator_from(large)
     assert isinstance(generator.restoration, EnlargedRestoration)
     assert generator.factor == 16
     image = generator.sample(torch.zeros(generator.noise_shape(1, *generator.size)))
-    assert image.shape[2:] == large.source.shape[:2]
+    assert image.shape[2:] == large.photo.shape[:2]
     # More steps of the new DIPNet leave the generator as it is.
     train_large(large_photo, tmp_path / "longer.pt", steps=6, extra=12)
     longer = load_checkpoint(tmp_path / "longer.pt")

@@ -14,7 +14,7 @@ from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, ConfigError
 from petsgan_sdk.models import DipNet
 from petsgan_sdk.models.petsgan import dipnet_from, generator_from
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.presets import load_preset
 from petsgan_sdk.training.petsgan.recipe import PetsganRecipe
 
@@ -93,11 +93,11 @@ def test_other_texts_are_refused(options, message):
 
 def test_presets_have_a_schedule_of_their_own_for_it():
     for preset in ("fast", "paper"):
-        plain = load_preset(preset, cls=PetsganConfig)
-        alone = load_preset(preset, overrides={"task": "manipulate"}, cls=PetsganConfig)
+        plain = load_preset(preset, cls=PetsganSettings)
+        alone = load_preset(preset, overrides={"task": "manipulate"}, cls=PetsganSettings)
         assert alone.training.steps < plain.training.steps
         longer = {"task": "manipulate", "training.steps": 7}
-        assert load_preset(preset, overrides=longer, cls=PetsganConfig).training.steps == 7
+        assert load_preset(preset, overrides=longer, cls=PetsganSettings).training.steps == 7
 
 
 def test_what_only_a_generator_needs_is_not_asked_for():

@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.settings.petsgan import OptimizerConfig
+from petsgan_sdk.settings.petsgan import OptimizerSettings
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 
 
@@ -14,13 +14,14 @@ def settings(**changes):
     rates = dict.fromkeys(
         ("depnet", "layout_critic", "restoration", "features", "patch_critic"), 1.0
     )
-    return OptimizerConfig(**{**rates, **changes})
+    return OptimizerSettings(**{**rates, **changes})
 
 
 def build(config):
     torch.manual_seed(0)
     net = nn.Linear(3, 2)
-    return net, ScheduledAdam(net.parameters(), learning_rate=0.1, config=config, span=Span(0, 10))
+    adam = ScheduledAdam(net.parameters(), learning_rate=0.1, schedule=config, span=Span(0, 10))
+    return net, adam
 
 
 def test_span():

@@ -66,11 +66,11 @@ def test_paper_is_refused_without_vgg(tmp_path):
         train(photo, tmp_path / "model.pt", **call)
     assert not (tmp_path / "model.pt").exists()
     train(photo, tmp_path / "model.pt", options={"features": "filters"}, **call)
-    assert load_checkpoint(tmp_path / "model.pt").config.transfer.features == "filters"
+    assert load_checkpoint(tmp_path / "model.pt").settings.transfer.features == "filters"
     write_vgg(tmp_path / "vgg.pth")
     named = {"features": f"vgg19:{tmp_path / 'vgg.pth'}"}
     train(photo, tmp_path / "vgg.pt", options=named, **call)
-    assert load_checkpoint(tmp_path / "vgg.pt").config.transfer.features == "vgg19"
+    assert load_checkpoint(tmp_path / "vgg.pt").settings.transfer.features == "vgg19"
 
 
 def test_networks_are_not_built_on_a_guess():
@@ -94,7 +94,7 @@ def test_weights_of_a_file_are_trained_with_and_kept(tmp_path):
     assert f"patch features from VGG-19 weights in {str(file)!r}" in notes
     file.unlink()
     checkpoint = load_checkpoint(tmp_path / "m.pt")
-    assert checkpoint.config.transfer.features == "vgg19"
+    assert checkpoint.settings.transfer.features == "vgg19"
     features = generator_from(checkpoint).features
     assert isinstance(features, VggFeatures)
     expected = torch.randn((64, 3, 3, 3), generator=torch.Generator().manual_seed(0))

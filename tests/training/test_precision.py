@@ -55,7 +55,7 @@ def test_emulated_bfloat16_is_refused(photo, tmp_path):
 def test_what_was_chosen_is_kept_and_not_mixed(photo, tmp_path, monkeypatch):
     out = tmp_path / "m.pt"
     tiny_train(photo, out, steps=1)
-    assert load_checkpoint(out).config.training.precision == "float32"
+    assert load_checkpoint(out).settings.training.precision == "float32"
     monkeypatch.setattr(precision, "_has_amx", lambda: True)
     message = r"training\.precision 'float32' where now 'bfloat16' is asked for"
     with pytest.raises(CheckpointError, match=message):

@@ -14,7 +14,8 @@ from tiny_training import differing_arrays, picture, tiny_train, write_picture
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError
-from petsgan_sdk.training import loop, petsgan
+from petsgan_sdk.training import loop
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 
 
 def press_ctrl_c(at):
@@ -112,7 +113,7 @@ def test_another_run_is_not_resumed(changes, message, started, tmp_path, monkeyp
         }
         safetensors.save_file(state, tmp_path / "vgg.safetensors")
         settings["options"] = {"features": f"vgg19:{tmp_path / 'vgg.safetensors'}"}
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", lambda *_: pytest.fail("training began"))
+    monkeypatch.setattr(PetsganTraining, "step", lambda *_: pytest.fail("training began"))
     with pytest.raises(CheckpointError, match=message) as caught:
         tiny_train(photo, checkpoint, resume=True, **settings)
     assert "\n" not in str(caught.value)
@@ -150,7 +151,7 @@ def test_ctrl_c_before_the_first_step_leaves_nothing(small_photo, tmp_path, monk
     def interrupt(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", interrupt)
+    monkeypatch.setattr(PetsganTraining, "step", interrupt)
     notes = []
     with pytest.raises(KeyboardInterrupt):
         tiny_train(small_photo, tmp_path / "m.pt", steps=5, note=notes.append)
@@ -210,4 +211,4 @@ def test_killed_at_any_moment_leaves_a_whole_file(small_photo, tmp_path):
     assert lines == [f"{i}\n" for i in range(1, 6)]
     checkpoint = load_checkpoint(out)
     assert checkpoint.steps_done >= 4
-    assert checkpoint.source.tobytes() == picture(40, 32).tobytes()
+    assert checkpoint.photo.tobytes() == picture(40, 32).tobytes()

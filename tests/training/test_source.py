@@ -11,14 +11,14 @@ from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import load_image, save_image
 from petsgan_sdk.runtime.describe import describe_file
-from petsgan_sdk.settings import ImageConfig
-from petsgan_sdk.training.source import load_source
+from petsgan_sdk.settings import ImageSettings
+from petsgan_sdk.training.photo import load_photo
 
 
 def source_of(tmp_path, width, height, **settings):
     notes = []
     path = write_picture(tmp_path / "photo.png", width, height)
-    return load_source(path, ImageConfig(**settings), notes.append), notes
+    return load_photo(path, ImageSettings(**settings), notes.append), notes
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,9 @@ from petsgan_sdk.errors import (
 )
 from petsgan_sdk.models import DepNet
 from petsgan_sdk.models.petsgan import generator_from
-from petsgan_sdk.training import losses, petsgan, train
-from petsgan_sdk.training.draws import fold_seed
+from petsgan_sdk.training import losses, train
+from petsgan_sdk.training.petsgan.training import PetsganTraining
+from petsgan_sdk.training.rng import fold_seed
 
 
 def test_fast_learns_a_picture(photo, tmp_path):
@@ -58,8 +59,8 @@ def test_fast_learns_a_picture(photo, tmp_path):
     assert "patch features from the built-in filter bank" in notes[2]
     checkpoint = load_checkpoint(result.checkpoint)
     assert checkpoint.is_finished
-    assert checkpoint.config.training.steps == 20
-    np.testing.assert_array_equal(checkpoint.source, picture())
+    assert checkpoint.settings.training.steps == 20
+    np.testing.assert_array_equal(checkpoint.photo, picture())
     assert checkpoint.provenance["image"] == "photo.png"
     generator = generator_from(checkpoint)
     images = generator.sample(torch.randn(generator.noise_shape(1, 9, 8)))
@@ -146,7 +147,7 @@ def test_sizes_are_never_changed_silently(size, max_size_px, expected, note, tmp
     )
     assert result.size_px == expected
     assert notes[0] == note
-    assert load_checkpoint(tmp_path / "m.pt").source.shape == (expected[1], expected[0], 3)
+    assert load_checkpoint(tmp_path / "m.pt").photo.shape == (expected[1], expected[0], 3)
     is_tiny = min(expected) < 7 * 8
     assert any("smaller than a patch" in line for line in notes) == is_tiny
 
@@ -185,7 +186,7 @@ def never(*_, **__):
 
 @pytest.fixture
 def _no_training(monkeypatch):
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", never)
+    monkeypatch.setattr(PetsganTraining, "step", never)
 
 
 @pytest.mark.usefixtures("_no_training")
@@ -277,14 +278,14 @@ def test_divergence_of_the_paper_names_step_and_loss(small_photo, tmp_path, monk
 
 
 def test_broken_weights_are_not_saved(photo, tmp_path, monkeypatch):
-    step = petsgan.PetsganTraining.step
+    step = PetsganTraining.step
 
     def break_one(self, number):
         reported = step(self, number)
         self.generator.depnet.layers[0].bias.data[0] = math.nan
         return reported
 
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", break_one)
+    monkeypatch.setattr(PetsganTraining, "step", break_one)
     message = r"weights 'generator/depnet\.layers\.0\.bias' must be finite, .* after step 1"
     with pytest.raises(TrainingError, match=message):
         tiny_train(photo, tmp_path / "m.pt", steps=1)
@@ -302,7 +303,7 @@ def test_a_preset_file_keeps_its_own_settings(photo, tmp_path):
     result = train(
         photo, tmp_path / "n.pt", preset=str(tmp_path / "mine.toml"), steps=1, options=FILTERS
     )
-    config = load_checkpoint(tmp_path / "n.pt").config
+    config = load_checkpoint(tmp_path / "n.pt").settings
     assert (result.size_px, config.training.seed) == ((48, 48), 77)
 
 

@@ -16,11 +16,11 @@ from tiny_training import differing_arrays, narrow_config, picture, tiny_train, 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError, InputError
 from petsgan_sdk.models import PetsganGenerator
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.models.petsgan import generator_from
 from petsgan_sdk.priors import PriorInput, create_prior, parse_priors
 from petsgan_sdk.settings.presets import preset_ablations
-from petsgan_sdk.training.petsgan import PetsganTraining
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 
 PRESETS = ["fast", "paper"]
 
@@ -86,7 +86,7 @@ def test_a_model_outlives_its_folder(layouts, small_photo, tmp_path):
     )
     shutil.rmtree(layouts)
     checkpoint = load_checkpoint(tmp_path / "m.pt")
-    assert checkpoint.config.prior.name == "folder"
+    assert checkpoint.settings.prior.name == "folder"
     record = checkpoint.provenance["prior"]
     assert (record["layouts"], record["skipped"]) == (3, ["broken.png"])
     assert any("skipped 'broken.png'" in note for note in notes)
@@ -133,7 +133,7 @@ def test_a_noise_stands_for_a_layout_of_the_folder(layouts):
     noise = torch.randn(
         generator.noise_shape(60, *generator.size), generator=torch.Generator().manual_seed(0)
     )
-    field = generator.depnet.displace(noise, generator.position(*generator.size))
+    field = generator.depnet.displace(noise, generator.depnet.position(*generator.size))
     targets = training._pairs.target(noise, field)
     known = prior.modes(3)
     nearest = (targets[:, None] - known).abs().mean((2, 3, 4)).min(dim=1)
@@ -153,12 +153,12 @@ def test_layouts_follow_a_folder(layouts, small_photo, tmp_path):
     )
     checkpoint = load_checkpoint(tmp_path / "m.pt")
     generator = generator_from(checkpoint)
-    given = PriorInput(generator.image, generator.low_res, checkpoint.config.prior)
+    given = PriorInput(generator.image, generator.low_res, checkpoint.settings.prior)
     known = create_prior(parse_priors(f"folder:{layouts}"), given).modes(3)
     noise = torch.randn(
         generator.noise_shape(40, *generator.size), generator=torch.Generator().manual_seed(0)
     )
-    made = generator.depnet(noise, generator.position(*generator.size))
+    made = generator.depnet(noise, generator.depnet.position(*generator.size))
     distance = (made[:, None] - known).abs().mean((2, 3, 4))
     between = (known[:, None] - known).abs().mean((2, 3, 4))
     assert distance.min(dim=1).values.mean() < 0.6 * between[between > 0].mean()
@@ -179,7 +179,7 @@ def test_ablations_train_and_are_recorded(preset, ablation, small_photo, tmp_pat
     )
     assert all(math.isfinite(value) for p in seen for value in p.losses.values())
     checkpoint = load_checkpoint(tmp_path / "m.pt")
-    assert checkpoint.config.ablation == ablation
+    assert checkpoint.settings.ablation == ablation
     reported = {name for p in seen for name in p.losses}
     assert ("patch_gan" in reported) == (ablation != "no-patch-gan")
     assert bool(reported & {"paired", "layout_gan"}) == (ablation != "no-external-prior")

@@ -11,7 +11,8 @@ import pytest
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, ConfigError, EngineError
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.device.driver import Gpu
-from petsgan_sdk.runtime.tensorrt import build, flavour
+from petsgan_sdk.runtime.tensorrt import build
+from petsgan_sdk.runtime.tensorrt import installed as installed_module
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target, half_members
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange, plan_ranges
 
@@ -145,10 +146,10 @@ def installed(monkeypatch):
         msg = f"No module named {name!r}"
         raise ModuleNotFoundError(msg, name=name)
 
-    monkeypatch.setattr(flavour.importlib, "import_module", import_module)
-    flavour.find_tensorrt.cache_clear()
+    monkeypatch.setattr(installed_module.importlib, "import_module", import_module)
+    installed_module.find_tensorrt.cache_clear()
     yield modules
-    flavour.find_tensorrt.cache_clear()
+    installed_module.find_tensorrt.cache_clear()
 
 
 def test_tensorrt_is_missing(installed):
@@ -181,8 +182,18 @@ def test_tensorrt_comes_before_rtx_and_needs_a_gpu(installed, monkeypatch):
 def test_network_flags():
     numbers = SimpleNamespace(STRONGLY_TYPED=2)
     module = SimpleNamespace(NetworkDefinitionCreationFlag=numbers)
-    assert flavour.network_flags(flavour.Flavour("tensorrt", "10.1", module)) == 4
-    assert flavour.network_flags(flavour.Flavour("tensorrt_rtx", "1.7", module)) == 0
+    assert (
+        installed_module.network_flags(
+            installed_module.InstalledTensorrt("tensorrt", "10.1", module)
+        )
+        == 4
+    )
+    assert (
+        installed_module.network_flags(
+            installed_module.InstalledTensorrt("tensorrt_rtx", "1.7", module)
+        )
+        == 0
+    )
 
 
 def test_a_graph_that_also_decides_matches_is_not_halved(bundle):

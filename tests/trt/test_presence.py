@@ -8,13 +8,13 @@ import pytest
 
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime.device.driver import Gpu
-from petsgan_sdk.runtime.tensorrt import presence
-from petsgan_sdk.runtime.tensorrt.flavour import INSTALL, INSTALL_RTX, Flavour
-from petsgan_sdk.runtime.tensorrt.presence import find_presences
+from petsgan_sdk.runtime.tensorrt import availability
+from petsgan_sdk.runtime.tensorrt.availability import find_availability
+from petsgan_sdk.runtime.tensorrt.installed import INSTALL, INSTALL_RTX, InstalledTensorrt
 
-FULL = Flavour("tensorrt", "11.4.0", SimpleNamespace())
+FULL = InstalledTensorrt("tensorrt", "11.4.0", SimpleNamespace())
 KNOWN = SimpleNamespace(ComputeCapability=SimpleNamespace(__members__={"SM89": 1, "CURRENT": 2}))
-RTX = Flavour("tensorrt_rtx", "1.7.1", KNOWN)
+RTX = InstalledTensorrt("tensorrt_rtx", "1.7.1", KNOWN)
 
 
 @pytest.fixture
@@ -26,14 +26,14 @@ def machine(monkeypatch):
         raise BackendUnavailableError(msg, hint="install it")
 
     def make(*installed, capability="8.9", built=True):
-        found = {flavour.name: flavour for flavour in installed}
+        found = {each.name: each for each in installed}
         gpu = None if capability is None else Gpu("NVIDIA Example", capability)
         driver = SimpleNamespace(gpu=lambda: gpu)
         info = {"cuda": {"reason": None if built else "not built"}}
-        monkeypatch.setattr(presence, "import_flavour", found.get)
-        monkeypatch.setattr(presence, "open_driver", (lambda: driver) if gpu else missing)
-        monkeypatch.setattr(presence.kernels, "build_info", lambda: info)
-        return find_presences()
+        monkeypatch.setattr(availability, "import_tensorrt", found.get)
+        monkeypatch.setattr(availability, "open_driver", (lambda: driver) if gpu else missing)
+        monkeypatch.setattr(availability.kernels, "build_info", lambda: info)
+        return find_availability()
 
     return make
 
@@ -89,7 +89,7 @@ def test_one_that_is_broken(machine, monkeypatch):
         msg = "tensorrt_rtx must be 1 or newer"
         raise BackendUnavailableError(msg, hint="upgrade")
 
-    monkeypatch.setattr(presence, "import_flavour", broken)
-    full, rtx = find_presences().values()
+    monkeypatch.setattr(availability, "import_tensorrt", broken)
+    full, rtx = find_availability().values()
     assert full.problem == "cannot be imported (libnvinfer.so.10: cannot open)"
     assert (rtx.problem, rtx.install) == ("tensorrt_rtx must be 1 or newer", "upgrade")

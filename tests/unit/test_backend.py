@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import sys
 import warnings
@@ -8,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import petsgan_sdk
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.kernels import _backend
@@ -90,3 +93,64 @@ for seed in range(3):
 )
 def test_where_they_are_built_there_is_no_problem() -> None:
     assert kernels.build_info()["problem"] is None
+
+
+@pytest.fixture
+def two_packages(tmp_path: Path) -> tuple[Path, Path]:
+    """Folders that hold the package: as sources that are not built, and as it is installed."""
+    core = _backend.core()
+    if core is None:
+        pytest.skip("the compiled kernels are not built")
+    sources, installed = tmp_path / "sources", tmp_path / "installed"
+    for folder in (sources, installed):
+        shutil.copytree(
+            Path(petsgan_sdk.__file__).parent,
+            folder / "petsgan_sdk",
+            ignore=shutil.ignore_patterns("_core.*", "*.so", "__pycache__"),
+        )
+    shutil.copy(core.__file__, installed / "petsgan_sdk")
+    return sources, installed
+
+
+def draw_noise(cwd: Path, *path: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call a compiled kernel in a program of one line, without what an editable install does."""
+    program = "import petsgan_sdk.kernels as k; k.normal_noise((1, 1, 2, 2), seed=0, backend='cpu')"
+    folders = os.pathsep.join(map(str, (*path, Path(np.__file__).parents[1])))
+    return subprocess.run(
+        [sys.executable, "-S", "-c", program],
+        cwd=cwd,
+        env={**os.environ, "PYTHONPATH": folders, **variables},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize("how", ["working folder", "PYTHONPATH"])
+def test_sources_that_hide_the_installed_package_are_named_with_the_remedy(
+    how: str, tmp_path: Path, two_packages: tuple[Path, Path]
+) -> None:
+    sources, installed = two_packages
+    if how == "working folder":
+        done = draw_noise(sources, installed)
+    else:
+        done = draw_noise(tmp_path, sources, installed)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].endswith(
+        f"(the sources in {sources / 'petsgan_sdk'} hide the package installed in "
+        f"{installed / 'petsgan_sdk'}); hint: set PYTHONSAFEPATH=1, and keep these sources out of "
+        "PYTHONPATH"
+    )
+    repaired = draw_noise(sources, installed, PYTHONSAFEPATH="1")
+    assert (repaired.returncode, repaired.stderr) == (0, "")
+
+
+def test_sources_that_hide_nothing_need_to_be_installed(
+    tmp_path: Path, two_packages: tuple[Path, Path]
+) -> None:
+    done = draw_noise(tmp_path, two_packages[0])
+    assert done.returncode == 1
+    *_, message = done.stderr.splitlines()
+    assert "No module named 'petsgan_sdk._core'" in message
+    assert message.endswith("hint: pip install --force-reinstall --no-deps petsgan-sdk")

@@ -31,10 +31,10 @@ def build(**changes):
         "optimizer.net/0.step": np.float32(7).reshape(()),
     }
     settings = {
-        "config": load_preset("fast", overrides={"training.steps": 9}),
+        "settings": load_preset("fast", overrides={"training.steps": 9}),
         "steps_done": 4,
         "seconds": 1.5,
-        "source": SOURCE,
+        "photo": SOURCE,
         "provenance": {"image": "cät.png", "threads": 2},
         "arrays": arrays,
     }
@@ -56,12 +56,12 @@ def refused(path, message):
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
 def test_round_trip(preset, tmp_path):
-    checkpoint = build(config=load_preset(preset))
+    checkpoint = build(settings=load_preset(preset))
     save_checkpoint(tmp_path / "m.pt", checkpoint, overwrite=False)
     loaded = load_checkpoint(tmp_path / "m.pt")
-    for field in ("config", "steps_done", "seconds", "provenance"):
+    for field in ("settings", "steps_done", "seconds", "provenance"):
         assert getattr(loaded, field) == getattr(checkpoint, field)
-    np.testing.assert_array_equal(loaded.source, SOURCE)
+    np.testing.assert_array_equal(loaded.photo, SOURCE)
     assert loaded.arrays.keys() == checkpoint.arrays.keys()
     for name, array in checkpoint.arrays.items():
         assert (loaded.arrays[name].dtype, loaded.arrays[name].shape) == (array.dtype, array.shape)
@@ -163,7 +163,7 @@ def rewrite(path, *, header=None, members=None):
     checkpoint = build()
     full = {
         "family": "petsgan",
-        "config": to_dict(checkpoint.config),
+        "config": to_dict(checkpoint.settings),
         "steps_done": 4,
         "seconds": 1.5,
         "provenance": {},
@@ -186,7 +186,7 @@ def rewrite(path, *, header=None, members=None):
 
 
 def changed(path, value):
-    config = to_dict(build().config)
+    config = to_dict(build().settings)
     *tables, name = path.split(".")
     inner = config
     for table in tables:
@@ -269,7 +269,7 @@ def test_refuses_weights_that_are_no_numbers(tmp_path, value, dtype):
 @pytest.mark.parametrize("shape", [(40, 264, 3), (264, 40, 3), (32, 1032, 3), (32, 1 << 20, 3)])
 def test_refuses_a_photo_larger_than_what_is_learned(tmp_path, shape):
     source = np.zeros(shape, np.uint8)
-    save_checkpoint(tmp_path / "m.pt", build(source=source), overwrite=False)
+    save_checkpoint(tmp_path / "m.pt", build(photo=source), overwrite=False)
     refused(tmp_path / "m.pt", "source.npy must have sides up to 256, got")
 
 
@@ -277,13 +277,13 @@ def test_refuses_a_photo_larger_than_what_is_learned(tmp_path, shape):
 def test_takes_a_panorama_as_training_makes_it(tmp_path, shape):
     source = np.zeros(shape, np.uint8)
     assert fit_size(shape[1], shape[0], max_size_px=256, multiple=8) == (shape[1], shape[0])
-    save_checkpoint(tmp_path / "m.pt", build(source=source), overwrite=False)
-    assert load_checkpoint(tmp_path / "m.pt").source.shape == shape
+    save_checkpoint(tmp_path / "m.pt", build(photo=source), overwrite=False)
+    assert load_checkpoint(tmp_path / "m.pt").photo.shape == shape
 
 
 def test_messages_are_short_and_plain(tmp_path):
     hostile = "\x1b]0;title\x07" + "x" * 1_000_000
-    config = to_dict(build().config)
+    config = to_dict(build().settings)
     for changed in (
         {"config": {**config, "family": hostile}},
         {"config": {**config, hostile: 1}},

@@ -13,11 +13,17 @@ from petsgan_sdk.settings import ModelSettings, families, presets
 from petsgan_sdk.settings.families import (
     FAMILIES,
     Family,
+    FamilyOption,
     family_named,
     family_of_model,
     model_names,
 )
-from petsgan_sdk.settings.presets import load_preset, preset_ablations, preset_names
+from petsgan_sdk.settings.presets import (
+    ablation_names,
+    load_preset,
+    preset_ablations,
+    preset_names,
+)
 
 EVERY_MODEL = [(family, model) for family in FAMILIES for model in family.models]
 
@@ -27,6 +33,8 @@ def test_names_are_unique():
     assert len({*names}) == len(names)
     assert len({*model_names()}) == len(model_names())
     assert "petsgan" in model_names()
+    options = [name for family in FAMILIES for name in family.option_names]
+    assert len({*options}) == len(options)
 
 
 @pytest.mark.parametrize(("family", "model"), EVERY_MODEL)
@@ -37,6 +45,7 @@ def test_every_model_has_presets_of_its_family(family, model):
         settings = load_preset(name, model=model)
         assert type(settings) is family.settings
         assert (settings.family, settings.preset) == (family.name, name)
+        assert {*preset_ablations(name, model=model)} <= {*ablation_names(model)}
         for ablation in preset_ablations(name, model=model):
             assert load_preset(name, model=model, ablation=ablation).ablation == ablation
 
@@ -75,7 +84,7 @@ def other(monkeypatch):
     entry = Family(
         name="other",
         models=("other", "variant"),
-        options=("detail",),
+        options=(FamilyOption("detail", "HOW", "how much of it."),),
         settings=ModelSettings,
         recipe="nowhere:Recipe",
         export="nowhere:take_apart",

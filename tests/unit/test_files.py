@@ -95,6 +95,20 @@ def test_refuses_a_target_that_cannot_be_written(tmp_path, name, message):
     assert _names(tmp_path) == ["file", "folder"]
 
 
+def test_every_file_is_checked_and_every_folder_probed_once(tmp_path, monkeypatch):
+    (tmp_path / "sub").mkdir()
+    real, synced = os.fsync, []
+    monkeypatch.setattr(atomic.os, "fsync", lambda file: (synced.append(file), real(file)))
+    paths = [tmp_path / name for name in ("a", "sub/b", "c", "sub/d")]
+    check_writable(*paths, overwrite=False)
+    assert len(synced) == 2
+    paths[3].write_bytes(b"old")
+    with pytest.raises(OutputError, match="d' must not exist yet"):
+        check_writable(*paths, overwrite=False)
+    assert len(synced) == 2
+    assert _names(tmp_path) == ["sub"]
+
+
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no named pipes here")
 def test_a_pipe_is_not_replaced(tmp_path):
     os.mkfifo(tmp_path / "pipe")
@@ -181,7 +195,6 @@ def test_check_distinct(tmp_path):
 
 
 def test_the_file_of_a_living_writer_is_not_removed(tmp_path):
-    pytest.importorskip("fcntl", reason="no locks here: an open file cannot be removed instead")
     left = tmp_path / ".petsgan-000000000000.tmp"
     left.write_bytes(b"left by a writer that was killed")
 
@@ -228,7 +241,6 @@ def test_a_signal_right_after_it_was_made_leaves_nothing(tmp_path, monkeypatch, 
 
 
 def test_the_folder_of_a_living_writer_is_not_removed_and_that_of_a_killed_one_is(tmp_path):
-    pytest.importorskip("fcntl", reason="folders are locked where the system has such locks")
     left = tmp_path / ".petsgan-0123456789ab.tmp"
     (left / "made").mkdir(parents=True)
     with temporary_folder(tmp_path / "out") as folder:
@@ -293,7 +305,6 @@ def test_a_file_that_is_taken_for_abandoned_before_it_is_locked_is_made_again(
 
 
 def test_a_file_stays_locked_until_it_has_its_name(tmp_path, monkeypatch):
-    pytest.importorskip("fcntl", reason="no locks here")
     check = atomic._check_target
 
     def checking(path, *, overwrite):
@@ -304,15 +315,6 @@ def test_a_file_stays_locked_until_it_has_its_name(tmp_path, monkeypatch):
     for overwrite in (False, True):
         atomic_write(tmp_path / "out", b"whole", overwrite=overwrite)
     assert _names(tmp_path) == ["out"]
-
-
-def test_without_locks_only_old_files_are_removed(tmp_path, monkeypatch):
-    monkeypatch.setattr(atomic, "_HAS_LOCKS", False)
-    young, old = _leave(tmp_path, "young"), _leave(tmp_path, "old")
-    os.utime(old, (1, 1))
-    remove_abandoned(tmp_path)
-    assert young.exists()
-    assert not old.exists()
 
 
 def _write_new(path, barrier, text):
@@ -389,7 +391,6 @@ def test_a_file_that_cannot_be_given_its_name_leaves_no_empty_one(tmp_path, monk
     ("platform", "variable", "parts"),
     [
         ("linux", "XDG_CACHE_HOME", ("petsgan-sdk",)),
-        ("win32", "LOCALAPPDATA", ("petsgan-sdk",)),
         ("darwin", "HOME", ("Library", "Caches", "petsgan-sdk")),
     ],
 )

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.presets import load_preset, preset_names, to_dict
 
 PRESETS = ["fast", "paper"]
@@ -173,7 +173,7 @@ def test_every_setting_has_a_docstring():
 def test_presets_name_what_decides_the_method():
     for name in PRESETS:
         flat = to_dict(load_preset(name))
-        assert set(flat) == {field.name for field in dataclasses.fields(PetsganConfig)}
+        assert set(flat) == {field.name for field in dataclasses.fields(PetsganSettings)}
 
 
 def test_settings_import_the_standard_library_only():

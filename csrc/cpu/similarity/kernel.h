@@ -10,8 +10,6 @@
 
 namespace petsgan {
 
-enum class PatchPrecision : int;  // see petsgan/patch_transfer.h
-
 // For every query pixel, rows of `padded_width`. A score is the cosine times the query's own norm,
 // so that the best score is the best cosine and the query norm enters only in `steepness`.
 struct MatchState {
@@ -58,7 +56,7 @@ struct SimilarityKernel {
 };
 
 // The fastest for so many channels that this build and this machine have; see simd_level().
-const SimilarityKernel& similarity_kernel(std::int64_t channels, PatchPrecision precision);
+const SimilarityKernel& similarity_kernel(std::int64_t channels);
 
 // Score of a query that no key has been compared with. Far below any score, yet differences to it
 // stay finite.
@@ -67,17 +65,13 @@ constexpr float kNoScore = -1e30F;
 extern const SimilarityKernel kSimilarityPortable;
 #ifdef PETSGAN_X86_KERNELS
 extern const SimilarityKernel kSimilarityAvx2;
-extern const SimilarityKernel kSimilarityAvx2Fast;
 extern const SimilarityKernel kSimilarityAvx512;
-extern const SimilarityKernel kSimilarityAvx512Fast;
-extern const SimilarityKernel kSimilarityAvx512VnniFast;
 #endif
 #ifdef PETSGAN_NEON_KERNELS
 extern const SimilarityKernel kSimilarityNeon;
 #endif
 #ifdef PETSGAN_AMX_KERNELS
 extern const SimilarityKernel kSimilarityAmx;
-extern const SimilarityKernel kSimilarityAmxFast;
 #endif
 
 }  // namespace petsgan

@@ -3,8 +3,7 @@
 //
 // A float32 is the sum of three bfloat16: high, middle and low part, 8 bits of the significand
 // each. Of the nine products of two such sums the six that count are taken; what is left out is
-// below 2^-23 of the whole, like a rounding of float32. The small ones are added first. With
-// PETSGAN_PARTS 2 there is no low part, and the three products of the other two that count remain.
+// below 2^-23 of the whole, like a rounding of float32. The small ones are added first.
 //
 // Everything is in tiles of 1 KiB: [16 keys][16 pairs of channels][2] and
 // [16 pairs of channels][16 queries][2]. Rows are packed as [tile of 16 columns][block of 32
@@ -22,7 +21,7 @@ namespace {
 constexpr std::int64_t kSide = 16;   // columns of a tile
 constexpr std::int64_t kBlock = 32;  // channels of a tile
 constexpr std::int64_t kTileBytes = 64 * kSide;
-constexpr std::int64_t kParts = PETSGAN_PARTS;
+constexpr std::int64_t kParts = 3;  // of a number
 constexpr std::int64_t kBlockBytes = kParts * kTileBytes;
 typedef std::uint32_t Pairs
     __attribute__((vector_size(64)));  // two bfloat16 for each of 16 columns
@@ -147,20 +146,16 @@ void multiply_tiles(const std::byte* keys, const std::byte* queries, std::int64_
     const std::int64_t high = block * kBlockBytes, middle = high + kTileBytes,
                        low = middle + kTileBytes;
     load_keys(high);
-    if (kParts == 3) {
-      load_queries(low);
-      multiply();
-    }
+    load_queries(low);
+    multiply();
     load_queries(middle);
     multiply();
     load_keys(middle);
-    if (kParts == 3) multiply();
+    multiply();
     load_queries(high);
     multiply();
-    if (kParts == 3) {
-      load_keys(low);
-      multiply();
-    }
+    load_keys(low);
+    multiply();
     load_keys(high);
     multiply();
   }

@@ -9,7 +9,6 @@ struct BuildInfo {
   std::string version;   // of the package
   std::string compiler;  // name and version
   std::string simd;      // instruction set in use: "portable", "avx2", "avx512", ...
-  int threads = 1;       // hardware threads
 };
 
 BuildInfo build_info();

@@ -9,11 +9,6 @@
 
 namespace petsgan {
 
-// Of the products of features. kFast may round features to about 14 bits with one scale for each
-// pixel, where that is faster. With a window of 7 the match may then be another than the best whose
-// cosine is lower by less than 1e-5, and a weight may be off by 5e-4 at temperature 0.01.
-enum class PatchPrecision : int { kExact, kFast };
-
 struct PackedReference;  // private layout, depends on the instruction set in use
 
 // Features [images, channels, height, width] and values [images, value_channels, height, width] of
@@ -29,11 +24,10 @@ class PatchReference {
     std::int64_t images = 1;
   };
 
-  // `window` is the odd side of a patch in pixels; `precision` decides about the layout. Throws
-  // ShapeError for an empty reference, ConfigError for an even window, InputError for a feature or
-  // value that is not finite.
+  // `window` is the odd side of a patch in pixels. Throws ShapeError for an empty reference,
+  // ConfigError for an even window, InputError for a feature or value that is not finite.
   PatchReference(const Shape& shape, std::int64_t window, const float* features,
-                 const float* values, PatchPrecision precision = PatchPrecision::kExact);
+                 const float* values);
   ~PatchReference();
   PatchReference(PatchReference&&) noexcept;
   PatchReference& operator=(PatchReference&&) noexcept;

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import PurePosixPath
-from typing import ClassVar, Literal
+from typing import Literal
 
 from petsgan_sdk.manifest.fields import MAX_MARGIN, is_plain, plain_name, require_name
 from petsgan_sdk.manifest.steps.step import Step
@@ -21,10 +20,10 @@ _MAX_TENSORS = 64
 class GraphStep(Step):
     """Run an ONNX graph."""
 
-    runner: ClassVar[str] = "petsgan_sdk.runtime.rendering.steps.graph:RunGraph"
-    reads_margins: ClassVar[bool] = True
-    keeps_blocks: ClassVar[bool] = True
-    replaceable: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.graph:RunGraph"
+    reads_margins = True
+    keeps_blocks = True
+    replaceable = True
 
     member: str
     """Name of the member with the serialised model."""
@@ -66,11 +65,6 @@ class GraphStep(Step):
     def writes(self) -> tuple[str, ...]:
         """What its outputs are called."""
         return tuple(self.outputs.values())
-
-    @property
-    def label(self) -> str:
-        """The name of its member."""
-        return PurePosixPath(self.member).stem
 
     @property
     def graph_members(self) -> tuple[str, ...]:

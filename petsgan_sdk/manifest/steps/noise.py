@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from petsgan_sdk.manifest.fields import MAX_MARGIN, Shape, require_level, require_name
+from petsgan_sdk.manifest.fields import MAX_MARGIN, Shape, require_level
 from petsgan_sdk.manifest.steps.step import Step
 from petsgan_sdk.settings.typed import require
 
@@ -17,8 +17,8 @@ __all__ = ["NoiseStep"]
 class NoiseStep(Step):
     """Make normal noise `[N, channels, h + 2 margin, w + 2 margin]` float32 on a grid."""
 
-    runner: ClassVar[str] = "petsgan_sdk.runtime.rendering.steps.noise:RunNoise"
-    says_level: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.noise:RunNoise"
+    says_level = True
 
     output: str
     """Name of the tensor."""
@@ -34,16 +34,11 @@ class NoiseStep(Step):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        require_name(self, "output")
+        Step.__post_init__(self)
         require_level(self, "level")
         require(self, "channels", 1 <= self.channels <= 4096, expected="from 1 to 4096")
         require(self, "stage", 0 <= self.stage < 1 << 16, expected="from 0 to 65535")
         require(self, "margin", 0 <= self.margin <= MAX_MARGIN, expected=f"0 to {MAX_MARGIN}")
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The noise."""
-        return (self.output,)
 
     def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
         """Its own."""

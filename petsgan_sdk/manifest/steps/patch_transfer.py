@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from math import prod
-from typing import ClassVar, Literal
+from typing import Literal
 
-from petsgan_sdk.manifest.fields import Shape, Size, is_plain, plain_name, require_name
+from petsgan_sdk.manifest.fields import Shape, Size, is_plain, plain_name
 from petsgan_sdk.manifest.steps.step import Grids, Step, refuse_shape
 from petsgan_sdk.settings.typed import require
 
@@ -22,12 +22,15 @@ _PAIR_COST = 16
 class PatchTransferStep(Step):
     """Replace every patch of a feature map by the value patch of its most similar reference."""
 
-    runner: ClassVar[str] = "petsgan_sdk.runtime.rendering.steps.patch_transfer:RunPatchTransfer"
-    device_runner: ClassVar[str | None] = "petsgan_sdk.runtime.device.transfer:DevicePatchTransfer"
-    reads_wide: ClassVar[bool] = True
-    keeps_blocks: ClassVar[bool] = True
-    replaceable: ClassVar[bool] = True
-    decides: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.patch_transfer:RunPatchTransfer"
+    reads_fields = ("query",)
+    writes_fields = ("output", "index_output")
+    array_fields = ("reference", "values")
+    device_runner = "petsgan_sdk.runtime.device.transfer:DevicePatchTransfer"
+    reads_wide = True
+    keeps_blocks = True
+    replaceable = True
+    decides = True
 
     query: str
     """Tensor `[N, C, h, w]` float32."""
@@ -47,8 +50,7 @@ class PatchTransferStep(Step):
 
     def __post_init__(self) -> None:
         """Check the names and ranges."""
-        for name in ("query", "reference", "values", "output"):
-            require_name(self, name)
+        Step.__post_init__(self)
         require(self, "index_output", self.index_output != "", expected="null or a name")
         is_printed = is_plain(self.index_output or "")
         require(self, "index_output", is_printed, expected=f"null or a name, {plain_name}")
@@ -57,31 +59,6 @@ class PatchTransferStep(Step):
         require(self, "temperature", self.temperature >= 0, expected="0 or more")
         is_low = self.temperature <= _MAX_TEMPERATURE
         require(self, "temperature", is_low, expected=f"at most {_MAX_TEMPERATURE:g}")
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The query."""
-        return (self.query,)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The values, and the matches if they are wanted."""
-        return (self.output,) if self.index_output is None else (self.output, self.index_output)
-
-    @property
-    def label(self) -> str:
-        """Its kind."""
-        return self.kind
-
-    @property
-    def array_members(self) -> tuple[str, ...]:
-        """Reference and values."""
-        return (self.reference, self.values)
-
-    @property
-    def matches(self) -> str | None:
-        """The index."""
-        return self.index_output
 
     @property
     def halo(self) -> int:

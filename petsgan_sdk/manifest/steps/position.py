@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from petsgan_sdk.manifest.fields import (
     MAX_SIDE_PX,
     NARROW_MARGIN,
     Shape,
     require_level,
-    require_name,
 )
 from petsgan_sdk.manifest.steps.step import Step
 from petsgan_sdk.settings.typed import require
@@ -26,9 +25,9 @@ _MAX_FREQUENCY = 1e6
 class PositionStep(Step):
     """Make the positional encoding `[1, 4 F, h + 2 margin, w + 2 margin]` of F frequencies."""
 
-    runner: ClassVar[str] = "petsgan_sdk.runtime.rendering.steps.position:RunPosition"
-    says_level: ClassVar[bool] = True
-    cuts_margins: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.position:RunPosition"
+    says_level = True
+    cuts_margins = True
 
     output: str
     """Name of the tensor."""
@@ -44,7 +43,7 @@ class PositionStep(Step):
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        require_name(self, "output")
+        Step.__post_init__(self)
         require_level(self, "level")
         is_some = 1 <= len(self.frequencies) <= 64
         is_wave = is_some and all(abs(f) <= _MAX_FREQUENCY for f in self.frequencies)
@@ -54,11 +53,6 @@ class PositionStep(Step):
         require(self, "extent", is_sized, expected=f"null or sides from 1 to {MAX_SIDE_PX}")
         is_narrow = 0 <= self.margin <= NARROW_MARGIN
         require(self, "margin", is_narrow, expected=f"0 to {NARROW_MARGIN}")
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The encoding."""
-        return (self.output,)
 
     def channels_made(self, constants: Mapping[str, Shape]) -> int:  # noqa: ARG002
         """Sine and cosine of both axes for each frequency."""

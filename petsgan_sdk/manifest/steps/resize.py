@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
-from petsgan_sdk.manifest.fields import require_level, require_name
+from petsgan_sdk.manifest.fields import require_level
 from petsgan_sdk.manifest.steps.step import Step
 
 __all__ = ["ResizeStep"]
@@ -15,10 +15,11 @@ __all__ = ["ResizeStep"]
 class ResizeStep(Step):
     """Bring a map to the size of another grid: bilinear, pixel centres at half, clamped."""
 
-    runner: ClassVar[str] = "petsgan_sdk.runtime.rendering.steps.resize:RunResize"
-    device_runner: ClassVar[str | None] = "petsgan_sdk.runtime.device.resize:DeviceResize"
-    says_level: ClassVar[bool] = True
-    replaceable: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.resize:RunResize"
+    reads_fields = ("input",)
+    device_runner = "petsgan_sdk.runtime.device.resize:DeviceResize"
+    says_level = True
+    replaceable = True
 
     input: str
     """Tensor `[N, C, ..., ...]` float32, with one or several pixels for one of its grid."""
@@ -30,19 +31,8 @@ class ResizeStep(Step):
 
     def __post_init__(self) -> None:
         """Check the names."""
-        for name in ("input", "output"):
-            require_name(self, name)
+        Step.__post_init__(self)
         require_level(self, "level")
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The map."""
-        return (self.input,)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The map on its new grid."""
-        return (self.output,)
 
     def window_read(self, window: int, *, read: int, made: int) -> int:
         """In proportion, and a neighbour on both sides."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import ClassVar, NoReturn
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest.fields import Shape, Size
+from petsgan_sdk.manifest.fields import Shape, Size, require_name
 
 __all__ = ["Grids", "Step", "refuse_shape"]
 
@@ -45,6 +46,12 @@ class Step(ABC):
     """`module:class` of what runs it on a CUDA device, a `device.segment.DeviceStep`; None for the
     host. A graph's is the provider's affair."""
 
+    reads_fields: ClassVar[tuple[str, ...]] = ()
+    """Its fields that name the tensors it reads."""
+    writes_fields: ClassVar[tuple[str, ...]] = ("output",)
+    """Those that name the tensors it makes; a second one holds matches, and may be None."""
+    array_fields: ClassVar[tuple[str, ...]] = ()
+    """Those that name members with its constants."""
     says_level: ClassVar[bool] = False
     """Whether its field `level` says the grid of what it makes; else that is where it reads."""
     reads_matches: ClassVar[bool] = False
@@ -62,6 +69,15 @@ class Step(ABC):
     decides: ClassVar[bool] = False
     """Whether a rounding of what it reads may decide otherwise and move what it makes."""
 
+    def __post_init__(self) -> None:
+        """Check the names of tensors and members.
+
+        A kind with checks of its own calls this by the class's name: `slots=True` makes a second
+        class, which a bare `super()` does not know.
+        """
+        for field in (*self.reads_fields, *self.writes_fields[:1], *self.array_fields):
+            require_name(self, field)
+
     @property
     @abstractmethod
     def kind(self) -> str:
@@ -70,17 +86,20 @@ class Step(ABC):
     @property
     def reads(self) -> tuple[str, ...]:
         """Tensors that it needs from earlier steps."""
-        return ()
+        return tuple(getattr(self, field) for field in self.reads_fields)
 
     @property
-    @abstractmethod
     def writes(self) -> tuple[str, ...]:
         """Tensors that it makes."""
+        named = (getattr(self, field) for field in self.writes_fields)
+        return tuple(name for name in named if name is not None)
 
     @property
     def label(self) -> str:
-        """Its name in timings."""
-        return self.writes[0]
+        """Its name in timings: its graph's, its kind where it has constants, else what it makes."""
+        if self.graph_members:
+            return PurePosixPath(self.graph_members[0]).stem
+        return self.kind if self.array_fields else self.writes[0]
 
     @property
     def graph_members(self) -> tuple[str, ...]:
@@ -90,7 +109,7 @@ class Step(ABC):
     @property
     def array_members(self) -> tuple[str, ...]:
         """Members with its constants, each `[C, H, W]` float32."""
-        return ()
+        return tuple(getattr(self, field) for field in self.array_fields)
 
     @property
     def photo_member(self) -> str | None:
@@ -100,7 +119,7 @@ class Step(ABC):
     @property
     def matches(self) -> str | None:
         """The tensor that it makes which holds places of the photo instead of a map."""
-        return None
+        return self.writes[1] if self.writes_fields[1:] and self.writes[1:] else None
 
     @property
     def halo(self) -> int | None:

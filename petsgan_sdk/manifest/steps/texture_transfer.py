@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import Literal
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest.fields import Shape, Size, require_name
+from petsgan_sdk.manifest.fields import Shape, Size
 from petsgan_sdk.manifest.steps.step import Grids, Step, refuse_shape
 
 __all__ = ["TextureTransferStep"]
@@ -17,10 +17,10 @@ __all__ = ["TextureTransferStep"]
 class TextureTransferStep(Step):
     """Carry matches up to full resolution: a tensor `[N, 3, H, W]` float32 of real texture."""
 
-    runner: ClassVar[str] = (
-        "petsgan_sdk.runtime.rendering.steps.texture_transfer:RunTextureTransfer"
-    )
-    reads_matches: ClassVar[bool] = True
+    runner = "petsgan_sdk.runtime.rendering.steps.texture_transfer:RunTextureTransfer"
+    reads_fields = ("index",)
+    array_fields = ("texture",)
+    reads_matches = True
 
     index: str
     """Tensor `[N, h, w]` int32 of matches."""
@@ -29,31 +29,6 @@ class TextureTransferStep(Step):
     output: str
     """Name of the tensor."""
     kind: Literal["texture_transfer"] = "texture_transfer"
-
-    def __post_init__(self) -> None:
-        """Check the names."""
-        for name in ("index", "texture", "output"):
-            require_name(self, name)
-
-    @property
-    def reads(self) -> tuple[str, ...]:
-        """The matches."""
-        return (self.index,)
-
-    @property
-    def writes(self) -> tuple[str, ...]:
-        """The texture."""
-        return (self.output,)
-
-    @property
-    def label(self) -> str:
-        """Its kind."""
-        return self.kind
-
-    @property
-    def array_members(self) -> tuple[str, ...]:
-        """The photo."""
-        return (self.texture,)
 
     @property
     def photo_member(self) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,14 +12,12 @@ from torch.nn import functional
 
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.models.arrays import AVERAGED, built_from, image_tensor
 from petsgan_sdk.models.depnet import DepNet
 from petsgan_sdk.models.exsingan.pyramid import build_pyramid, level_sizes
 from petsgan_sdk.models.exsingan.stage import RefinementStage
-from petsgan_sdk.models.image import image_tensor
 from petsgan_sdk.models.norm import FreezableBatchNorm
-from petsgan_sdk.models.state import AVERAGED, built_from
-from petsgan_sdk.noise import positional_encoding
-from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.exsingan import ExsinganSettings
 
 __all__ = ["ExsinganGenerator", "generator_from", "stage_name", "upsample"]
 
@@ -32,8 +29,8 @@ class ExsinganGenerator(nn.Module):
     """Structural, semantic and texture stages over a photo's pyramid; SinGAN is a mix of them.
 
     Args:
-        config: Settings.
-        source: `[H, W, 3]` uint8, the photo at training size.
+        settings: Of the model.
+        photo: `[H, W, 3]` uint8, at training size.
 
     Raises:
         ConfigError: A level would be too small.
@@ -41,34 +38,33 @@ class ExsinganGenerator(nn.Module):
 
     reconstruction_noise: Tensor
 
-    def __init__(self, config: ExsinganConfig, source: U8Image) -> None:
+    def __init__(self, settings: ExsinganSettings, photo: U8Image) -> None:
         """Build the stages for this photo."""
         super().__init__()
-        self.config = config
-        height, width = source.shape[:2]
+        self.settings = settings
+        height, width = photo.shape[:2]
         self.sizes: tuple[Size, ...] = level_sizes(
             height,
             width,
-            count=config.stages.count,
-            coarsest_px=config.pyramid.coarsest_px,
-            rescale=config.pyramid.rescale,
+            count=settings.stages.count,
+            coarsest_px=settings.pyramid.coarsest_px,
+            rescale=settings.pyramid.rescale,
         )
         """`(h, w)` of each level."""
-        for number, image in enumerate(build_pyramid(source, self.sizes)):
+        for number, image in enumerate(build_pyramid(photo, self.sizes)):
             self.register_buffer(f"level_{number}", image_tensor(image), persistent=False)
-        self._set_positions()
         self.stages = nn.ModuleList(self._make(number) for number in range(len(self.sizes)))
         """G_0 to G_N."""
         shape = self.noise_shape(0, 1, *self.sizes[0])
         # Where noise moves the layout, no noise is the photo itself.
-        is_moved = self.has_structure and config.structure.displacement > 0
+        is_moved = self.has_structure and settings.structure.displacement > 0
         fixed = torch.zeros(shape) if is_moved else torch.randn(shape)
         self.register_buffer("reconstruction_noise", fixed)
 
     @property
     def has_structure(self) -> bool:
         """Whether stage 0 is structural."""
-        return self.config.stages.structural == 1
+        return self.settings.stages.structural == 1
 
     def level(self, number: int) -> Tensor:
         """The photo at a level, `[1, 3, h, w]` in [-1, 1]."""
@@ -77,19 +73,8 @@ class ExsinganGenerator(nn.Module):
 
     def is_semantic(self, number: int) -> bool:
         """Whether a stage is a semantic one."""
-        mix = self.config.stages
+        mix = self.settings.stages
         return mix.structural <= number < mix.structural + mix.semantic
-
-    def position(self, height: int, width: int) -> Tensor:
-        """Positional encoding of a layout of `height` x `width` with the stage's margin."""
-        encoded = positional_encoding(
-            height,
-            width,
-            frequencies=self.frequencies,
-            extent=self.extent,
-            margin=self.structure.position_margin,
-        )
-        return torch.from_numpy(encoded).to(self.level(0).device)
 
     @property
     def structure(self) -> DepNet:
@@ -104,8 +89,7 @@ class ExsinganGenerator(nn.Module):
         """Shape of a stage's noise for `count` images whose level is `height` x `width`."""
         stage = self.stages[number]
         if isinstance(stage, DepNet):
-            margin = 2 * stage.noise_margin
-            return (count, stage.noise_channels, height + margin, width + margin)
+            return stage.noise_shape(count, height, width)
         return (count, 3, height, width)
 
     def run(self, number: int, previous: Tensor | None, noise: Tensor) -> Tensor:
@@ -122,7 +106,7 @@ class ExsinganGenerator(nn.Module):
         stage = self.stages[number]
         if isinstance(stage, DepNet):
             margin = 2 * stage.noise_margin
-            position = self.position(noise.shape[2] - margin, noise.shape[3] - margin)
+            position = stage.position(noise.shape[2] - margin, noise.shape[3] - margin)
             return stage(noise, position)  # type: ignore[no-any-return]
         if previous is None:
             return stage(torch.zeros_like(noise), noise)  # type: ignore[no-any-return]
@@ -153,32 +137,16 @@ class ExsinganGenerator(nn.Module):
             image = self.run(number, image, noise)
         return image
 
-    def _set_positions(self) -> None:
-        """Frequencies and extent of the structural stage's positions, as PetsGAN's DEPNet."""
-        settings = self.config.structure
-        is_relative = settings.positions == "relative"
-        unit = math.pi / max(self.sizes[0]) if is_relative else 1.0
-        self.frequencies = tuple(unit * f for f in settings.frequencies)
-        self.extent = self.sizes[0] if is_relative else None
-
     def _make(self, number: int) -> nn.Module:
-        mix, settings = self.config.stages, self.config.refinement
+        mix, refinement = self.settings.stages, self.settings.refinement
         if number < mix.structural:
-            structure = self.config.structure
-            return DepNet(
-                self.sizes[0],
-                width=structure.width,
-                frequencies=self.frequencies,
-                displacement=structure.displacement,
-                norm=FreezableBatchNorm if structure.norm else None,
-                modes=structure.modes,
-            )
+            return DepNet.of(self.settings.structure, self.sizes[0], norm=FreezableBatchNorm)
         return RefinementStage(
-            width=settings.width_at(min(self.sizes[number])),
+            width=refinement.width_at(min(self.sizes[number])),
             # There is nothing below the first stage to add to.
             is_residual=number > 0 and not self.is_semantic(number),
-            norm=settings.norm,
-            padding=settings.padding,
+            norm=refinement.norm,
+            padding=refinement.padding,
         )
 
 
@@ -187,9 +155,9 @@ def upsample(image: Tensor, size: Size) -> Tensor:
     return functional.interpolate(image, size=size, mode="bilinear", align_corners=False)
 
 
-def stage_name(config: ExsinganConfig, number: int) -> str:
+def stage_name(settings: ExsinganSettings, number: int) -> str:
     """What a stage is called, for people: its kind and its number."""
-    mix = config.stages
+    mix = settings.stages
     if number < mix.structural:
         return "structural"
     number -= mix.structural
@@ -204,11 +172,11 @@ def generator_from(checkpoint: Checkpoint) -> ExsinganGenerator:
     Raises:
         CheckpointError: It is of another family, or an array is missing or of another shape.
     """
-    config = checkpoint.config
-    if not isinstance(config, ExsinganConfig):
-        msg = f"checkpoint: family must be 'exsingan', got {config.family!r}"
+    settings = checkpoint.settings
+    if not isinstance(settings, ExsinganSettings):
+        msg = f"checkpoint: family must be 'exsingan', got {settings.family!r}"
         raise CheckpointError(msg)
     generator = built_from(
-        lambda: ExsinganGenerator(config, checkpoint.source), checkpoint.arrays, AVERAGED
+        lambda: ExsinganGenerator(settings, checkpoint.photo), checkpoint.arrays, AVERAGED
     )
     return generator.eval().requires_grad_(False)

@@ -14,7 +14,7 @@ __all__ = ["jitter"]
 
 @torch.no_grad()
 def jitter(
-    generator: CodeGenerator, inverted: Inverted, settings: InversionSettings, draw: Generator
+    generator: CodeGenerator, inverted: Inverted, settings: InversionSettings, rng: Generator
 ) -> Tensor:
     """Draw what lies around a code: z + sigma eps, eps ~ N(0, 1), for each level sigma.
 
@@ -25,14 +25,14 @@ def jitter(
         generator: As `invert` left it.
         inverted: The code and its class.
         settings: Levels, and images at each.
-        draw: Decides the noise; lives on the CPU.
+        rng: Decides the noise; lives on the CPU.
 
     Returns:
         `[levels * jitter_per_level, 3, S, S]` uint8 on the CPU, 0..255 for [-1, 1], level by level.
     """
     code = inverted.code
     levels = torch.tensor(settings.jitter_levels).repeat_interleave(settings.jitter_per_level)
-    noise = torch.randn((len(levels), generator.code_size), generator=draw)
+    noise = torch.randn((len(levels), generator.code_size), generator=rng)
     codes = code + (levels[:, None] * noise).to(code.device)
     embedding = generator.embed(torch.tensor([inverted.label], device=code.device))
     images = []

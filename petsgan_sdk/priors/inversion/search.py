@@ -43,7 +43,7 @@ def search(
     network: FeatureNetwork,
     target: Tensor,
     settings: InversionSettings,
-    draw: Generator,
+    rng: Generator,
 ) -> Candidate:
     """Draw codes with classes, and return the one whose image looks most like the target.
 
@@ -55,11 +55,11 @@ def search(
         network: Judges them by its last `settings.feature_maps` feature maps.
         target: `[1, 3, S, S]` in [-1, 1].
         settings: How many, and how far from 0.
-        draw: Decides the draws; lives on the CPU.
+        rng: Decides the draws; lives on the CPU.
     """
     shape = (settings.candidates, generator.code_size)
-    codes = settings.candidate_std * torch.randn(shape, generator=draw)
-    labels = torch.randint(generator.num_classes, (settings.candidates,), generator=draw)
+    codes = settings.candidate_std * torch.randn(shape, generator=rng)
+    labels = torch.randint(generator.num_classes, (settings.candidates,), generator=rng)
     codes, labels = codes.to(target.device), labels.to(target.device)
     maps = settings.feature_maps
     wanted = network.features(target)[-maps:]

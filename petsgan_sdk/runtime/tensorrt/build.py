@@ -18,7 +18,7 @@ from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
 from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
-from petsgan_sdk.runtime.tensorrt.flavour import INSTALL_RTX, Flavour, find_tensorrt
+from petsgan_sdk.runtime.tensorrt.installed import INSTALL_RTX, InstalledTensorrt, find_tensorrt
 from petsgan_sdk.runtime.tensorrt.key import EngineKey
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange
 from petsgan_sdk.runtime.tensorrt.worker import ANSWER
@@ -42,7 +42,7 @@ _LAST_LINES = 3
 class Target:
     """What engines are built with and for."""
 
-    flavour: str
+    distribution: str
     """`tensorrt` or `tensorrt_rtx`."""
     version: str
     """Its version."""
@@ -67,29 +67,31 @@ class BuildResult:
     """Whether it had been built before."""
 
 
-def find_target(*, flavour: Flavour | None = None, gpu: Gpu | None = None) -> Target:
+def find_target(*, installed: InstalledTensorrt | None = None, gpu: Gpu | None = None) -> Target:
     """What can be built here.
 
     Args:
-        flavour: The TensorRT to use. Default: what is installed.
+        installed: The TensorRT to use. Default: what is installed.
         gpu: The GPU to build for. Default: the first of this machine.
 
     Raises:
         BackendUnavailableError: TensorRT is missing or too old, or needs a GPU to build.
     """
-    flavour = find_tensorrt() if flavour is None else flavour
+    installed = find_tensorrt() if installed is None else installed
     gpu = find_gpu() if gpu is None else gpu
     if gpu is not None:
-        return Target(flavour.name, flavour.version, gpu.name, gpu.compute_capability)
-    if not flavour.is_rtx:
-        msg = f"TensorRT {flavour.version} builds engines on the GPU that runs them; there is none"
+        return Target(installed.name, installed.version, gpu.name, gpu.compute_capability)
+    if not installed.is_rtx:
+        msg = (
+            f"TensorRT {installed.version} builds engines on the GPU that runs them; there is none"
+        )
         raise BackendUnavailableError(
             msg, hint=f"build on the target machine, or check the graphs here with {INSTALL_RTX}"
         )
-    members = flavour.module.ComputeCapability.__members__
+    members = installed.module.ComputeCapability.__members__
     digits = sorted(int(name[2:]) for name in members if name.startswith("SM"))
     return Target(
-        flavour.name, flavour.version, _ANY_GPU, "+".join(f"{n // 10}.{n % 10}" for n in digits)
+        installed.name, installed.version, _ANY_GPU, "+".join(f"{n // 10}.{n % 10}" for n in digits)
     )
 
 
@@ -216,7 +218,7 @@ def engine_key(
     return EngineKey(
         bundle=digest,
         graph=step.member,
-        flavour=target.flavour,
+        flavour=target.distribution,
         version=target.version,
         gpu=target.gpu,
         compute_capability=target.compute_capability,

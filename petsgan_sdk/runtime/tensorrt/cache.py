@@ -181,7 +181,7 @@ class EngineCache:
         text = json.dumps(description, indent=2, sort_keys=True) + "\n"
         atomic_write(described, text.encode(), overwrite=True)
         if replaced is not None and replaced.plan != path:
-            with suppress(OSError):  # who reads it on Windows keeps it; it is rubbish then
+            with suppress(OSError):  # then it is rubbish, and goes in an hour
                 replaced.plan.unlink()
         entry = _read_entry(described)
         if entry is None:
@@ -279,8 +279,6 @@ def _parse_entry(description: Path, text: str) -> Entry | None:
 
 def _check_owner(folder: Path) -> None:
     """An engine that somebody else wrote would run with this user's rights."""
-    if not hasattr(os, "getuid"):
-        return
     found = folder.stat()
     if found.st_uid != os.getuid() or found.st_mode & 0o022:
         msg = (

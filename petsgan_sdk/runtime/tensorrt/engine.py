@@ -10,7 +10,7 @@ from petsgan_sdk.manifest import GraphStep, Size
 from petsgan_sdk.runtime.device.arrays import Device, address_of
 from petsgan_sdk.runtime.exit_gate import exit_gate
 from petsgan_sdk.runtime.tensorrt.cache import Entry
-from petsgan_sdk.runtime.tensorrt.flavour import Flavour
+from petsgan_sdk.runtime.tensorrt.installed import InstalledTensorrt
 
 __all__ = ["EngineSource", "TensorrtGraph"]
 
@@ -25,20 +25,20 @@ class TensorrtGraph:
         step: The step.
         device: Where it runs.
         source: Where engines come from.
-        flavour: The TensorRT that runs them.
+        installed: The TensorRT that runs them.
     """
 
     capturable = True
     takes_windows = True
 
     def __init__(
-        self, step: GraphStep, device: Device, source: EngineSource, flavour: Flavour
+        self, step: GraphStep, device: Device, source: EngineSource, installed: InstalledTensorrt
     ) -> None:
         """Load nothing yet: which engine is needed depends on the size."""
         self._step = step
         self._device = device
         self._source = source
-        self._trt: Any = flavour.module
+        self._trt: Any = installed.module
         self._logger = self._trt.Logger(self._trt.Logger.ERROR)
         self._runtime = self._trt.Runtime(self._logger)
         self._engines: dict[str, Any] = {}

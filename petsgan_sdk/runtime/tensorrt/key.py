@@ -24,7 +24,7 @@ class EngineKey:
     graph: str
     """Member name of the graph."""
     flavour: str
-    """`tensorrt` or `tensorrt_rtx`."""
+    """The TensorRT distribution, `tensorrt` or `tensorrt_rtx`; the name is that of the files."""
     version: str
     """Version of that."""
     gpu: str

@@ -19,7 +19,7 @@ from petsgan_sdk.runtime.tensorrt.build import (
 )
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.engine import EngineSource, TensorrtGraph
-from petsgan_sdk.runtime.tensorrt.flavour import find_tensorrt
+from petsgan_sdk.runtime.tensorrt.installed import find_tensorrt
 from petsgan_sdk.runtime.tensorrt.lookup import find_engine
 
 __all__ = ["engine_source", "graph_maker"]
@@ -34,15 +34,15 @@ def graph_maker(
         BackendUnavailableError: TensorRT is missing or too old, or there is no GPU.
         ConfigError: Half engines cannot be built inside a call.
     """
-    flavour = find_tensorrt()
+    installed = find_tensorrt()
     try:
         gpu = open_driver().gpu()
     except BackendUnavailableError as exc:
         msg = f"provider 'tensorrt' needs a GPU to run: {exc}"
         raise BackendUnavailableError(msg) from exc
-    target = find_target(flavour=flavour, gpu=gpu)
+    target = find_target(installed=installed, gpu=gpu)
     source = engine_source(bundle, options, target, EngineCache())
-    return lambda step, device: TensorrtGraph(step, device, source, flavour)
+    return lambda step, device: TensorrtGraph(step, device, source, installed)
 
 
 def engine_source(

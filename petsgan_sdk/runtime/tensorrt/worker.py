@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from petsgan_sdk.errors import EngineError, PetsganError
-from petsgan_sdk.runtime.tensorrt.flavour import Flavour, find_tensorrt, network_flags
+from petsgan_sdk.runtime.tensorrt.installed import InstalledTensorrt, find_tensorrt, network_flags
 
 __all__ = ["ANSWER", "build"]
 
@@ -33,16 +33,16 @@ def build(request: dict[str, Any]) -> dict[str, Any]:
         EngineError: TensorRT refused the graph or could not build it; says why.
         BackendUnavailableError: TensorRT is missing or too old.
     """
-    flavour = find_tensorrt()
-    trt: Any = flavour.module
+    installed = find_tensorrt()
+    trt: Any = installed.module
     logger = _logger(trt)
     builder = trt.Builder(logger)
     if builder is None:
         raise EngineError(_with_log("TensorRT could not start a builder", logger))
     graph = Path(request["graph"])
     profile_shapes: dict[str, list[list[int]]] = request["profile"]
-    outputs = _output_shapes(flavour, builder, graph, profile_shapes, logger)
-    network = _parse(flavour, builder, graph, logger)
+    outputs = _output_shapes(installed, builder, graph, profile_shapes, logger)
+    network = _parse(installed, builder, graph, logger)
     config = builder.create_builder_config()
     _aim(trt, config, request["targets"])
     if request["workspace_bytes"] is not None:
@@ -75,9 +75,9 @@ def _logger(trt: Any) -> Any:
     return Logger()
 
 
-def _parse(flavour: Flavour, builder: Any, graph: Path, logger: Any) -> Any:
-    trt: Any = flavour.module
-    network = builder.create_network(network_flags(flavour))
+def _parse(installed: InstalledTensorrt, builder: Any, graph: Path, logger: Any) -> Any:
+    trt: Any = installed.module
+    network = builder.create_network(network_flags(installed))
     parser = trt.OnnxParser(network, logger)
     if not parser.parse(graph.read_bytes()):
         problems = [_describe(parser.get_error(i)) for i in range(parser.num_errors)]
@@ -93,12 +93,16 @@ def _describe(error: Any) -> str:
 
 
 def _output_shapes(
-    flavour: Flavour, builder: Any, graph: Path, profile: dict[str, list[list[int]]], logger: Any
+    installed: InstalledTensorrt,
+    builder: Any,
+    graph: Path,
+    profile: dict[str, list[list[int]]],
+    logger: Any,
 ) -> dict[str, list[list[int]]]:
     """Shapes of the outputs at the three points, found by fixing the inputs of a fresh network."""
     shapes: dict[str, list[list[int]]] = {}
     for point in range(3):
-        network = _parse(flavour, builder, graph, logger)
+        network = _parse(installed, builder, graph, logger)
         found = {network.get_input(i).name: network.get_input(i) for i in range(network.num_inputs)}
         if set(found) != set(profile):
             msg = f"{graph.name} must have the inputs {sorted(profile)}, got {sorted(found)}"

@@ -12,9 +12,9 @@ import torch
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.models.arrays import AVERAGED, load_state
 from petsgan_sdk.models.exsingan import ExsinganGenerator
-from petsgan_sdk.models.state import AVERAGED, load_state
-from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.exsingan import ExsinganSettings
 from petsgan_sdk.settings.presets import to_dict
 from petsgan_sdk.training.exsingan.plan import StagePlan
 
@@ -37,15 +37,15 @@ class FinishedStructure:
         """Read it."""
         self.path = path
         self._checkpoint = checkpoint = load_checkpoint(path)
-        config = checkpoint.config
-        if not isinstance(config, ExsinganConfig) or config.stages.structural == 0:
-            self._refuse("have a structural stage", f"a {config.family} model without one")
-        if not config.reused_stages:
-            last = StagePlan(config).spans[0].last
+        settings = checkpoint.settings
+        if not isinstance(settings, ExsinganSettings) or settings.stages.structural == 0:
+            self._refuse("have a structural stage", f"a {settings.family} model without one")
+        if not settings.reused_stages:
+            last = StagePlan(settings).spans[0].last
             if checkpoint.steps_done < last:
                 found = f"step {checkpoint.steps_done} of {last}; hint: --resume its training"
                 self._refuse("have finished its structural stage", found)
-        self._config = config
+        self._settings = settings
         self._names = names = sorted(
             n for n in checkpoint.arrays if n.startswith(f"{_STAGE}.") or n == _NOISE
         )
@@ -58,7 +58,7 @@ class FinishedStructure:
     @property
     def overrides(self) -> dict[str, object]:
         """Settings that must be as they were when the stage was trained."""
-        settings = to_dict(self._config)
+        settings = to_dict(self._settings)
         taken: dict[str, object] = {"reused_stages": 1}
         for table in ("structure", "prior", "pyramid"):
             taken |= {f"{table}.{name}": value for name, value in settings[table].items()}
@@ -66,18 +66,18 @@ class FinishedStructure:
         del taken["pyramid.rescale"]
         return taken
 
-    def give(self, generator: ExsinganGenerator, source: np.ndarray[Any, np.dtype[Any]]) -> None:
+    def give(self, generator: ExsinganGenerator, photo: np.ndarray[Any, np.dtype[Any]]) -> None:
         """Put the stage and its fixed noise into a new generator.
 
         Args:
             generator: Of the same structural settings.
-            source: `[H, W, 3]` uint8, the photo of the run.
+            photo: `[H, W, 3]` uint8, of the run.
 
         Raises:
             CheckpointError: The stage was trained on another photo or size.
         """
-        known = self._checkpoint.source
-        if known.shape != source.shape or not np.array_equal(known, source):
+        known = self._checkpoint.photo
+        if known.shape != photo.shape or not np.array_equal(known, photo):
             self._refuse("be of the same photo at the same size", "another")
         arrays = self._checkpoint.arrays
         stage = {f"{_STAGE}/{n[len(_STAGE) + 1 :]}": arrays[n] for n in self._names if n != _NOISE}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import accumulate, pairwise
 
 from petsgan_sdk.models.exsingan import stage_name
-from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.exsingan import ExsinganSettings
 from petsgan_sdk.training.optimizers import Span
 
 __all__ = ["StagePlan"]
@@ -15,24 +15,24 @@ class StagePlan:
     """The stages one after another, each with its share of the steps.
 
     Args:
-        config: Settings; stages that come finished from another model get no steps.
+        settings: Stages that come finished from another model get no steps.
     """
 
-    def __init__(self, config: ExsinganConfig) -> None:
+    def __init__(self, settings: ExsinganSettings) -> None:
         """Divide the steps."""
-        mix, training = config.stages, config.training
+        mix, training = settings.stages, settings.training
         shares = [
             *[training.structural_share] * mix.structural,
             *[training.semantic_share] * mix.semantic,
             *[training.texture_share] * mix.texture,
         ]
-        shares[: config.reused_stages] = [0.0] * config.reused_stages
+        shares[: settings.reused_stages] = [0.0] * settings.reused_stages
         ends = [
             round(training.steps * done / sum(shares)) for done in accumulate(shares, initial=0.0)
         ]
         self.spans: tuple[Span, ...] = tuple(Span(first, last) for first, last in pairwise(ends))
         """Steps of each stage."""
-        self.names: tuple[str, ...] = tuple(stage_name(config, n) for n in range(len(shares)))
+        self.names: tuple[str, ...] = tuple(stage_name(settings, n) for n in range(len(shares)))
         """Names of the stages, for people."""
 
     def stage_at(self, step: int) -> int:

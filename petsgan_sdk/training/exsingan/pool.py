@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from petsgan_sdk.models.exsingan import ExsinganGenerator, upsample
 from petsgan_sdk.priors.internal import displace
+from petsgan_sdk.training.crops import Crop
 
 __all__ = ["LowerResults"]
 
@@ -23,21 +24,21 @@ class LowerResults:
         generator: Its stages below `number` are finished.
         number: Of the stage that is trained on them; at least 1.
         count: How many to keep.
-        draw: Decides their noise.
+        rng: Decides their noise.
     """
 
     def __init__(
-        self, generator: ExsinganGenerator, number: int, *, count: int, draw: Generator
+        self, generator: ExsinganGenerator, number: int, *, count: int, rng: Generator
     ) -> None:
         """Run the stages below."""
         self._size = generator.sizes[number]
         self._level = generator.level(number)
         self._fields: Tensor | None = None
-        config = generator.config
+        settings = generator.settings
         is_paired = (
             generator.has_structure
-            and config.structure.displacement > 0
-            and config.prior.is_one_layout
+            and settings.structure.displacement > 0
+            and settings.prior.is_one_layout
         )
         images, fields = [], []
         with torch.no_grad():
@@ -45,7 +46,7 @@ class LowerResults:
                 image: Tensor | None = None
                 for below in range(number):
                     shape = generator.noise_shape(below, 1, *generator.sizes[below])
-                    noise = torch.randn(shape, generator=draw).to(self._level.device)
+                    noise = torch.randn(shape, generator=rng).to(self._level.device)
                     if below == 0 and is_paired:
                         fields.append(_field(generator, noise))
                     image = generator.run(below, image, noise)
@@ -67,13 +68,11 @@ class LowerResults:
         """Results at the size of the stage, `[N, 3, h, w]`."""
         return upsample(self._images[list(numbers)], self._size)
 
-    def targets(
-        self, numbers: Sequence[int], *, top: int, left: int, height: int, width: int
-    ) -> Tensor | None:
+    def targets(self, numbers: Sequence[int], crop: Crop) -> Tensor | None:
         """The photo displaced as the noise of results displaced their layout, a crop of it.
 
         Returns:
-            `[N, 3, height, width]` in [-1, 1]; None where no displacement is known.
+            `[N, 3, h, w]` of the crop in [-1, 1]; None where no displacement is known.
         """
         if self._fields is None:
             return None
@@ -81,13 +80,13 @@ class LowerResults:
         scale = [new / old for new, old in zip(self._size, fields.shape[2:], strict=True)]
         unit = torch.tensor(scale[::-1], device=fields.device).view(1, 2, 1, 1)  # x, then y
         moved = upsample(fields, self._size) * unit
-        moved = moved[:, :, top : top + height, left : left + width]
-        return displace(self._level, moved, top=top, left=left)
+        return displace(self._level, crop.of(moved), top=crop.top, left=crop.left)
 
 
 def _field(generator: ExsinganGenerator, noise: Tensor) -> Tensor:
     """Displacements `[1, 2, h, w]` of a layout, in its pixels."""
     depnet = generator.structure
     margin = depnet.position_margin
-    field = depnet.displace(noise, generator.position(*generator.sizes[0]))
+    field = depnet.displace(noise, depnet.position(*generator.sizes[0]))
+    assert field is not None  # of a layout that is displaced
     return field[:, :, margin:-margin, margin:-margin]

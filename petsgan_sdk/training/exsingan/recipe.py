@@ -9,8 +9,7 @@ from pathlib import Path
 
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.models.exsingan import ExsinganGenerator
-from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
-from petsgan_sdk.settings.exsingan import ExsinganConfig
+from petsgan_sdk.settings.exsingan import ExsinganSettings
 from petsgan_sdk.training.exsingan.finished import FinishedStructure
 from petsgan_sdk.training.exsingan.perceptual import (
     DeepVgg,
@@ -61,7 +60,7 @@ class ExsinganRecipe:
         model = None if self._structure is None else self._structure.path
         return [file for file in (self._weights, model) if file is not None]
 
-    def settle(self, settings: ExsinganConfig) -> ExsinganConfig:
+    def settle(self, settings: ExsinganSettings) -> ExsinganSettings:
         """Decide whether there is a perceptual loss.
 
         Raises:
@@ -74,10 +73,10 @@ class ExsinganRecipe:
             self._weights = needed_vgg()
         return replace(settings, perceptual="vgg19")
 
-    def start(self, given: RunInput[ExsinganConfig]) -> ExsinganTraining:
+    def start(self, given: RunInput[ExsinganSettings]) -> ExsinganTraining:
         """Build the generator for a photo, and its prior."""
         settings = given.settings
-        generator = ExsinganGenerator(settings, given.source.rgb).to(given.device)
+        generator = ExsinganGenerator(settings, given.photo.rgb).to(given.device)
         sizes = ", ".join(f"{width}x{height}" for height, width in generator.sizes)
         given.note(f"levels {sizes}")
         network: DeepVgg | None = None
@@ -85,9 +84,12 @@ class ExsinganRecipe:
             assert self._weights is not None  # `settle` found them
             network = load_deep_vgg(self._weights).to(given.device)
             given.note(f"perceptual loss on VGG-19 weights in {str(self._weights)!r}")
-        prior = _prior(generator, given) if settings.stages.structural else None
+        prior = None
+        if settings.stages.structural:
+            last = len(generator.sizes) - 1
+            prior = given.make_prior(generator.level(last), generator.level(0))
         if self._structure is not None:
-            self._structure.give(generator, given.source.rgb)
+            self._structure.give(generator, given.photo.rgb)
         return ExsinganTraining(generator, prior=prior, network=network, structure=self._structure)
 
 
@@ -106,14 +108,3 @@ def parse_stages(text: str) -> dict[str, object]:
         raise ConfigError(msg)
     names = ("structural", "semantic", "texture")
     return {f"stages.{n}": int(c) for n, c in zip(names, found.groups(), strict=True)}
-
-
-def _prior(generator: ExsinganGenerator, given: RunInput[ExsinganConfig]) -> LayoutPrior:
-    prior_input = PriorInput(
-        image=generator.level(len(generator.sizes) - 1),
-        low_res=generator.level(0),
-        config=given.settings.prior,
-        seed=given.settings.training.seed,
-        note=given.note,
-    )
-    return create_prior(given.prior, prior_input)

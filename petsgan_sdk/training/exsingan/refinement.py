@@ -2,38 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional
 
 from petsgan_sdk.models.exsingan import ExsinganGenerator, PixelCritic, RefinementStage
 from petsgan_sdk.training import losses
-from petsgan_sdk.training.draws import below, draw_for
+from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.exsingan.perceptual import PerceptualLoss
 from petsgan_sdk.training.exsingan.pool import LowerResults
-from petsgan_sdk.training.exsingan.purpose import Purpose
-from petsgan_sdk.training.exsingan.stage import StageTraining
+from petsgan_sdk.training.exsingan.stage import Losses, Purpose, StageTraining
 from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.precision import compute
+from petsgan_sdk.training.rng import below, rng_for
 
 __all__ = ["RefinementTraining"]
-
-
-@dataclass(frozen=True, slots=True)
-class _Crop:
-    """A rectangle of a level."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-
-    def of(self, image: Tensor) -> Tensor:
-        """Cut it from `[N, C, h, w]`."""
-        rows = slice(self.top, self.top + self.height)
-        return image[:, :, rows, self.left : self.left + self.width]
 
 
 class RefinementTraining(StageTraining):
@@ -54,12 +37,10 @@ class RefinementTraining(StageTraining):
         perceptual: PerceptualLoss | None,
     ) -> None:
         """Run the stages below, measure the noise's amplitude, build critic and optimizers."""
-        config = generator.config
-        is_hinge = config.losses.gan == "hinge"
+        settings, schedule = generator.settings, generator.settings.training
+        is_hinge = settings.losses.gan == "hinge"
         critic = PixelCritic(
-            width=config.training.critic_width,
-            spectral=is_hinge,
-            detail=config.training.critic_detail,
+            width=schedule.critic_width, spectral=is_hinge, detail=schedule.critic_detail
         )
         self._real = generator.level(number)
         self._lower: LowerResults | None = None
@@ -67,25 +48,25 @@ class RefinementTraining(StageTraining):
         if number == 0:
             self._fixed_noise = generator.reconstruction_noise
         else:
-            draw = draw_for(config.training.seed, span.first, Purpose.POOL)
-            size = config.training.pool_size
-            self._lower = LowerResults(generator, number, count=size, draw=draw)
+            rng = rng_for(schedule.seed, span.first, Purpose.POOL)
+            size = schedule.pool_size
+            self._lower = LowerResults(generator, number, count=size, rng=rng)
             stage = generator.stages[number]
             assert isinstance(stage, RefinementStage)
             missing = functional.mse_loss(self._lower.fixed, self._real).sqrt()
-            stage.amplitude.copy_(config.refinement.noise * missing)
-        super().__init__(generator, number, span, critic, config.optimizer.refinement)
+            stage.amplitude.copy_(settings.refinement.noise * missing)
+        super().__init__(generator, number, span, critic, settings.optimizer.refinement)
         self._perceptual = perceptual
         # The double gradient of the penalty needs float32.
         self._critic_precision = self._precision if is_hinge else "float32"
 
-    def _losses(self, step: int, reported: dict[str, Tensor]) -> Tensor:
+    def _update(self, step: int, reported: Losses) -> None:
         weights = self._weights
-        draw = self._random(step, Purpose.FRESH)
-        numbers = [below(self._settings.pool_size, draw) for _ in range(self._settings.batch)]
-        crop = self._crop(self._random(step, Purpose.FRESH_CROP))
+        rng = self._rng(step, Purpose.FRESH)
+        numbers = [below(self._schedule.pool_size, rng) for _ in range(self._schedule.batch)]
+        crop = self._crop(self._rng(step, Purpose.FRESH_CROP))
         previous = self._previous(numbers)
-        noise = self._normal(tuple(previous.shape), draw)
+        noise = self._normal(tuple(previous.shape), rng)
         fake = self._refine(crop.of(previous), crop.of(noise))
         loss = fake.new_zeros(())
         if weights.adversarial > 0:
@@ -104,11 +85,11 @@ class RefinementTraining(StageTraining):
         if target is not None:
             reported["paired"] = functional.l1_loss(fake, target)
             loss = loss + weights.paired * reported["paired"]
-        return loss
+        self._update_live(loss, step)
 
     def _reconstruction(self, step: int) -> Tensor:
         """What the fixed noise comes to, against the photo."""
-        crop = self._crop(self._random(step, Purpose.FIXED_CROP))
+        crop = self._crop(self._rng(step, Purpose.FIXED_CROP))
         previous = torch.zeros_like(self._real) if self._lower is None else self._lower.fixed
         made = self._refine(crop.of(previous), crop.of(self._fixed_noise))
         distance = functional.mse_loss if self._weights.distance == "l2" else functional.l1_loss
@@ -120,12 +101,8 @@ class RefinementTraining(StageTraining):
             return fake
         return self._refine(previous, noise)
 
-    def _target(self, numbers: list[int], crop: _Crop) -> Tensor | None:
-        if self._lower is None:
-            return None
-        return self._lower.targets(
-            numbers, top=crop.top, left=crop.left, height=crop.height, width=crop.width
-        )
+    def _target(self, numbers: list[int], crop: Crop) -> Tensor | None:
+        return None if self._lower is None else self._lower.targets(numbers, crop)
 
     def _previous(self, numbers: list[int]) -> Tensor:
         if self._lower is None:
@@ -138,20 +115,20 @@ class RefinementTraining(StageTraining):
         made = compute(stage.layers, stage.padded(previous, noise), precision=self._precision)
         return stage.finish(made, previous)
 
-    def _update_critic(self, fake: Tensor, step: int, reported: dict[str, Tensor]) -> None:
-        draw = self._random(step, Purpose.REAL)
-        real = torch.cat([self._crop(draw).of(self._real) for _ in range(len(fake))])
+    def _update_critic(self, fake: Tensor, step: int, reported: Losses) -> None:
+        rng = self._rng(step, Purpose.REAL)
+        real = torch.cat([self._crop(rng).of(self._real) for _ in range(len(fake))])
         known, made = self._criticise(real), self._criticise(fake)
         if self._weights.gan == "hinge":
             reported["critic"] = loss = losses.hinge_critic(known, made)
         else:
             reported["critic"] = loss = losses.wasserstein_critic(known, made)
-            mix = torch.rand((len(fake), 1, 1, 1), generator=self._random(step, Purpose.PENALTY))
+            mix = torch.rand((len(fake), 1, 1, 1), generator=self._rng(step, Purpose.PENALTY))
             penalty = losses.pixel_gradient_penalty(
                 self._criticise, real, fake, mix.to(fake.device)
             )
             loss = loss + self._weights.gradient_penalty * penalty
-        self._step_critic(loss, step)
+        self._optimizers["critic"].update(loss, step)
 
     def _criticise(self, image: Tensor) -> Tensor:
         critic = self.critic
@@ -159,8 +136,6 @@ class RefinementTraining(StageTraining):
         seen = critic.emphasised(image)
         return compute(critic.layers, seen, precision=self._critic_precision)
 
-    def _crop(self, draw: Generator) -> _Crop:
-        height, width = self._real.shape[2:]
-        side = self._settings.crop_px or max(height, width)
-        high, wide = min(side, height), min(side, width)
-        return _Crop(below(height - high + 1, draw), below(width - wide + 1, draw), high, wide)
+    def _crop(self, rng: Generator) -> Crop:
+        side = self._schedule.crop_px
+        return Crop.draw(self._real.shape[2:], (side, side), rng)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from enum import IntEnum
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,15 +11,29 @@ from torch import Generator, Tensor, nn
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.exsingan import ExsinganGenerator
-from petsgan_sdk.settings.exsingan import AdamConfig
+from petsgan_sdk.settings.exsingan import AdamSettings
 from petsgan_sdk.training.averaging import AveragedGenerator
-from petsgan_sdk.training.draws import draw_for
-from petsgan_sdk.training.exsingan.purpose import Purpose
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.precision import choose_precision
+from petsgan_sdk.training.rng import rng_for
 from petsgan_sdk.training.state import gather, restore
 
-__all__ = ["StageTraining"]
+__all__ = ["Losses", "Purpose", "StageTraining"]
+
+Losses = dict[str, Tensor]
+
+
+class Purpose(IntEnum):
+    """What a step's random numbers are for."""
+
+    LAYOUT = 0
+    PRIOR = 1
+    FRESH = 2
+    FRESH_CROP = 3
+    REAL = 4
+    FIXED_CROP = 5
+    PENALTY = 6
+    POOL = 7
 
 
 class StageTraining:
@@ -41,34 +56,31 @@ class StageTraining:
         number: int,
         span: Span,
         critic: nn.Module,
-        adam: AdamConfig,
+        adam: AdamSettings,
     ) -> None:
         """Put the average in the stage's place, and build the optimizers."""
-        config = generator.config
         self._generator = generator
-        self._settings = config.training
-        self._weights = config.losses
+        self._schedule = schedule = generator.settings.training
+        self._weights = generator.settings.losses
         self._device = generator.level(0).device
-        self._precision = choose_precision(config.training.precision, self._device)
+        self._precision = choose_precision(schedule.precision, self._device)
         self.number = number
         self.span = span
         self.live: nn.Module = generator.stages[number].train().requires_grad_(True)
         self.critic = critic.to(self._device)
-        self._average = AveragedGenerator(self.live, decay=config.training.ema_decay)
+        self._average = AveragedGenerator(self.live, decay=schedule.ema_decay)
         generator.stages[number] = self._average.generator.eval()
         self._optimizers = {
             name: ScheduledAdam(
                 module.parameters(),
                 learning_rate=adam.rate,
-                config=adam,
+                schedule=adam,
                 span=span,
                 drop_at=adam.drop_at,
             )
             for name, module in (("live", self.live), ("critic", self.critic))
         }
-        self._freeze_step = span.first + round(
-            config.training.freeze_norm_from * (span.last - span.first)
-        )
+        self._freeze_step = span.first + round(schedule.freeze_norm_from * (span.last - span.first))
 
     def step(self, step: int) -> dict[str, float]:
         """Update critic and network once.
@@ -81,14 +93,8 @@ class StageTraining:
         """
         if step == self._freeze_step:
             freeze_statistics(self.live)
-        reported: dict[str, Tensor] = {}
-        loss = self._losses(step, reported)
-        optimizer = self._optimizers["live"]
-        optimizer.zero_grad()
-        if loss.requires_grad:
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step(step)
-            self._average.update(step - self.span.first)
+        reported: Losses = {}
+        self._update(step, reported)
         return {name: float(value.detach()) for name, value in reported.items()}
 
     def state(self) -> dict[str, Array]:
@@ -103,21 +109,21 @@ class StageTraining:
         """
         restore(arrays, self._modules(), self._optimizers)
 
-    def _losses(self, step: int, reported: dict[str, Tensor]) -> Tensor:
-        """Update the critic and return the weighted loss of the network."""
+    def _update(self, step: int, reported: Losses) -> None:
+        """Update the critic, then the network and its average."""
         raise NotImplementedError
 
-    def _step_critic(self, loss: Tensor, step: int) -> None:
-        optimizer = self._optimizers["critic"]
-        optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        optimizer.step(step)
+    def _update_live(self, loss: Tensor, step: int) -> None:
+        """Update the network and its average, if there is something to learn."""
+        if loss.requires_grad:
+            self._optimizers["live"].update(loss, step)
+            self._average.update(step - self.span.first)
 
-    def _normal(self, shape: tuple[int, ...], draw: Generator) -> Tensor:
-        return torch.randn(shape, generator=draw).to(self._device)
+    def _normal(self, shape: tuple[int, ...], rng: Generator) -> Tensor:
+        return torch.randn(shape, generator=rng).to(self._device)
 
-    def _random(self, step: int, purpose: Purpose) -> Generator:
-        return draw_for(self._settings.seed, step, purpose)
+    def _rng(self, step: int, purpose: Purpose) -> Generator:
+        return rng_for(self._schedule.seed, step, purpose)
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield "live", self.live

@@ -14,16 +14,16 @@ import torch
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.models.arrays import AVERAGED, load_state, named_arrays
 from petsgan_sdk.models.exsingan import ExsinganGenerator
-from petsgan_sdk.models.state import AVERAGED, load_state, named_arrays
 from petsgan_sdk.priors import LayoutPrior
-from petsgan_sdk.training.draws import fold_seed
 from petsgan_sdk.training.exsingan.finished import FinishedStructure
 from petsgan_sdk.training.exsingan.perceptual import DeepVgg, PerceptualLoss
 from petsgan_sdk.training.exsingan.plan import StagePlan
 from petsgan_sdk.training.exsingan.refinement import RefinementTraining
 from petsgan_sdk.training.exsingan.stage import StageTraining
 from petsgan_sdk.training.exsingan.structure import StructureTraining
+from petsgan_sdk.training.rng import fold_seed
 
 __all__ = ["ExsinganTraining"]
 
@@ -54,7 +54,7 @@ class ExsinganTraining:
         self._prior = prior
         self._network = network
         self._structure = structure
-        self._plan = StagePlan(generator.config)
+        self._plan = StagePlan(generator.settings)
         self._current: StageTraining | None = None
 
     @property
@@ -109,7 +109,7 @@ class ExsinganTraining:
         if self._current is None or self._current.number != number:
             # The weights of critics are decided by the seed and the stage, whatever came before.
             with torch.random.fork_rng(devices=[]):
-                seed = fold_seed(self.generator.config.training.seed) + number + 1
+                seed = fold_seed(self.generator.settings.training.seed) + number + 1
                 torch.default_generator.manual_seed(seed)
                 self._current = self._begin(number)
         return self._current

@@ -16,14 +16,15 @@ from torch.nn import functional
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import DipNet, Transferred, freeze_statistics
-from petsgan_sdk.models.state import AVERAGED
+from petsgan_sdk.models.arrays import AVERAGED
 from petsgan_sdk.priors import LayoutPrior
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.averaging import AveragedGenerator
-from petsgan_sdk.training.draws import below, draw_for
+from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
-from petsgan_sdk.training.petsgan.pool import Crop, TransferPool
+from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 from petsgan_sdk.training.precision import choose_precision, compute
+from petsgan_sdk.training.rng import below, rng_for
 from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["NOISY_POOL", "DipnetTraining", "Losses", "Purpose"]
@@ -61,26 +62,26 @@ class DipnetTraining:
 
     def __init__(self, generator: DipNet, prior: LayoutPrior, *, span: Span) -> None:
         """Build the optimizers and the averaged networks."""
-        config = self.config = generator.config
         self.generator = generator
+        settings = generator.settings
         self._prior = prior
-        self._weights = config.losses
-        self._settings = settings = config.training
+        self._weights = settings.losses
+        self._schedule = schedule = settings.training
         self._device = generator.image.device
-        self._average = AveragedGenerator(generator, decay=settings.ema_decay)
-        self._precision = choose_precision(settings.precision, self._device)
-        self._freeze_step = round(settings.freeze_norm_from * config.generator_steps)
-        rates = config.optimizer
+        self._average = AveragedGenerator(generator, decay=schedule.ema_decay)
+        self._precision = choose_precision(schedule.precision, self._device)
+        self._freeze_step = round(schedule.freeze_norm_from * settings.generator_steps)
+        rates = settings.optimizer
         self._restoration = self._adam(generator.restoration, rates.restoration, span)
         self._optimizers = {"restoration": self._restoration}
-        if config.transfer.train_features:
+        if settings.transfer.train_features:
             self._optimizers["features"] = self._adam(generator.features, rates.features, span)
         self._pool: TransferPool | None = None
 
     def _adam(self, module: nn.Module, rate: float, span: Span) -> ScheduledAdam:
         parameters = [p for p in module.parameters() if p.requires_grad]
-        config = self.config.optimizer
-        return ScheduledAdam(parameters, learning_rate=rate, config=config, span=span)
+        schedule = self.generator.settings.optimizer
+        return ScheduledAdam(parameters, learning_rate=rate, schedule=schedule, span=span)
 
     def _freeze_when_due(self, step: int) -> None:
         if step == self._freeze_step:
@@ -101,13 +102,15 @@ class DipnetTraining:
     def _reconstruction_loss(self, step: int, reported: Losses) -> Tensor:
         """Term phi of eq. 8."""
         weights = self._weights
-        crop = self._crop(self._random(step, Purpose.NOISY_CROP))
-        source = self._noisy(step)
-        restored = self._restore(crop.of(source))
-        reported["reconstruction"] = functional.l1_loss(restored, crop.high(self.generator.image))
+        factor = self.generator.factor
+        crop = self._crop(self._rng(step, Purpose.NOISY_CROP))
+        transferred = self._noisy(step)
+        restored = self._restore(cropped(transferred, crop, factor=factor))
+        photo = crop.of(self.generator.image, factor)
+        reported["reconstruction"] = functional.l1_loss(restored, photo)
         loss = weights.reconstruction * reported["reconstruction"]
         if weights.sparsity > 0:
-            reported["sparsity"] = losses.sparsity_penalty(source.weight)
+            reported["sparsity"] = losses.sparsity_penalty(transferred.weight)
             loss = loss + weights.sparsity * reported["sparsity"]
         return loss
 
@@ -127,22 +130,22 @@ class DipnetTraining:
 
     def _noisy(self, step: int) -> Transferred:
         """Transfer c_I + noise."""
-        draw = self._random(step, Purpose.NOISY)
-        if not self._settings.end_to_end:
-            return self._get_pool().noisy(self._noisy_number(draw))
-        return self.generator.transfer(self.add_noise(1, draw))
+        rng = self._rng(step, Purpose.NOISY)
+        if not self._schedule.end_to_end:
+            return self._get_pool().noisy(self._noisy_number(rng))
+        return self.generator.transfer(self.add_noise(1, rng))
 
     def _restore(self, transferred: Transferred) -> Tensor:
         code, texture, _ = transferred
         inputs = [code] if texture is None else [code, texture]
         return compute(self.generator.restoration, *inputs, precision=self._precision)
 
-    def _noisy_number(self, draw: Generator) -> int:
-        return below(NOISY_POOL, draw)
+    def _noisy_number(self, rng: Generator) -> int:
+        return below(NOISY_POOL, rng)
 
-    def _fresh_numbers(self, draw: Generator) -> list[int]:
-        size = self._settings.pool_size
-        return [below(size, draw) for _ in range(self._settings.image_batch)]
+    def _fresh_numbers(self, rng: Generator) -> list[int]:
+        size = self._schedule.pool_size
+        return [below(size, rng) for _ in range(self._schedule.image_batch)]
 
     def _get_pool(self) -> TransferPool:
         # Made from what is finished and the seed alone, so that it need not be saved.
@@ -153,22 +156,18 @@ class DipnetTraining:
     def _make_pool(self) -> TransferPool:
         raise NotImplementedError
 
-    def add_noise(self, count: int, draw: Generator) -> Tensor:
+    def add_noise(self, count: int, rng: Generator) -> Tensor:
         """Noisy copies of c_I, `[count, 3, h, w]`."""
         low_res = self.generator.low_res
-        noise = torch.randn((count, *low_res.shape[1:]), generator=draw).to(self._device)
+        noise = torch.randn((count, *low_res.shape[1:]), generator=rng).to(self._device)
         return low_res + self._weights.reconstruction_noise * noise
 
-    def _crop(self, draw: Generator) -> Crop:
-        factor = self.generator.factor
-        height, width = self.generator.size
-        side = self._settings.crop_px // factor or max(height, width)
-        crop_height, crop_width = min(side, height), min(side, width)
-        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
-        return Crop(top, left, crop_height, crop_width, factor)
+    def _crop(self, rng: Generator) -> Crop:
+        side = self._schedule.crop_px // self.generator.factor
+        return Crop.draw(self.generator.size, (side, side), rng)
 
-    def _random(self, step: int, purpose: Purpose) -> Generator:
-        return draw_for(self._settings.seed, step, purpose)
+    def _rng(self, step: int, purpose: Purpose) -> Generator:
+        return rng_for(self._schedule.seed, step, purpose)
 
     @property
     def record(self) -> Mapping[str, Mapping[str, Any]]:

@@ -13,12 +13,12 @@ from petsgan_sdk._arrays import Array
 from petsgan_sdk.models import freeze_statistics
 from petsgan_sdk.models.petsgan_enlargement import ENLARGEMENT, enlarged
 from petsgan_sdk.training.averaging import AveragedGenerator
-from petsgan_sdk.training.draws import below, draw_for
+from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import ScheduledAdam, Span
 from petsgan_sdk.training.petsgan.dipnet import Purpose
-from petsgan_sdk.training.petsgan.pool import Crop
-from petsgan_sdk.training.petsgan.steps import PetsganTraining
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 from petsgan_sdk.training.precision import choose_precision, compute
+from petsgan_sdk.training.rng import below, rng_for
 from petsgan_sdk.training.state import gather, restore
 
 __all__ = ["HighResTraining"]
@@ -38,20 +38,22 @@ class HighResTraining:
 
     def __init__(self, base: PetsganTraining, photo: Tensor, enlarging: nn.Module) -> None:
         """Build the optimizer and the averaged network."""
-        config = self._config = base.config
-        settings = config.enlargement
+        self._settings = settings = base.generator.settings
+        schedule = settings.training
         self._base = base
         self._photo = photo
         self._enlarging = enlarging
-        self._first = config.generator_steps
-        self._freeze_step = self._first + round(config.training.freeze_norm_from * settings.steps)
-        self._average = AveragedGenerator(enlarging, decay=config.training.ema_decay)
-        self._precision = choose_precision(config.training.precision, photo.device)
+        self._first = settings.generator_steps
+        self._freeze_step = self._first + round(
+            schedule.freeze_norm_from * settings.enlargement.steps
+        )
+        self._average = AveragedGenerator(enlarging, decay=schedule.ema_decay)
+        self._precision = choose_precision(schedule.precision, photo.device)
         self._optimizer = ScheduledAdam(
             enlarging.parameters(),
-            learning_rate=settings.learning_rate,
-            config=config.optimizer,
-            span=Span(self._first, config.training.steps),
+            learning_rate=settings.enlargement.learning_rate,
+            schedule=settings.optimizer,
+            span=Span(self._first, schedule.steps),
         )
         self._misplaced: Tensor | None = None
 
@@ -73,21 +75,21 @@ class HighResTraining:
         if step == self._freeze_step:
             freeze_statistics(self._enlarging)
         loss = self._loss(step)
-        self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self._optimizer.step(step)
+        self._optimizer.update(loss, step)
         self._average.update(step - self._first)
         return {"enlargement": float(loss.detach())}
 
     def _loss(self, step: int) -> Tensor:
         """L1 to the photo, made from its reduction and from texture that noise has misplaced."""
-        crop = self._crop(self._random(step, Purpose.LARGE_CROP))
-        inputs = [crop.low(self._base.generator.image)]
-        if self._config.transfer.carry_texture:
-            number = below(_POOL, self._random(step, Purpose.LARGE_NOISY))
-            inputs.append(crop.high(self._get_misplaced()[number, None]))
+        settings, image = self._settings.enlargement, self._base.generator.image
+        wanted = (settings.crop_px, settings.crop_px)
+        crop = Crop.draw(image.shape[2:], wanted, self._rng(step, Purpose.LARGE_CROP))
+        inputs = [crop.of(image)]
+        if self._settings.transfer.carry_texture:
+            number = below(_POOL, self._rng(step, Purpose.LARGE_NOISY))
+            inputs.append(crop.of(self._get_misplaced()[number, None], settings.factor))
         made = compute(self._enlarging, *inputs, precision=self._precision)
-        return functional.l1_loss(made, crop.high(self._photo))
+        return functional.l1_loss(made, crop.of(self._photo, settings.factor))
 
     @torch.no_grad()
     def _get_misplaced(self) -> Tensor:
@@ -95,20 +97,13 @@ class HighResTraining:
         # Made from the finished generator and the seed alone, so that it need not be saved.
         if self._misplaced is None:
             large = enlarged(self._base.averaged, self._photo, self._enlarging).eval()
-            noisy = self._base.add_noise(_POOL, self._random(0, Purpose.LARGE_POOL))
+            noisy = self._base.add_noise(_POOL, self._rng(0, Purpose.LARGE_POOL))
             _, self._misplaced, _ = large.transfer(noisy)
         assert self._misplaced is not None  # the texture of a model that carries it
         return self._misplaced
 
-    def _crop(self, draw: Generator) -> Crop:
-        height, width = self._base.generator.image.shape[2:]
-        side = self._config.enlargement.crop_px
-        crop_height, crop_width = min(side, height), min(side, width)
-        top, left = below(height - crop_height + 1, draw), below(width - crop_width + 1, draw)
-        return Crop(top, left, crop_height, crop_width, self._config.enlargement.factor)
-
-    def _random(self, step: int, purpose: Purpose) -> Generator:
-        return draw_for(self._config.training.seed, step, purpose)
+    def _rng(self, step: int, purpose: Purpose) -> Generator:
+        return rng_for(self._settings.training.seed, step, purpose)
 
     @property
     def record(self) -> Mapping[str, Mapping[str, Any]]:

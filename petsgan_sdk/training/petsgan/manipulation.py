@@ -8,7 +8,7 @@ from petsgan_sdk.models import DipNet, Transferred
 from petsgan_sdk.priors import LayoutPrior
 from petsgan_sdk.training.optimizers import Span
 from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
-from petsgan_sdk.training.petsgan.pool import TransferPool
+from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 
 __all__ = ["ManipulationTraining"]
 
@@ -26,7 +26,7 @@ class ManipulationTraining(DipnetTraining):
 
     def __init__(self, network: DipNet, prior: LayoutPrior) -> None:
         """Build the optimizer and the averaged network."""
-        super().__init__(network, prior, span=Span(0, network.config.training.steps))
+        super().__init__(network, prior, span=Span(0, network.settings.training.steps))
 
     def phase(self, step: int) -> str:  # noqa: ARG002 - what a run must have
         """What is being learned, for people."""
@@ -45,23 +45,24 @@ class ManipulationTraining(DipnetTraining):
         reported: Losses = {}
         terms = [self._reconstruction_loss(step, reported)]
         if max(self._weights.consistency, self._weights.texture) > 0:
-            transferred = self._crop(self._random(step, Purpose.FRESH_CROP)).of(self._fresh(step))
+            crop = self._crop(self._rng(step, Purpose.FRESH_CROP))
+            transferred = cropped(self._fresh(step), crop, factor=self.generator.factor)
             terms.append(self._tie_loss(self._restore(transferred), transferred, reported))
         self._update_generator(terms, step)
         return {name: float(value.detach()) for name, value in reported.items()}
 
     def _fresh(self, step: int) -> Transferred:
         """Transfer layouts of the prior."""
-        draw = self._random(step, Purpose.FRESH)
-        if not self._settings.end_to_end:
-            return self._get_pool().fresh(self._fresh_numbers(draw))
-        return self.generator.transfer(self._prior.sample(self._settings.image_batch, draw))
+        rng = self._rng(step, Purpose.FRESH)
+        if not self._schedule.end_to_end:
+            return self._get_pool().fresh(self._fresh_numbers(rng))
+        return self.generator.transfer(self._prior.sample(self._schedule.image_batch, rng))
 
     def _make_pool(self) -> TransferPool:
-        draw = self._random(0, Purpose.POOL)
-        noisy = self.add_noise(NOISY_POOL, draw)
+        rng = self._rng(0, Purpose.POOL)
+        noisy = self.add_noise(NOISY_POOL, rng)
 
         def layouts() -> Tensor:
-            return self._prior.sample(self._settings.pool_size, draw)
+            return self._prior.sample(self._schedule.pool_size, rng)
 
         return TransferPool(self.generator, layouts, noisy=noisy)

@@ -3,40 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from petsgan_sdk.models import DipNet, Transferred
+from petsgan_sdk.training.crops import Crop
 
-__all__ = ["Crop", "TransferPool"]
-
-
-@dataclass(frozen=True, slots=True)
-class Crop:
-    """A rectangle on the low-resolution grid."""
-
-    top: int
-    left: int
-    height: int
-    width: int
-    factor: int
-
-    def low(self, x: Tensor) -> Tensor:
-        """Cut it out of a low-resolution map `[N, C, h, w]`."""
-        return x[:, :, self.top : self.top + self.height, self.left : self.left + self.width]
-
-    def high(self, x: Tensor) -> Tensor:
-        """Cut it out of a full-resolution map `[N, C, H, W]`."""
-        f = self.factor
-        rows = slice(f * self.top, f * (self.top + self.height))
-        return x[:, :, rows, f * self.left : f * (self.left + self.width)]
-
-    def of(self, transferred: Transferred) -> Transferred:
-        """Cut it out of code and texture; weights stay whole."""
-        code, texture, weight = transferred
-        return Transferred(self.low(code), None if texture is None else self.high(texture), weight)
+__all__ = ["TransferPool", "cropped"]
 
 
 class TransferPool:
@@ -67,6 +41,13 @@ class TransferPool:
     def noisy(self, number: int) -> Transferred:
         """Take one of the noisy copies of c_I."""
         return _take(self._noisy, [number])
+
+
+def cropped(transferred: Transferred, crop: Crop, *, factor: int) -> Transferred:
+    """Cut code, and texture `factor` times as large; weights stay whole."""
+    code, texture, weight = transferred
+    large = None if texture is None else crop.of(texture, factor)
+    return Transferred(crop.of(code), large, weight)
 
 
 def _take(transferred: Transferred, numbers: list[int]) -> Transferred:

@@ -12,16 +12,15 @@ from torch.nn import functional
 
 from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.models import DipNet, PetsganGenerator, VggFeatures
-from petsgan_sdk.models.image import image_tensor
+from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.models.petsgan_enlargement import enlarging_net
-from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior
-from petsgan_sdk.settings.petsgan import PetsganConfig
+from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.training.petsgan.enlargement import HighResTraining
 from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
-from petsgan_sdk.training.petsgan.steps import PetsganTraining
+from petsgan_sdk.training.petsgan.training import PetsganTraining
+from petsgan_sdk.training.photo import TrainingPhoto
 from petsgan_sdk.training.recipe import RunInput, TrainingRun
-from petsgan_sdk.training.source import SourceImage
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 
 __all__ = ["PetsganRecipe"]
@@ -60,7 +59,7 @@ class PetsganRecipe:
         """Weights of VGG-19, if they are used."""
         return () if self._file is None else (self._file,)
 
-    def settle(self, settings: PetsganConfig) -> PetsganConfig:
+    def settle(self, settings: PetsganSettings) -> PetsganSettings:
         """Decide what patches are compared by, and what a larger image is.
 
         Raises:
@@ -74,24 +73,24 @@ class PetsganRecipe:
         settings = replace(settings, transfer=replace(settings.transfer, features=kind))
         return settings if self._high_res_px is None else _enlarged(settings, self._high_res_px)
 
-    def start(self, given: RunInput[PetsganConfig]) -> TrainingRun:
+    def start(self, given: RunInput[PetsganSettings]) -> TrainingRun:
         """Build the networks for a photo, its prior and its critics."""
-        settings, photo = given.settings, image_tensor(given.source.rgb).to(given.device)
+        settings, photo = given.settings, image_tensor(given.photo.rgb).to(given.device)
         times = settings.enlargement.factor
         if times > 1:
-            _check_large(given.source, settings)
+            _check_large(given.photo, settings)
         if settings.task == "manipulate":
             network = DipNet(settings, photo)
             self._prepare(network, given)
-            return ManipulationTraining(network, _prior(network, given))
+            return ManipulationTraining(network, given.make_prior(network.image, network.low_res))
         generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
         self._prepare(generator, given)
-        training = PetsganTraining(generator, _prior(generator, given))
+        training = PetsganTraining(generator, given.make_prior(generator.image, generator.low_res))
         if times == 1:
             return training
         return HighResTraining(training, photo, enlarging_net(settings).to(given.device))
 
-    def _prepare(self, network: DipNet, given: RunInput[PetsganConfig]) -> None:
+    def _prepare(self, network: DipNet, given: RunInput[PetsganSettings]) -> None:
         """Settle what patches are compared by, and say what is worth knowing."""
         if isinstance(network.features, VggFeatures) and self._file is not None:
             load_vgg(network.features, self._file)
@@ -120,7 +119,7 @@ def _pixels(text: str) -> int:
     return int(text)
 
 
-def _enlarged(settings: PetsganConfig, size_px: int) -> PetsganConfig:
+def _enlarged(settings: PetsganSettings, size_px: int) -> PetsganSettings:
     """Settings of the larger image, with the same generator in it."""
     own = settings.image.max_size_px
     if size_px not in (2 * own, 4 * own, 8 * own):
@@ -142,22 +141,11 @@ def _enlarged(settings: PetsganConfig, size_px: int) -> PetsganConfig:
     )
 
 
-def _check_large(source: SourceImage, settings: PetsganConfig) -> None:
-    needed, (width, height) = settings.image.max_size_px, source.original_px
+def _check_large(photo: TrainingPhoto, settings: PetsganSettings) -> None:
+    needed, (width, height) = settings.image.max_size_px, photo.original_px
     if max(width, height) < needed:
         msg = (
-            f"image: {source.name!r} must be at least {needed} px long for --high-res {needed}, "
+            f"image: {photo.name!r} must be at least {needed} px long for --high-res {needed}, "
             f"got {width}x{height}"
         )
         raise InputError(msg)
-
-
-def _prior(network: DipNet, given: RunInput[PetsganConfig]) -> LayoutPrior:
-    prior_input = PriorInput(
-        image=network.image,
-        low_res=network.low_res,
-        config=given.settings.prior,
-        seed=given.settings.training.seed,
-        note=given.note,
-    )
-    return create_prior(given.prior, prior_input)

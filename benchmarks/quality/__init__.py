@@ -1,0 +1,1 @@
+"""How samples compare with their photo."""

@@ -1,0 +1,1 @@
+"""What paint, edit, harmonize and stylize do to an image, and what they cost."""

@@ -1,0 +1,1 @@
+"""How fast models are trained, and an inversion is made."""

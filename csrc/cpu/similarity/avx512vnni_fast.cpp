@@ -1,7 +1,0 @@
-// Compiled with -mavx512vnni and the AVX-512 flags; runs only after a check of the processor.
-#define PETSGAN_LANES 16
-#define PETSGAN_MAX_TILE 12
-#define PETSGAN_KERNEL kSimilarityAvx512VnniFast
-#include "cpu/similarity/products_int16.h"
-// After the products that it uses.
-#include "cpu/similarity/sweep.h"
