@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 
 import onnx
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.errors import ExportError
-from petsgan_sdk.export.graphs import OPSET
+from petsgan_sdk.export.half_precision import to_half_precision
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.grids import Grids, side_names
-from petsgan_sdk.export.onnx_file.half import to_half
 from petsgan_sdk.export.onnx_file.networks import inline, require_plain
 from petsgan_sdk.export.onnx_file.patch_average import average
 from petsgan_sdk.export.onnx_file.patch_search import Match, search
 from petsgan_sdk.export.onnx_file.position import encode_position
 from petsgan_sdk.export.onnx_file.texture import carry_texture
+from petsgan_sdk.export.torch_to_onnx import OPSET
 from petsgan_sdk.manifest import (
     BundleManifest,
     GraphStep,
@@ -31,7 +30,7 @@ from petsgan_sdk.manifest import (
 )
 from petsgan_sdk.runtime.bundle import Bundle
 
-__all__ = ["CUSTOM_DOMAIN", "Composed", "Form", "Precision", "compose", "raw_name"]
+__all__ = ["CUSTOM_DOMAIN", "Composed", "Form", "Precision", "compose"]
 
 CUSTOM_DOMAIN, _CUSTOM_VERSION = "pets", 1
 _IR_VERSION = 10
@@ -59,18 +58,17 @@ class Composed:
     """A graph, and where in it to find what the steps make."""
 
     model: ModelProto
-    """Each tensor of the manifest is a tensor of the graph, see `raw_name`."""
-    matches: dict[str, Match] = field(default_factory=dict)
+    """Noise in, image out; the output is clipped."""
+    form: Form
+    """Which it is."""
+    tensors: dict[str, str]
+    """What each tensor of the manifest is called in the graph, the output before it is clipped."""
+    matches: dict[str, Match]
     """By the output of each patch transfer: the index (int64; int32 of a custom op) and weight."""
-    halves: tuple[str, ...] = ()
-    """Tensors in half precision."""
-    half_steps: frozenset[int] = frozenset()
+    half_tensors: tuple[str, ...]
+    """Tensors of the graph in half precision."""
+    half_steps: frozenset[int]
     """Numbers of the steps whose network is in half precision."""
-
-
-def raw_name(manifest: BundleManifest, tensor: str) -> str:
-    """What a tensor of the manifest is called in the graph: the output is clipped once more."""
-    return f"{tensor}/unclipped" if tensor == manifest.output else tensor
 
 
 def compose(
@@ -107,10 +105,14 @@ class _Composer:
         self._form = form
         self._precision = precision
         self._graph = GraphBuilder()
+        manifest = bundle.manifest
+        made = [name for step in manifest.steps for name in step.writes]
+        self._tensors = {name: name for name in made}
+        self._tensors[manifest.output] = f"{manifest.output}/unclipped"
         self._matches: dict[str, Match] = {}
-        self._halves: list[str] = []
+        self._half_tensors: list[str] = []
         self._half_steps: set[int] = set()
-        self._grids = Grids(self._graph, bundle.manifest)
+        self._grids = Grids(self._graph, manifest)
         self._networks: dict[tuple[str, bool], tuple[ModelProto, tuple[str, ...]]] = {}
 
     def run(self, properties: Mapping[str, str]) -> Composed:
@@ -139,17 +141,21 @@ class _Composer:
                     with graph.scope(step.output):
                         carry_texture(
                             graph,
-                            self._index_of(step.index),
+                            self._index(step),
                             self._bundle.arrays[step.texture],
                             factor=manifest.factor,
                             result=step.output,
                         )
         limits = (graph.number(-1), graph.number(1))
-        raw = raw_name(manifest, manifest.output)
-        graph.op("Clip", raw, *limits, result=manifest.output)
-        model = _model(graph, manifest, self._form, properties)
-        halves, half_steps = tuple(self._halves), frozenset(self._half_steps)
-        return Composed(model, self._matches, halves, half_steps)
+        graph.op("Clip", self._tensors[manifest.output], *limits, result=manifest.output)
+        return Composed(
+            _model(graph, manifest, self._form, properties),
+            self._form,
+            self._tensors,
+            self._matches,
+            tuple(self._half_tensors),
+            frozenset(self._half_steps),
+        )
 
     def _resize(self, step: ResizeStep) -> None:
         size = self._grids.size(step.level)
@@ -158,7 +164,7 @@ class _Composer:
         region = scales = ""  # left out: the sizes say it
         self._graph.op(
             "Resize",
-            raw_name(self._bundle.manifest, step.input),
+            self._tensors[step.input],
             region,
             scales,
             sides,
@@ -173,41 +179,39 @@ class _Composer:
         if key not in self._networks:
             network = onnx.load_from_string(self._bundle.graphs[step.member])
             require_plain(network, step.member, opset=OPSET)
-            self._networks[key] = to_half(network) if half else (network, ())
-        network, halves = self._networks[key]
-        manifest = self._bundle.manifest
+            self._networks[key] = to_half_precision(network) if half else (network, ())
+        network, half_tensors = self._networks[key]
         made = inline(
             self._graph,
             network,
             weights=step.member.removesuffix(".onnx"),
             place=place,
-            inputs={key: raw_name(manifest, t) for key, t in step.inputs.items()},
-            outputs={key: raw_name(manifest, t) for key, t in step.outputs.items()},
+            inputs={key: self._tensors[t] for key, t in step.inputs.items()},
+            outputs={key: self._tensors[t] for key, t in step.outputs.items()},
         )
-        self._halves += [made[name] for name in halves]
+        self._half_tensors += [made[name] for name in half_tensors]
 
     def _transfer(self, step: PatchTransferStep) -> None:
         graph = self._graph
         features, values = (self._bundle.arrays[n] for n in (step.reference, step.values))
         with graph.scope(step.output):
             if self._form is Form.custom:
-                self._matches[step.output] = _add_custom(graph, step, features, values)
-                return
-            match = search(
-                graph, step.query, features, window=step.window, temperature=step.temperature
-            )
-            average(graph, match, values, window=step.window, normalize=True, result=step.output)
+                match = _add_custom(graph, step, features, values)
+            else:
+                window = step.window
+                match = search(
+                    graph, step.query, features, window=window, temperature=step.temperature
+                )
+                average(graph, match, values, window=window, normalize=True, result=step.output)
         self._matches[step.output] = match
+        if step.index_output is not None:
+            self._tensors[step.index_output] = match.index
 
-    def _index_of(self, index_output: str) -> str:
-        for step in self._bundle.manifest.steps:
-            if isinstance(step, PatchTransferStep) and step.index_output == index_output:
-                index = self._matches[step.output].index
-                if self._form is Form.custom:
-                    return self._graph.op("Cast", index, to=TensorProto.INT64)
-                return index
-        msg = f"export: no patch transfer makes the matches {index_output!r}"
-        raise ExportError(msg)
+    def _index(self, step: TextureTransferStep) -> str:
+        index = self._tensors[step.index]
+        if self._form is Form.custom:
+            return self._graph.op("Cast", index, to=TensorProto.INT64)
+        return index
 
 
 def _add_custom(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import petsgan_sdk
-from petsgan_sdk.export.graphs import OPSET
 from petsgan_sdk.export.onnx_file.compose import Form, Precision
 from petsgan_sdk.export.onnx_file.grids import side_names, side_rules
+from petsgan_sdk.export.torch_to_onnx import OPSET
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
 
 __all__ = ["describe"]
