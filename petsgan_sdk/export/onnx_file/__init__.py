@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from petsgan_sdk.export.onnx_file.compose import Form, Precision
+from petsgan_sdk.export.onnx_file.composition import Form, Precision
 from petsgan_sdk.export.onnx_file.write import OnnxExport, export_onnx
 
 __all__ = ["Form", "OnnxExport", "Precision", "export_onnx"]

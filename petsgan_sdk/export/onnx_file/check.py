@@ -14,7 +14,8 @@ from onnx import ModelProto, TensorProto, helper
 
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.export.onnx_file.compose import Composed, Form
+from petsgan_sdk.export.onnx_file.compose import Composed
+from petsgan_sdk.export.onnx_file.composition import Form
 from petsgan_sdk.export.onnx_file.grids import canvas_of_noise
 from petsgan_sdk.export.parity.limits import (
     WHOLE_TOLERANCE,
@@ -23,8 +24,8 @@ from petsgan_sdk.export.parity.limits import (
     relative_difference,
 )
 from petsgan_sdk.export.parity.matches import Matches
+from petsgan_sdk.export.parity.reference import MadeTensors
 from petsgan_sdk.export.parity.steps import (
-    MadeTensors,
     RuntimeReference,
     compare_steps,
     sample_canvas,

@@ -11,10 +11,11 @@ from pathlib import Path
 from petsgan_sdk.errors import BackendUnavailableError, ExportError
 from petsgan_sdk.export.bundle import draft_bundle
 from petsgan_sdk.export.onnx_file.check import FileChecker, FileParity
-from petsgan_sdk.export.onnx_file.compose import Composed, Form, Precision, compose
+from petsgan_sdk.export.onnx_file.compose import Composed, compose
+from petsgan_sdk.export.onnx_file.composition import Form, Precision
 from petsgan_sdk.export.onnx_file.metadata import describe
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
@@ -113,7 +114,7 @@ def _digest(path: Path) -> str:
 
 
 def _has_transfer(manifest: BundleManifest) -> bool:
-    return any(isinstance(step, PatchTransferStep) for step in manifest.steps)
+    return any(step.decides for step in manifest.steps)
 
 
 def _serialize(composed: Composed) -> bytes:

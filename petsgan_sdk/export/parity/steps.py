@@ -6,36 +6,17 @@ moves real pixels, is not mistaken for an error of everything behind it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, replace
-from typing import Literal, Protocol
+from collections.abc import Mapping, Set
+from dataclasses import replace
+from typing import Literal
 
 import numpy as np
-import torch
-from torch import Tensor
-from torch.nn import functional
 
-from petsgan_sdk import kernels, noise
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.export.parity.limits import (
-    STEP_TOLERANCE,
-    TIE,
-    TORCH_TOLERANCE,
-    Differences,
-    psnr_db,
-    relative_difference,
-)
-from petsgan_sdk.export.parity.matches import Matches, average_matches, cosine_gap, search
-from petsgan_sdk.manifest import (
-    BundleManifest,
-    GraphStep,
-    NoiseStep,
-    PatchTransferStep,
-    PositionStep,
-    ResizeStep,
-    Step,
-    TextureTransferStep,
-)
+from petsgan_sdk.export.parity.limits import STEP_TOLERANCE, TORCH_TOLERANCE, Differences
+from petsgan_sdk.export.parity.reference import MadeTensors, Reference, TorchForms
+from petsgan_sdk.export.steps.step_export import exported
+from petsgan_sdk.manifest import BundleManifest, Step
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.rendering.canvas import Canvas
@@ -44,23 +25,17 @@ from petsgan_sdk.runtime.rendering.randomness import stream_noise
 
 __all__ = [
     "SEED",
-    "MadeTensors",
-    "Reference",
     "RuntimeReference",
     "TorchReference",
     "compare_steps",
     "compare_with_torch",
     "sample_canvas",
-    "step_label",
     "traced",
     "with_image",
 ]
 
 SEED = 1
 """Of the noise that forms are compared on."""
-
-TorchForms = Mapping[str, Callable[..., Tensor]]
-"""For each graph member: the torch module, called with the graph's inputs by name."""
 
 
 def sample_canvas(manifest: BundleManifest, size_px: tuple[int, int], *, image: int = 0) -> Canvas:
@@ -84,39 +59,15 @@ def with_image(canvas: Canvas, manifest: BundleManifest) -> Canvas:
     return replace(canvas, given={name: np.tanh(pixels)})
 
 
-@dataclass(frozen=True, slots=True)
-class MadeTensors:
-    """What the steps of one form made."""
-
-    tensors: Mapping[str, Array]
-    """By their names in the manifest, the output not clipped."""
-    matches: Mapping[str, Matches]
-    """By the output of each patch transfer."""
-
-
 def traced(bundle: Bundle, pipeline: Pipeline, canvas: Canvas) -> MadeTensors:
     """What the runtime makes on a canvas."""
     tensors = pipeline.trace(canvas)
-    transfers = (step for step in bundle.manifest.steps if isinstance(step, PatchTransferStep))
     matches = {
-        step.output: search(step, tensors[step.query], bundle.arrays, backend="auto")
-        for step in transfers
+        step.writes[0]: exported(step).search(tensors, bundle, backend="auto")
+        for step in bundle.manifest.steps
+        if step.decides
     }
     return MadeTensors(tensors, matches)
-
-
-class Reference(Protocol):
-    """What else can run a step."""
-
-    name: str
-    """For messages."""
-    tolerance: float
-    """Largest difference of a float32 step from it."""
-    backend: Literal["auto", "numpy"]
-    """Of the kernel that searches matches."""
-
-    def run(self, step: Step, tensors: Mapping[str, Array]) -> dict[str, Array]:
-        """What a step makes of tensors that were made before it; not noise, and no matches."""
 
 
 class RuntimeReference:
@@ -169,44 +120,7 @@ class TorchReference:
 
     def run(self, step: Step, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Run it."""
-        match step:
-            case GraphStep():
-                (name,) = step.outputs.values()
-                return {name: _run_network(step, self._forms[step.member], tensors)}
-            case ResizeStep():
-                size = tensors[step.output].shape[2:]
-                return {step.output: _resize(tensors[step.input], size)}
-            case PositionStep():
-                return {step.output: _encode_position(step, tensors[step.output].shape[2:])}
-            case TextureTransferStep():
-                texture, factor = self._bundle.arrays[step.texture], self._bundle.manifest.factor
-                index = tensors[step.index]
-                twin = kernels.texture_transfer(index, texture, factor=factor, backend="numpy")
-                return {step.output: twin}
-            case _:
-                msg = f"a {step.kind} step has no twin to compare with"
-                raise TypeError(msg)
-
-
-def _run_network(
-    step: GraphStep, form: Callable[..., Tensor], tensors: Mapping[str, Array]
-) -> Array:
-    inputs = {name: torch.tensor(tensors[tensor]) for name, tensor in step.inputs.items()}
-    with torch.no_grad():
-        return form(**inputs).numpy()
-
-
-def _resize(array: Array, size: tuple[int, ...]) -> Array:
-    return functional.interpolate(
-        torch.tensor(array), size=size, mode="bilinear", align_corners=False
-    ).numpy()
-
-
-def _encode_position(step: PositionStep, size: tuple[int, ...]) -> Array:
-    height, width = (side - 2 * step.margin for side in size)
-    return noise.positional_encoding(
-        height, width, frequencies=step.frequencies, extent=step.extent, margin=step.margin
-    )
+        return exported(step).twin(tensors, self._bundle, self._forms)
 
 
 def compare_with_torch(
@@ -251,40 +165,5 @@ def compare_steps(
         ParityError: A step is over a limit; the message names it.
     """
     for number, step in enumerate(bundle.manifest.steps):
-        match step:
-            case NoiseStep():
-                pass  # given to both
-            case PatchTransferStep():
-                _compare_transfer(step, bundle, made, reference, differences)
-            case _:
-                for name, expected in reference.run(step, made.tensors).items():
-                    found, label = made.tensors[name], step_label(step)
-                    if number in half_steps:
-                        differences.add_half(label, psnr_db(found, expected))
-                    else:
-                        difference = relative_difference(found, expected)
-                        differences.add_step(label, difference, limit=reference.tolerance)
-
-
-def _compare_transfer(
-    step: PatchTransferStep,
-    bundle: Bundle,
-    made: MadeTensors,
-    reference: Reference,
-    differences: Differences,
-) -> None:
-    """Matches must be as good as the reference's, and the result the average of its own matches."""
-    query, found = made.tensors[step.query], made.matches[step.output]
-    expected = search(step, query, bundle.arrays, backend=reference.backend)
-    differences.flipped_ties += found.flipped(expected)
-    gap = cosine_gap(step, query, bundle.arrays[step.reference], found, expected)
-    differences.add_step(f"cosine in {step_label(step)}", gap, limit=TIE)
-    average = average_matches(found, bundle.arrays[step.values], step.window)
-    difference = relative_difference(made.tensors[step.output], average)
-    differences.add_step(step_label(step), difference, limit=reference.tolerance)
-
-
-def step_label(step: Step) -> str:
-    """What a step is called in messages."""
-    (name,) = step.graph_members or (f"{step.kind.replace('_', ' ')} {step.writes[0]!r}",)
-    return name
+        is_half = number in half_steps
+        exported(step).compare(bundle, made, reference, differences, is_half=is_half)

@@ -9,7 +9,8 @@ import numpy as np
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ParityError
 from petsgan_sdk.export.parity.limits import STEP_TOLERANCE, Differences, relative_difference
-from petsgan_sdk.export.parity.steps import SEED, step_label, with_image
+from petsgan_sdk.export.parity.reference import step_label
+from petsgan_sdk.export.parity.steps import SEED, with_image
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
