@@ -185,10 +185,8 @@ def export_forms(bundle: Path) -> None:
         bundle.with_name(f"{CUSTOM}.txt").write_text(reason)
     for name in names:
         try:
-            from petsgan_sdk.export.onnx_file.compose import (  # noqa: PLC0415 - needs onnx
-                Form,
-                compose,
-            )
+            from petsgan_sdk.export.onnx_file import Form  # noqa: PLC0415 - needs onnx
+            from petsgan_sdk.export.onnx_file.compose import compose  # noqa: PLC0415
 
             model = compose(open_bundle(bundle), Form(name)).model
         except (ImportError, ExportError) as exc:

@@ -63,8 +63,8 @@ def build_command(
     target = find_target()
     halves = None
     if precision is Precision.fp16:
-        exporting = import_extra("petsgan_sdk.export.halves", extra="export", task="fp16")
-        halves = exporting.halve_graphs(opened)
+        exporting = import_extra("petsgan_sdk.export.half_precision", extra="export", task="fp16")
+        halves = exporting.half_networks(opened)
     limit = None if cache_limit_mb is None else cache_limit_mb * 10**6
     cache = EngineCache(limit_bytes=limit)
     results = build_engines(

@@ -133,12 +133,12 @@ def _to_onnx(
             "width": found.size_px[1],
             "batch": found.batch,
             "max_step_diff": found.max_step_diff,
-            "flipped_ties": found.flipped,
+            "flipped_ties": found.flipped_ties,
             "max_abs_diff": found.max_abs_diff,
             "psnr_db": found.psnr_db,
             "half_psnr_db": found.half_psnr_db,
         }
-        for found in result.agreements
+        for found in result.checks
     ]
     report = {
         "onnx": str(result.path),

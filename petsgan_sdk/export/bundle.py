@@ -7,22 +7,58 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from torch import Tensor
+
 import petsgan_sdk
+from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.errors import CheckpointError, ConfigError, DTypeError, InputError, ShapeError
-from petsgan_sdk.export.deployment import Deployment
-from petsgan_sdk.export.parity import check_parity, compare
-from petsgan_sdk.export.tiling import check_windows, with_halos
-from petsgan_sdk.files import check_distinct, check_writable
+from petsgan_sdk.export.parity.steps import compare_with_torch
+from petsgan_sdk.export.parity.windows import check_windows
+from petsgan_sdk.export.tiling.halo import with_halos
+from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
+from petsgan_sdk.manifest import (
+    FORMAT,
+    FORMAT_VERSION,
+    PREVIEW,
+    AnyStep,
+    BundleManifest,
+    Entry,
+    to_header,
+)
 from petsgan_sdk.models.ambient import plain_torch
-from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.settings.families import family_named, import_named
 from petsgan_sdk.settings.presets import to_dict
 
-__all__ = ["Draft", "ExportResult", "draft_bundle", "export_bundle"]
+__all__ = ["Deployment", "Draft", "ExportResult", "draft_bundle", "export_bundle"]
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """A model taken apart into what a bundle holds: what a family hands to export."""
+
+    steps: tuple[AnyStep, ...]
+    """The manifest's list."""
+    output: str
+    """Name of the final tensor."""
+    graphs: dict[str, bytes]
+    """Serialised ONNX models by member name."""
+    arrays: dict[str, Array]
+    """Constants by member name."""
+    expected: dict[str, Callable[..., Tensor]]
+    """For each graph member: the torch module, called with the graph's inputs by name."""
+    min_canvas_px: int
+    """Least side of a canvas in pixels; smaller images are cropped from one."""
+    preview: Array
+    """`[H, W, 3]` uint8, one sample."""
+    levels: tuple[tuple[int, int], ...] = ()
+    """`(h, w)` at training of the manifest's levels."""
+    entries: tuple[Entry, ...] = ()
+    """The stages that can be started from an image, the coarsest first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +110,13 @@ class Draft:
             (height, (width // factor + width // factor // 2 + 1) * factor),
         ]
 
-    def verify(self, written: Path, note: Callable[[str], None]) -> float:
+    def verify(self, bundle: Bundle, pipeline: Pipeline, note: Callable[[str], None]) -> float:
         """Compare a bundle that was written with torch, and its windows with the whole.
+
+        Args:
+            bundle: What was written, opened.
+            pipeline: Of it, on the CPU.
+            note: Told what was found.
 
         Returns:
             The largest difference from torch.
@@ -83,16 +124,14 @@ class Draft:
         Raises:
             ParityError: They differ by more than the tolerance.
         """
-        sizes = [self.manifest.image_size_px, *self.other_sizes_px()]
-        bundle = open_bundle(written)
-        differences = compare(bundle, self.deployment.expected, sizes)
-        for size in sizes:
-            at_size = [d for d in differences if d.size_px == size]
-            worst = max(at_size, key=lambda d: d.value)
-            text = f"verified at {size[1]}x{size[0]}: largest difference {worst.value:.2g}"
-            note(f"{text} ({worst.step})")
-        largest = check_parity(differences)
-        note(f"verified in windows: largest difference from the whole {check_windows(bundle):.2g}")
+        largest = 0.0
+        for size in (self.manifest.image_size_px, *self.other_sizes_px()):
+            found = compare_with_torch(bundle, pipeline, self.deployment.expected, size)
+            text = f"verified at {size[1]}x{size[0]}: largest difference {found.largest:.2g}"
+            note(f"{text} ({found.largest_in})")
+            largest = max(largest, found.largest)
+        in_windows = check_windows(self.manifest, pipeline)
+        note(f"verified in windows: largest difference from the whole {in_windows:.2g}")
         return largest
 
 
@@ -151,13 +190,15 @@ def export_bundle(
     check_distinct(bundle_path, checkpoint_path)
     check_writable(bundle_path, overwrite=overwrite)
     draft = draft_bundle(checkpoint_path, note)
-    largest = None
-    if verify:
-        with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
-            trial = Path(folder) / "draft.petsgan"
-            draft.write(trial)
-            largest = draft.verify(trial, note)
-    size = draft.write(bundle_path, overwrite=overwrite)
+    if not verify:
+        return ExportResult(bundle_path, draft.write(bundle_path, overwrite=overwrite), None)
+    with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
+        trial = Path(folder) / "draft.petsgan"
+        size = draft.write(trial)
+        bundle = open_bundle(trial)
+        largest = draft.verify(bundle, build_pipeline(bundle, provider="cpu", threads=1), note)
+        # The very bytes that were verified.
+        atomic_write(bundle_path, trial.read_bytes(), overwrite=overwrite)
     return ExportResult(bundle_path, size, largest)
 
 

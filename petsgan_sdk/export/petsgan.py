@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint
-from petsgan_sdk.export.deployment import Deployment
-from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.export.bundle import Deployment
+from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import (
     AnyStep,

@@ -13,22 +13,19 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from petsgan_sdk import kernels
-from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.container import pack_array
-from petsgan_sdk.errors import BackendUnavailableError, OutputError, ParityError
+from petsgan_sdk.errors import BackendUnavailableError, OutputError
 from petsgan_sdk.export.bundle import Draft, draft_bundle
-from petsgan_sdk.export.halves import halve_graphs
-from petsgan_sdk.export.onnx_file.agreement import psnr_db
-from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
+from petsgan_sdk.export.half_precision import half_networks
+from petsgan_sdk.export.parity.limits import Differences, psnr_db
+from petsgan_sdk.export.parity.steps import sample_canvas
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable, temporary_folder
 from petsgan_sdk.files.regular import is_taken
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
-from petsgan_sdk.runtime.rendering.canvas import Canvas
-from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
+from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
 from petsgan_sdk.runtime.tensorrt.sizes import SizeRange
@@ -95,19 +92,20 @@ def export_tensorrt(
         made.mkdir()
         draft.write(made / BUNDLE)
         bundle = open_bundle(made / BUNDLE)
-        halves = halve_graphs(bundle) if half else {}
-        psnr_db = parser = None
+        in_half = half_networks(bundle) if half else {}
+        decibels = parser = None
         if verify:
-            draft.verify(made / BUNDLE, note)
-            psnr_db = _compare_halves(bundle, draft, note) if half else None
-            parser = _try_builder(bundle, halves, draft, note)
-        graphs = _write(made, bundle, halves)
+            pipeline = build_pipeline(bundle, provider="cpu", threads=1)
+            draft.verify(bundle, pipeline, note)
+            decibels = _compare_halves(bundle, pipeline, draft, note) if half else None
+            parser = _try_builder(bundle, in_half, draft, note)
+        graphs = _write(made, bundle, in_half)
         if folder.exists():
             # Removed with the temporary folder: an interruption leaves no half of it.
             folder.rename(temporary / "replaced")
         made.rename(folder)
     precision = "fp16" if half else "fp32"
-    return TensorrtExport(folder, graphs, precision, psnr_db, parser)
+    return TensorrtExport(folder, graphs, precision, decibels, parser)
 
 
 def _check_folder(folder: Path, *, overwrite: bool) -> None:
@@ -120,33 +118,26 @@ def _check_folder(folder: Path, *, overwrite: bool) -> None:
     check_writable(folder.with_name(f"{folder.name}.petsgan-probe"), overwrite=False)
 
 
-def _compare_halves(bundle: Bundle, draft: Draft, note: Callable[[str], None]) -> float:
+def _compare_halves(
+    bundle: Bundle, pipeline: Pipeline, draft: Draft, note: Callable[[str], None]
+) -> float:
     """The least PSNR of images by half networks, in ONNX Runtime, at sizes of their own."""
-    halves = halve_graphs(bundle, shown=True)
-    forms = [bundle, dataclasses.replace(bundle, graphs={**bundle.graphs, **halves})]
-    pipelines = [build_pipeline(form, provider="cpu", threads=1) for form in forms]
-    factor, worst = bundle.manifest.factor, float("inf")
-    for height, width in draft.other_sizes_px():
-        canvas = Canvas.of(bundle.manifest, height // factor, width // factor, _noise)
-        full, half = (pipeline.run(canvas) for pipeline in pipelines)
-        decibels = psnr_db(half, full)
-        note(f"half precision at {width}x{height}: {decibels:.1f} dB from float32")
-        if not decibels >= HALF_PSNR_DB:  # NaN is not either
-            msg = (
-                f"export: half precision must be at least {HALF_PSNR_DB:g} dB from float32, got "
-                f"{decibels:.1f} at {width}x{height}; nothing was written; hint: --precision fp32"
-            )
-            raise ParityError(msg)
-        worst = min(worst, decibels)
-    return worst
-
-
-def _noise(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
-    return kernels.normal_noise(shape, seed=1, stage=stage, top=top, left=left)
+    graphs = {**bundle.graphs, **half_networks(bundle, shown=True)}
+    form = dataclasses.replace(bundle, graphs=graphs)
+    half_pipeline = build_pipeline(form, provider="cpu", threads=1)
+    found = []
+    for size in draft.other_sizes_px():
+        differences = Differences(size, "float32")
+        canvas = sample_canvas(bundle.manifest, size)
+        decibels = psnr_db(half_pipeline.run(canvas), pipeline.run(canvas))
+        note(f"half precision at {size[1]}x{size[0]}: {decibels:.1f} dB from float32")
+        differences.add_half("half precision", decibels)
+        found.append(decibels)
+    return min(found)
 
 
 def _try_builder(
-    bundle: Bundle, halves: Mapping[str, bytes], draft: Draft, note: Callable[[str], None]
+    bundle: Bundle, in_half: Mapping[str, bytes], draft: Draft, note: Callable[[str], None]
 ) -> str | None:
     """Build every graph for a range of sizes and throw the engines away."""
     try:
@@ -160,12 +151,12 @@ def _try_builder(
     with tempfile.TemporaryDirectory(prefix="petsgan-engines-") as scratch:
         cache = EngineCache(Path(scratch) / "engines")
         ranges = [SizeRange(least, most, most)]
-        build_engines(bundle, ranges, halves=halves, cache=cache, target=target, note=note)
+        build_engines(bundle, ranges, halves=in_half, cache=cache, target=target, note=note)
     return f"{target.distribution} {target.version}"
 
 
-def _write(folder: Path, bundle: Bundle, halves: Mapping[str, bytes]) -> tuple[str, ...]:
-    files = {**bundle.graphs, **halves}
+def _write(folder: Path, bundle: Bundle, in_half: Mapping[str, bytes]) -> tuple[str, ...]:
+    files = {**bundle.graphs, **in_half}
     for name, data in files.items():
         _put(folder / name, data)
     for name, array in bundle.arrays.items():
@@ -175,7 +166,7 @@ def _write(folder: Path, bundle: Bundle, halves: Mapping[str, bytes]) -> tuple[s
         "format_version": _FORMAT_VERSION,
         "bundle": BUNDLE,
         "bundle_digest": bundle.digest,
-        "precision": {name: "fp16" if name in halves else "fp32" for name in bundle.graphs},
+        "precision": {name: "fp16" if name in in_half else "fp32" for name in bundle.graphs},
         **to_header(bundle.manifest),
     }
     _put(folder / DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())

@@ -55,7 +55,7 @@ class Family:
     recipe: str
     """How it is trained: a `training.recipe.Recipe`."""
     export: str
-    """How it is taken apart: a function from `Checkpoint` to `export.deployment.Deployment`."""
+    """How it is taken apart: a function from `Checkpoint` to `export.bundle.Deployment`."""
 
     @property
     def option_names(self) -> tuple[str, ...]:

@@ -25,7 +25,7 @@ from petsgan_sdk.cli import app
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.container import write_container
 from petsgan_sdk.settings.presets import load_preset
-from petsgan_sdk.training import petsgan
+from petsgan_sdk.training.petsgan.training import PetsganTraining
 
 runner = CliRunner()
 
@@ -205,7 +205,7 @@ def test_ctrl_c_saves_and_resume_continues(photo, tmp_path, monkeypatch):
 
 
 def test_divergence_has_its_own_exit_code(photo, tmp_path, monkeypatch):
-    monkeypatch.setattr(petsgan.PetsganTraining, "step", lambda *_: {"patch_gan": float("nan")})
+    monkeypatch.setattr(PetsganTraining, "step", lambda *_: {"patch_gan": float("nan")})
     result = run("train", photo, "-o", tmp_path / "m.pt")
     failed(result, 4, "loss 'patch_gan' must be finite, got nan at step 1")
     assert list(tmp_path.iterdir()) == []

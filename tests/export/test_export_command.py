@@ -64,7 +64,7 @@ def test_a_failing_check(fast_checkpoint, tmp_path, monkeypatch):
     result = export(fast_checkpoint, "--format", "onnx", "-o", tmp_path / "model.onnx")
     assert result.exit_code == 4
     last = result.stderr.splitlines()[-1]
-    assert last.startswith("error: export: texture transfer at ")
+    assert last.startswith("error: export: texture transfer 'texture' at ")
     assert list(tmp_path.iterdir()) == []
 
 

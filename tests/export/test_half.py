@@ -8,7 +8,7 @@ from support.composed_graphs import make_network, run_model
 from support.tolerances import assert_close
 
 from petsgan_sdk.errors import ExportError
-from petsgan_sdk.export.onnx_file.half import FRAGILE, to_half
+from petsgan_sdk.export.half_precision import FRAGILE, to_half_precision
 
 RNG = np.random.default_rng(0)
 WEIGHTS = {
@@ -37,7 +37,7 @@ def types(model):
 
 def test_half_inside_float_outside():
     network = make_network(NODES, {"image": 3}, ["result"], WEIGHTS)
-    half, made = to_half(network)
+    half, made = to_half_precision(network)
     onnx.checker.check_model(half, full_check=True)
     kinds = types(half)
     assert kinds["image"] == kinds["result"] == TensorProto.FLOAT
@@ -66,7 +66,7 @@ def test_constants_and_casts_inside():
         helper.make_node("Div", ["twice", "most"], ["result"]),
     ]
     network = make_network(nodes, {"image": 3}, ["result"], {})
-    half, _ = to_half(network)
+    half, _ = to_half_precision(network)
     onnx.checker.check_model(half, full_check=True)
     (found,) = run_model(half, {"image": IMAGE})
     assert_close(found, IMAGE * 2 / 9, tolerance="float16")
@@ -77,7 +77,7 @@ def test_an_output_that_is_read_as_well():
         helper.make_node("Relu", ["image"], ["first"]),
         helper.make_node("Neg", ["first"], ["second"]),
     ]
-    half, _ = to_half(make_network(nodes, {"image": 3}, ["first", "second"], {}))
+    half, _ = to_half_precision(make_network(nodes, {"image": 3}, ["first", "second"], {}))
     onnx.checker.check_model(half, full_check=True)
     first, second = run_model(half, {"image": IMAGE})
     assert first.dtype == second.dtype == np.float32
@@ -91,4 +91,4 @@ def test_a_weight_beyond_half_precision_is_refused():
     with pytest.raises(
         ExportError, match=r"weight 'first' must be within 65504 for fp16, got \d{6}"
     ):
-        to_half(network)
+        to_half_precision(network)

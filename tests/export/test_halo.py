@@ -13,7 +13,7 @@ pytest.importorskip("torch", reason="export needs torch")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 from petsgan_sdk.errors import ExportError  # noqa: E402
-from petsgan_sdk.export.halo import GraphInput, derive_reach  # noqa: E402
+from petsgan_sdk.export.tiling.halo import GraphInput, derive_reach  # noqa: E402
 
 SIZE = (23, 26)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -21,11 +22,14 @@ from torch.nn import functional
 
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ParityError
-from petsgan_sdk.export.parity import check_parity, compare
-from petsgan_sdk.export.tiling import check_windows, with_halos
+from petsgan_sdk.export.parity.limits import Differences
+from petsgan_sdk.export.parity.steps import compare_with_torch
+from petsgan_sdk.export.parity.windows import check_windows
+from petsgan_sdk.export.tiling.halo import with_halos
 from petsgan_sdk.manifest import Entry, GraphStep
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 SIZES = [(45, 58), (31, 77), (64, 33)]
 
@@ -57,12 +61,30 @@ def torch_forms(bundle: Bundle) -> dict[str, Callable[..., Tensor]]:
     return {member: form(graph) for member, graph in bundle.graphs.items()}
 
 
-def test_graphs_and_resizes_are_compared_with_torch(pyramid: Bundle) -> None:
-    differences = compare(pyramid, torch_forms(pyramid), SIZES)
-    names = [f"graphs/stage_{n}.onnx" for n in range(3)] + ["resize to up_1", "resize to up_2"]
-    assert {d.step for d in differences} == set(names)
-    assert {d.size_px for d in differences} == set(SIZES)
-    assert check_parity(differences) < 1e-5
+def compare(bundle: Bundle) -> float:
+    pipeline = build_pipeline(bundle, provider="cpu", threads=1)
+    forms = torch_forms(bundle)
+    return max(compare_with_torch(bundle, pipeline, forms, size).largest for size in SIZES)
+
+
+def windows_of(bundle: Bundle) -> float:
+    return check_windows(bundle.manifest, build_pipeline(bundle, provider="cpu", threads=1))
+
+
+def test_graphs_and_resizes_are_compared_with_torch(
+    pyramid: Bundle, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compared: Counter[str] = Counter()
+    add_step = Differences.add_step
+
+    def count(self: Differences, what: str, *given: float, **limit: float) -> None:
+        compared[what] += 1
+        add_step(self, what, *given, **limit)
+
+    monkeypatch.setattr(Differences, "add_step", count)
+    assert compare(pyramid) < 1e-5
+    names = [f"graphs/stage_{n}.onnx" for n in range(3)] + ["resize 'up_1'", "resize 'up_2'"]
+    assert compared == dict.fromkeys((*names, "position 'position'"), len(SIZES))
 
 
 def test_a_resize_that_is_not_torchs_is_found(
@@ -74,8 +96,8 @@ def test_a_resize_that_is_not_torchs_is_found(
         return whole(np.ascontiguousarray(np.roll(source, 1, -1)), **given)
 
     monkeypatch.setattr(kernels, "resize_window", shifted)
-    with pytest.raises(ParityError, match="resize to up_1 at 58x45 must be within"):
-        check_parity(compare(pyramid, torch_forms(pyramid), SIZES))
+    with pytest.raises(ParityError, match="resize 'up_1' at 58x45 must be within"):
+        compare(pyramid)
 
 
 def test_every_graph_says_how_far_it_sees_on_its_own_grid(pyramid: Bundle) -> None:
@@ -97,12 +119,12 @@ def test_a_map_with_several_pixels_for_one_is_resized_to_one(tmp_path: Path) -> 
         bundle.manifest.steps, bundle.graphs, factor=pyramid_bundles.FACTOR, note=str
     )
     assert [s.halo for s in steps if isinstance(s, GraphStep)] == [1, 1]
-    assert check_windows(bundle) < 1e-5
+    assert windows_of(bundle) < 1e-5
 
 
 @pytest.mark.parametrize("number", [0, 1, 2])
 def test_a_halo_that_is_too_small_is_found_on_every_grid(pyramid: Bundle, number: int) -> None:
-    assert check_windows(pyramid) < 1e-5
+    assert windows_of(pyramid) < 1e-5
     member = f"graphs/stage_{number}.onnx"
     steps = tuple(
         replace(step, halo=1) if isinstance(step, GraphStep) and step.member == member else step
@@ -110,7 +132,7 @@ def test_a_halo_that_is_too_small_is_found_on_every_grid(pyramid: Bundle, number
     )
     wrong = replace(pyramid, manifest=replace(pyramid.manifest, steps=steps))
     with pytest.raises(ParityError, match=f"{member} must see at most 1 low-resolution pixels"):
-        check_windows(wrong)
+        windows_of(wrong)
 
 
 def test_a_trained_model_can_start_from_a_layout(exported: Path) -> None:

@@ -14,8 +14,7 @@ from onnx import helper
 from support import bundles
 from support.bundles import FACTOR
 
-from petsgan_sdk.export.memory import live_values
-from petsgan_sdk.export.tiling import with_halos
+from petsgan_sdk.export.tiling.halo import live_values, with_halos
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.rendering import blocks
 from petsgan_sdk.settings.typed import to_dict

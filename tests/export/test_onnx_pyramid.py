@@ -17,12 +17,13 @@ from support.torch_pyramid import LEVELS
 from petsgan_sdk import kernels
 from petsgan_sdk.errors import ExportError, ParityError
 from petsgan_sdk.export.onnx_file import Form, Precision, compose, export_onnx, metadata, write
-from petsgan_sdk.export.onnx_file.agreement import Referee
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
+from petsgan_sdk.export.onnx_file.check import FileChecker
 from petsgan_sdk.export.onnx_file.grids import Grids, canvas_of_noise
-from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB, TOLERANCE
+from petsgan_sdk.export.parity.limits import HALF_PSNR_DB, STEP_TOLERANCE
 from petsgan_sdk.manifest import BundleManifest, GraphStep, NoiseStep, PositionStep, level_size
 from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 SIZES = ((24, 31), (18, 47), (61, 33))
 
@@ -33,6 +34,10 @@ def any_pyramid(request, pyramid_bundle, tmp_path):
     if request.param == "enlarger":
         return open_bundle(write_enlarger(tmp_path / "enlarger.petsgan"))
     return pyramid_bundle
+
+
+def checker_of(bundle, *, batch):
+    return FileChecker(bundle, build_pipeline(bundle, provider="cpu", threads=1), batch=batch)
 
 
 def noises_of(manifest, size, *, batch=1, seed=3):
@@ -129,16 +134,15 @@ def test_a_model_without_noise_is_refused():
 
 def test_agrees_with_the_runtime_step_by_step(any_pyramid):
     composed = compose.compose(any_pyramid, Form.standard)
-    referee = Referee(any_pyramid)
     factor = any_pyramid.manifest.factor
-    for size in SIZES:
-        wanted = tuple(side * factor for side in size)
-        found = referee.check(composed, Form.standard, wanted, batch=2)
+    wanted = [tuple(side * factor for side in size) for size in SIZES]
+    checks = checker_of(any_pyramid, batch=2).check(composed, wanted)
+    for size, found in zip(SIZES, checks, strict=True):
         canvas = canvas_of_noise(any_pyramid.manifest, *size)
         assert found.size_px == tuple(side * factor for side in canvas)
-        assert found.max_step_diff <= TOLERANCE
-        assert found.max_abs_diff <= TOLERANCE
-        assert found.flipped == 0
+        assert found.max_step_diff <= STEP_TOLERANCE
+        assert found.max_abs_diff <= STEP_TOLERANCE
+        assert found.flipped_ties == 0
         assert found.half_psnr_db is None
 
 
@@ -171,7 +175,7 @@ def test_half_precision_is_of_every_network(pyramid_bundle):
         i.type.tensor_type.elem_type for i in (*half.model.graph.input, *half.model.graph.output)
     }
     assert kind == onnx.TensorProto.FLOAT
-    found = Referee(pyramid_bundle).check(half, Form.standard, (24, 31), batch=2)
+    (found,) = checker_of(pyramid_bundle, batch=2).check(half, [(24, 31)])
     assert HALF_PSNR_DB <= found.half_psnr_db < 200
     assert HALF_PSNR_DB <= found.psnr_db < 200
 
@@ -182,8 +186,8 @@ def test_another_resize_is_refused(pyramid_bundle):
         for attribute in node.attribute:
             if attribute.s == b"half_pixel":
                 attribute.s = b"align_corners"
-    with pytest.raises(ParityError, match=r"export: up_1 at 31x24 must be within .*, got 0\."):
-        Referee(pyramid_bundle).check(composed, Form.standard, (24, 31), batch=1)
+    with pytest.raises(ParityError, match=r"resize 'up_1' at 31x24 must be within .*, got 0\."):
+        checker_of(pyramid_bundle, batch=1).check(composed, [(24, 31)])
 
 
 def test_an_image_that_differs_though_its_steps_agree(pyramid_bundle):
@@ -192,7 +196,7 @@ def test_an_image_that_differs_though_its_steps_agree(pyramid_bundle):
     (most,) = (t for t in composed.model.graph.initializer if t.name == clip.input[2])
     most.CopyFrom(numpy_helper.from_array(np.float32(0.1), most.name))
     with pytest.raises(ParityError, match=r"whole image at 31x24 must be within 0\.001 of .*, got"):
-        Referee(pyramid_bundle).check(composed, Form.standard, (24, 31), batch=1)
+        checker_of(pyramid_bundle, batch=1).check(composed, [(24, 31)])
 
 
 @pytest.mark.parametrize("form", list(Form))
@@ -204,7 +208,7 @@ def test_exported_as_one_form_that_needs_nothing_of_ours(pyramid, form, tmp_path
         tmp_path / "model.pt", tmp_path / "model.onnx", form=form, note=notes.append
     )
     assert result.form is Form.standard
-    assert len(result.agreements) == 2
+    assert len(result.checks) == 2
     remark = "the model has no patch transfer: its file holds standard operators alone"
     assert (remark in notes) == (form is Form.custom)
     model = onnx.load(tmp_path / "model.onnx")

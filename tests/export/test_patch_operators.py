@@ -10,9 +10,11 @@ from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
-from petsgan_sdk.export.onnx_file.matches import TIE, compare_matches
 from petsgan_sdk.export.onnx_file.patch_average import average
 from petsgan_sdk.export.onnx_file.patch_search import Match, search
+from petsgan_sdk.export.parity import matches
+from petsgan_sdk.export.parity.limits import TIE
+from petsgan_sdk.manifest import PatchTransferStep
 
 # N, C, query (h, w), reference (h, w), V, window
 SHAPES = [
@@ -93,11 +95,13 @@ def test_patches_of_zeros_match_the_first_and_make_no_nan():
 def test_a_planted_mistake_is_found():
     query, features, values = make_arrays(SHAPES[0])
     _, index, weight = transfer(query, features, values, window=7)
-    settings = {"window": 7, "temperature": 0.01}
+    step = PatchTransferStep("query", "reference", "values", 7, 0.01, "output")
+    arrays = {"reference": features, "values": values}
+    own = matches.search(step, query, arrays, backend="auto")
 
     def gap(index, weight):
-        found = compare_matches(query, features, values, index=index, weight=weight, **settings)
-        return found.cosine_gap, found.flipped
+        found = matches.Matches(index, weight)
+        return matches.cosine_gap(step, query, features, found, own), found.flipped(own)
 
     right, flipped = gap(index, weight)
     assert right < TIE
@@ -108,6 +112,15 @@ def test_a_planted_mistake_is_found():
     assert gap(wrong, weight)[1] == 1
     assert gap(index, weight * 0.99)[0] > TIE
     assert not gap(index, weight * np.nan)[0] <= TIE
+
+
+def test_a_wrong_match_is_found_where_weights_say_nothing():
+    query, features, values = make_arrays(SHAPES[0])
+    step = PatchTransferStep("query", "reference", "values", 7, 0.0, "output")
+    own = matches.search(step, query, {"reference": features, "values": values}, backend="numpy")
+    wrong = matches.Matches((own.index + 1) % features[0].size, own.weight)
+    assert matches.cosine_gap(step, query, features, own, own) == 0
+    assert matches.cosine_gap(step, query, features, wrong, own) > 100 * TIE
 
 
 def test_the_average_of_given_matches():

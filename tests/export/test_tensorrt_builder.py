@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 from support.bundles import write_bundle
 
 from petsgan_sdk.errors import EngineError
-from petsgan_sdk.export.halves import halve_graphs
+from petsgan_sdk.export.half_precision import half_networks
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache
@@ -48,7 +48,7 @@ def test_every_graph_of_a_narrow_preset_builds(narrow_bundle, preset, precision,
 
 
 def check_builds(bundle, precision, cache):
-    halves = halve_graphs(bundle, bundle.graphs) if precision == "fp16" else {}
+    halves = half_networks(bundle, bundle.graphs) if precision == "fp16" else {}
     sizes = ((64, 64), (96, 160), (512, 384))
     ranges = (
         *plan_ranges(bundle.manifest, range_px=sizes),

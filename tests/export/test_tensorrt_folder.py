@@ -68,7 +68,7 @@ def test_a_graph_that_tensorrt_refuses_leaves_nothing(fast_checkpoint, tmp_path,
 
 def test_halves_that_are_too_far_away(fast_checkpoint, tmp_path, monkeypatch):
     monkeypatch.setattr(tensorrt_folder, "psnr_db", lambda *_: float("nan"))
-    with pytest.raises(ParityError, match=r"half precision must be at least .* got nan"):
+    with pytest.raises(ParityError, match=r"half precision at \d+x\d+ must be at least .* got nan"):
         export_tensorrt(fast_checkpoint, tmp_path / "out", half=True)
     assert list(tmp_path.iterdir()) == []
 

@@ -7,8 +7,8 @@ import json
 import pytest
 
 from petsgan_sdk.export import tensorrt_folder
-from petsgan_sdk.export.halves import halve_graphs
-from petsgan_sdk.export.onnx_file.tally import HALF_PSNR_DB
+from petsgan_sdk.export.half_precision import half_networks
+from petsgan_sdk.export.parity.limits import HALF_PSNR_DB
 from petsgan_sdk.export.tensorrt_folder import export_tensorrt
 from petsgan_sdk.manifest import level_size
 from petsgan_sdk.runtime.tensorrt.build import build_engines, half_members
@@ -22,7 +22,7 @@ SIZES = ((24, 31), (48, 60), (70, 128))
 @pytest.mark.parametrize("precision", ["fp32", "fp16"])
 def test_every_stage_builds_for_a_size_and_a_range(pyramid_bundle, precision, tmp_path):
     manifest = pyramid_bundle.manifest
-    halves = halve_graphs(pyramid_bundle) if precision == "fp16" else {}
+    halves = half_networks(pyramid_bundle) if precision == "fp16" else {}
     assert half_members(manifest) == set(pyramid_bundle.graphs)  # nothing is decided by matches
     ranges = (
         *plan_ranges(manifest, range_px=SIZES),

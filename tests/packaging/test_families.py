@@ -116,7 +116,7 @@ def test_branches_are_seen(source):
         ("from petsgan_sdk.training import petsgan", True),
         ("import petsgan_sdk.models.petsgan", True),
         ("from petsgan_sdk.training.petsgan_editing import x", True),
-        ("from petsgan_sdk.export.parity import compare", False),
+        ("from petsgan_sdk.export.parity.steps import traced", False),
     ],
 )
 def test_imports_are_seen(source, is_seen):

@@ -6,7 +6,7 @@ import onnx
 import onnxruntime
 from onnx import helper, numpy_helper
 
-from petsgan_sdk.export.graphs import OPSET
+from petsgan_sdk.export.torch_to_onnx import OPSET
 
 FLOAT, INT64 = onnx.TensorProto.FLOAT, onnx.TensorProto.INT64
 KINDS = {"float32": FLOAT, "int64": INT64}

@@ -16,9 +16,8 @@ from torch import nn
 from torch.nn import functional
 
 from petsgan_sdk import noise
-from petsgan_sdk.export.bundle import Draft
-from petsgan_sdk.export.deployment import Deployment
-from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.export.bundle import Deployment, Draft
+from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.manifest import (
     BundleManifest,
     Entry,

@@ -16,8 +16,8 @@ from torch.nn import functional
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import ConfigError, InputError
-from petsgan_sdk.export.deployment import Deployment
-from petsgan_sdk.export.graphs import to_onnx
+from petsgan_sdk.export.bundle import Deployment
+from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.manifest import GraphStep, NoiseStep
 from petsgan_sdk.models.arrays import AVERAGED, image_tensor, load_state, named_arrays
 from petsgan_sdk.settings import ModelSettings

@@ -10,7 +10,7 @@ from petsgan_sdk.errors import ExportError
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.manifest import BundleManifest, NoiseStep, Size, level_size
 
-__all__ = ["Grids", "canvas_of_noise", "side_names", "side_rules"]
+__all__ = ["Grids", "canvas_of_noise", "noise_steps", "side_names", "side_rules"]
 
 
 class Grids:
@@ -25,7 +25,7 @@ class Grids:
         """Find the noise of every grid."""
         self._graph = graph
         self._manifest = manifest
-        self._noises = {step.level: step for step in reversed(_noises(manifest))}
+        self._noises = {step.level: step for step in reversed(noise_steps(manifest))}
         self._sizes: dict[int | None, tuple[str, str]] = {}
 
     def size(self, level: int | None) -> tuple[str, str]:
@@ -101,13 +101,14 @@ def side_rules(manifest: BundleManifest, level: int | None) -> str:
     )
 
 
-def _noises(manifest: BundleManifest) -> list[NoiseStep]:
+def noise_steps(manifest: BundleManifest) -> list[NoiseStep]:
+    """The inputs of the file."""
     return [step for step in manifest.steps if isinstance(step, NoiseStep)]
 
 
 def _finest(manifest: BundleManifest) -> int | None:
     """The largest grid that has noise."""
-    found = {step.level for step in _noises(manifest)}
+    found = {step.level for step in noise_steps(manifest)}
     if not found:
         msg = "export: a step must make noise, which tells the canvas its size; got none"
         raise ExportError(msg)

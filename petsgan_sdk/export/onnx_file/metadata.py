@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 import petsgan_sdk
-from petsgan_sdk.export.graphs import OPSET
-from petsgan_sdk.export.onnx_file.compose import Form, Precision
-from petsgan_sdk.export.onnx_file.grids import side_names, side_rules
+from petsgan_sdk.export.onnx_file.composition import Form, Precision
+from petsgan_sdk.export.onnx_file.grids import noise_steps, side_names, side_rules
+from petsgan_sdk.export.torch_to_onnx import OPSET
 from petsgan_sdk.manifest import BundleManifest, NoiseStep
 
 __all__ = ["describe"]
@@ -40,9 +40,8 @@ def describe(
         "output": _output(manifest),
         **_sizes(manifest),
     }
-    for step in manifest.steps:
-        if isinstance(step, NoiseStep):
-            texts[f"input.{step.output}"] = _noise_recipe(step)
+    for step in noise_steps(manifest):
+        texts[f"input.{step.output}"] = _noise_recipe(step)
     if form is Form.custom:
         texts["custom_op"] = "pets::PatchTransfer 1, petsgan_sdk.kernels.custom_ops_library()"
     return {f"petsgan.{key}": text for key, text in texts.items()}
@@ -59,7 +58,7 @@ def _output(manifest: BundleManifest) -> str:
 
 def _sizes(manifest: BundleManifest) -> dict[str, str]:
     """Rules for the levels that have noise, and for the canvas where it has none."""
-    levels = {step.level for step in manifest.steps if isinstance(step, NoiseStep)}
+    levels = {step.level for step in noise_steps(manifest)}
     texts = {"levels": json.dumps(manifest.levels)} if manifest.levels else {}
     texts |= {
         f"size.level_{level}": side_rules(manifest, level)

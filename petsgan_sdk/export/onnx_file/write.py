@@ -10,14 +10,16 @@ from pathlib import Path
 
 from petsgan_sdk.errors import BackendUnavailableError, ExportError
 from petsgan_sdk.export.bundle import draft_bundle
-from petsgan_sdk.export.onnx_file.agreement import Agreement, Referee
-from petsgan_sdk.export.onnx_file.compose import Composed, Form, Precision, compose
+from petsgan_sdk.export.onnx_file.check import FileChecker, FileParity
+from petsgan_sdk.export.onnx_file.compose import Composed, compose
+from petsgan_sdk.export.onnx_file.composition import Form, Precision
 from petsgan_sdk.export.onnx_file.metadata import describe
 from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.manifest import BundleManifest, PatchTransferStep
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.entries import check_makes_images
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 
 __all__ = ["OnnxExport", "export_onnx"]
 
@@ -41,8 +43,8 @@ class OnnxExport:
     """Of the networks behind patch transfer; without one, of all."""
     properties: dict[str, str]
     """What the file says of itself."""
-    agreements: tuple[Agreement, ...]
-    """Of this form with our runtime, for each size; empty if it was not verified."""
+    checks: tuple[FileParity, ...]
+    """How far this form is from our runtime, for each size; empty if it was not verified."""
 
 
 @plain_torch()
@@ -88,20 +90,22 @@ def export_onnx(
         trial = Path(folder) / "draft.petsgan"
         draft.write(trial)
         bundle = open_bundle(trial)
-        if verify:
-            draft.verify(trial, note)
+    checker = None
+    if verify:
+        pipeline = build_pipeline(bundle, provider="cpu", threads=1)
+        draft.verify(bundle, pipeline, note)
+        checker = FileChecker(bundle, pipeline, batch=_BATCH)
     if form is Form.custom and not _has_transfer(bundle.manifest):
         note("the model has no patch transfer: its file holds standard operators alone")
         form = Form.standard
     properties = describe(bundle.manifest, form, precision, checkpoint=_digest(checkpoint_path))
     composed = compose(bundle, form, precision, properties=properties)
     data = _serialize(composed)
-    agreements: tuple[Agreement, ...] = ()
-    if verify:
-        sizes = draft.other_sizes_px()
-        agreements = _verify(bundle, composed, form, precision, sizes, note)
+    checks: tuple[FileParity, ...] = ()
+    if checker is not None:
+        checks = _verify(checker, bundle, composed, precision, draft.other_sizes_px(), note)
     atomic_write(onnx_path, data, overwrite=overwrite)
-    return OnnxExport(onnx_path, len(data), form, precision, properties, agreements)
+    return OnnxExport(onnx_path, len(data), form, precision, properties, checks)
 
 
 def _digest(path: Path) -> str:
@@ -110,7 +114,7 @@ def _digest(path: Path) -> str:
 
 
 def _has_transfer(manifest: BundleManifest) -> bool:
-    return any(isinstance(step, PatchTransferStep) for step in manifest.steps)
+    return any(step.decides for step in manifest.steps)
 
 
 def _serialize(composed: Composed) -> bytes:
@@ -125,50 +129,43 @@ def _serialize(composed: Composed) -> bytes:
 
 
 def _verify(
+    checker: FileChecker,
     bundle: Bundle,
     composed: Composed,
-    form: Form,
     precision: Precision,
     sizes: list[tuple[int, int]],
     note: Callable[[str], None],
-) -> tuple[Agreement, ...]:
+) -> tuple[FileParity, ...]:
     """Compare this form, and the forms that it stands beside, with our runtime."""
-    referee = Referee(bundle)
+    form = composed.form
     if precision is Precision.fp16:
-        plain = compose(bundle, form)
-        _report(form, Precision.fp32, _check(referee, plain, form, sizes), note)
-    agreements = _check(referee, composed, form, sizes)
-    _report(form, precision, agreements, note)
+        _report(form, Precision.fp32, checker.check(compose(bundle, form), sizes), note)
+    checks = checker.check(composed, sizes)
+    _report(form, precision, checks, note)
     if not _has_transfer(bundle.manifest):
-        return agreements
+        return checks
     other = Form.standard if form is Form.custom else Form.custom
     try:
-        _report(other, Precision.fp32, _check(referee, compose(bundle, other), other, sizes), note)
+        _report(other, Precision.fp32, checker.check(compose(bundle, other), sizes), note)
     except BackendUnavailableError as exc:
         # Only the op's library can be missing here: this form has just run.
         note(f"not compared with {other.value}: {exc}")
-    return agreements
-
-
-def _check(
-    referee: Referee, composed: Composed, form: Form, sizes: list[tuple[int, int]]
-) -> tuple[Agreement, ...]:
-    return tuple(referee.check(composed, form, size, batch=_BATCH) for size in sizes)
+    return checks
 
 
 def _report(
     form: Form,
     precision: Precision,
-    agreements: tuple[Agreement, ...],
+    checks: tuple[FileParity, ...],
     note: Callable[[str], None],
 ) -> None:
-    for found in agreements:
+    for found in checks:
         height, width = found.size_px
         half = ""
         if found.half_psnr_db is not None:
             half = f", networks in half precision at least {found.half_psnr_db:.1f} dB"
         note(
             f"{form.value} {precision.value} at {width}x{height}, batch {found.batch}: steps "
-            f"within {found.max_step_diff:.2g} of the runtime{half}, {found.flipped} ties flipped, "
-            f"image within {found.max_abs_diff:.2g}, {found.psnr_db:.1f} dB"
+            f"within {found.max_step_diff:.2g} of the runtime{half}, {found.flipped_ties} ties "
+            f"flipped, image within {found.max_abs_diff:.2g}, {found.psnr_db:.1f} dB"
         )

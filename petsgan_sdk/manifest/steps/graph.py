@@ -21,6 +21,7 @@ class GraphStep(Step):
     """Run an ONNX graph."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.graph:RunGraph"
+    exporter = "petsgan_sdk.export.steps.graph:ExportGraph"
     reads_margins = True
     keeps_blocks = True
     replaceable = True

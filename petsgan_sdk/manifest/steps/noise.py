@@ -18,6 +18,7 @@ class NoiseStep(Step):
     """Make normal noise `[N, channels, h + 2 margin, w + 2 margin]` float32 on a grid."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.noise:RunNoise"
+    exporter = "petsgan_sdk.export.steps.noise:ExportNoise"
     says_level = True
 
     output: str

@@ -23,6 +23,7 @@ class PatchTransferStep(Step):
     """Replace every patch of a feature map by the value patch of its most similar reference."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.patch_transfer:RunPatchTransfer"
+    exporter = "petsgan_sdk.export.steps.patch_transfer:ExportPatchTransfer"
     reads_fields = ("query",)
     writes_fields = ("output", "index_output")
     array_fields = ("reference", "values")

@@ -26,6 +26,7 @@ class PositionStep(Step):
     """Make the positional encoding `[1, 4 F, h + 2 margin, w + 2 margin]` of F frequencies."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.position:RunPosition"
+    exporter = "petsgan_sdk.export.steps.position:ExportPosition"
     says_level = True
     cuts_margins = True
 

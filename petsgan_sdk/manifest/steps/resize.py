@@ -16,6 +16,7 @@ class ResizeStep(Step):
     """Bring a map to the size of another grid: bilinear, pixel centres at half, clamped."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.resize:RunResize"
+    exporter = "petsgan_sdk.export.steps.resize:ExportResize"
     reads_fields = ("input",)
     device_runner = "petsgan_sdk.runtime.device.resize:DeviceResize"
     says_level = True

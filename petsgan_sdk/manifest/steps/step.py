@@ -42,6 +42,9 @@ class Step(ABC):
 
     runner: ClassVar[str]
     """`module:class` of what runs it, a `rendering.steps.runner.AnyRunner`."""
+    exporter: ClassVar[str | None] = None
+    """`module:class` of how it is exported and compared, an `export.steps.step_export.StepExport`;
+    None for a kind that no export makes."""
     device_runner: ClassVar[str | None] = None
     """`module:class` of what runs it on a CUDA device, a `device.segment.DeviceStep`; None for the
     host. A graph's is the provider's affair."""

@@ -18,6 +18,7 @@ class TextureTransferStep(Step):
     """Carry matches up to full resolution: a tensor `[N, 3, H, W]` float32 of real texture."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.texture_transfer:RunTextureTransfer"
+    exporter = "petsgan_sdk.export.steps.texture_transfer:ExportTextureTransfer"
     reads_fields = ("index",)
     array_fields = ("texture",)
     reads_matches = True

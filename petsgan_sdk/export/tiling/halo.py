@@ -1,23 +1,23 @@
-"""How far a graph sees: derived from its ONNX operators, and checked by running it.
+"""How far a graph sees and how much it holds, derived from its ONNX operators.
 
 A graph can be run on windows of a canvas if a pixel of its result depends on pixels nearby only,
 and on the same ones wherever it lies. Both are read from the graph: scales of tensors are followed
 from the inputs, then the pixels that one low-resolution pixel of the result needs are followed
 back. An operator that `operators.py` does not know is refused by name, since it may look at the
-whole canvas.
+whole canvas. What is derived is proved by `parity.windows`, which runs the graph.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from typing import Any
 
 from petsgan_sdk.errors import ExportError
-from petsgan_sdk.export.blocks import without_blocks
-from petsgan_sdk.export.memory import live_values
-from petsgan_sdk.export.operators import (
+from petsgan_sdk.export.tiling.blocked_convolutions import with_plain_convolutions
+from petsgan_sdk.export.tiling.operators import (
     Range,
     RefusedError,
     attributes,
@@ -25,8 +25,9 @@ from petsgan_sdk.export.operators import (
     refuse,
     scaling,
 )
+from petsgan_sdk.manifest import AnyStep, GraphStep
 
-__all__ = ["GraphInput", "Reach", "derive_reach"]
+__all__ = ["GraphInput", "Reach", "derive_reach", "live_values", "with_halos"]
 
 _AXES = (2, 3)
 """Rows and columns of `[N, C, H, W]`."""
@@ -52,8 +53,46 @@ class Reach:
     scale: int
     """Pixels of the result for one low-resolution pixel."""
     live_values: int | None
-    """Values that a run holds at once for one low-resolution pixel, see `memory`; None where that
-    is not known."""
+    """Values that a run holds at once for one low-resolution pixel, see the function; None where
+    that is not known."""
+
+
+def with_halos(
+    steps: Sequence[AnyStep],
+    graphs: Mapping[str, bytes],
+    *,
+    factor: int,
+    note: Callable[[str], None],
+) -> tuple[AnyStep, ...]:
+    """Fill in the halo and the live values of every graph step.
+
+    Args:
+        steps: The manifest's list.
+        graphs: Serialised models by member name.
+        factor: Pixels of the result for one low-resolution pixel.
+        note: Told why a graph cannot be tiled; it and those behind it keep `halo=None`.
+    """
+    written = {name for step in steps for name in step.writes}
+    # What no step makes is an image on the base grid.
+    made = {n: GraphInput() for step in steps for n in step.reads if n not in written}
+    filled: list[AnyStep] = []
+    for step in steps:
+        current = step
+        if isinstance(step, GraphStep):
+            try:
+                inputs = {name: made[tensor] for name, tensor in step.inputs.items()}
+                reach = derive_reach(graphs[step.member], inputs)
+            except ExportError as exc:
+                note(f"{step.member}: {exc}; the bundle makes images in one piece only")
+                return (*filled, *steps[len(filled) :])
+            if reach.live_values is None:
+                note(f"{step.member}: its channels are not fixed; blocks are not sized by them")
+            current = replace(step, halo=reach.halo, live_values=reach.live_values)
+            made |= dict.fromkeys(step.writes, GraphInput(reach.scale))
+        else:
+            made |= dict.fromkeys(step.writes, GraphInput(step.scale(factor), step.margin))
+        filled.append(current)
+    return tuple(filled)
 
 
 def derive_reach(model: bytes, inputs: Mapping[str, GraphInput]) -> Reach:
@@ -68,7 +107,7 @@ def derive_reach(model: bytes, inputs: Mapping[str, GraphInput]) -> Reach:
     """
     import onnx  # noqa: PLC0415 - optional
 
-    return _Analysis(without_blocks(onnx.load_model_from_string(model)), inputs).reach()
+    return _Analysis(with_plain_convolutions(onnx.load_model_from_string(model)), inputs).reach()
 
 
 class _Analysis:
@@ -139,3 +178,40 @@ class _Analysis:
             name = f" ({node.name})" if node.name else ""
             msg = f"this graph cannot be tiled: operator {node.op_type}{name} {exc}"
             raise ExportError(msg) from exc
+
+
+def live_values(model: Any, scales: Mapping[str, Fraction]) -> int | None:
+    """The most values of maps that are needed at the same moment of a run.
+
+    Values of one operator's inputs and outputs are counted together with those that later ones
+    read; margins and halos are not. What a runtime takes beyond that is its own.
+
+    Args:
+        model: An ONNX model whose maps are `[N, C, H, W]`.
+        scales: Pixels of every map for one low-resolution pixel, per axis.
+
+    Returns:
+        Values for one low-resolution pixel, rounded up; None where the channels of a map are not
+        known before a run.
+    """
+    import onnx  # noqa: PLC0415 - optional
+
+    inferred = onnx.shape_inference.infer_shapes(model).graph
+    values = (*inferred.input, *inferred.value_info, *inferred.output)
+    channels = {v.name: _channels(v) for v in values if v.name in scales}
+    if not all(channels.get(name) for name in scales):
+        return None
+    sizes = {name: channels[name] * scale**2 for name, scale in scales.items()}
+    needed = {value.name for value in inferred.output}
+    most = Fraction(0)
+    for node in reversed(inferred.node):
+        touched = {name for name in (*node.input, *node.output) if name in scales}
+        most = max(most, sum((sizes[name] for name in needed | touched), Fraction(0)))
+        needed = (needed | touched) - set(node.output)
+    return math.ceil(most)
+
+
+def _channels(value: Any) -> int:
+    """0 where they are not known."""
+    dimensions = value.type.tensor_type.shape.dim
+    return dimensions[1].dim_value if len(dimensions) == 4 else 0

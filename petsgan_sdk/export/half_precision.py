@@ -1,4 +1,4 @@
-"""A network in half precision, with float32 inputs and outputs.
+"""Networks in half precision, with float32 inputs and outputs. Needs onnx, not torch.
 
 What half precision breaks stays float32: operators that sum over a map, divide by such sums, or
 raise to powers, and the inputs that must be float32 by their definition.
@@ -6,9 +6,10 @@ raise to powers, and the inputs that must be float32 by their definition.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
+import onnx
 from onnx import (
     GraphProto,
     ModelProto,
@@ -20,8 +21,10 @@ from onnx import (
 )
 
 from petsgan_sdk.errors import ExportError
+from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.tensorrt.build import half_members
 
-__all__ = ["FRAGILE", "to_half"]
+__all__ = ["FRAGILE", "half_networks", "to_half_precision"]
 
 FRAGILE = frozenset(
     {
@@ -53,7 +56,36 @@ _ALWAYS_FLOAT = {"Resize": (1, 2)}
 _LARGEST = float(np.finfo(np.float16).max)
 
 
-def to_half(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
+def half_networks(
+    bundle: Bundle, members: Iterable[str] | None = None, *, shown: bool = False
+) -> dict[str, bytes]:
+    """Turn networks of a bundle into half ones.
+
+    Args:
+        bundle: An open bundle.
+        members: Which. Default: those that precision fp16 means, see `half_members`.
+        shown: Make every half tensor an output. ONNX Runtime's CPU provider computes in float32 and
+            drops roundings between its operators; what is shown is really rounded.
+
+    Returns:
+        Serialised ONNX models by member name.
+
+    Raises:
+        ExportError: A weight is beyond the range of half precision.
+    """
+    chosen = half_members(bundle.manifest) if members is None else members
+    made = {}
+    for member in sorted(chosen):
+        network, tensors = to_half_precision(onnx.load_from_string(bundle.graphs[member]))
+        if shown:
+            network.graph.output.extend(
+                helper.make_tensor_value_info(name, TensorProto.FLOAT16, None) for name in tensors
+            )
+        made[member] = network.SerializeToString(deterministic=True)
+    return made
+
+
+def to_half_precision(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
     """Turn a float32 network into a half one.
 
     Args:
@@ -65,10 +97,10 @@ def to_half(model: ModelProto) -> tuple[ModelProto, tuple[str, ...]]:
     Raises:
         ExportError: A weight is beyond the range of half precision.
     """
-    return _Halving(model).run()
+    return _Conversion(model).run()
 
 
-class _Halving:
+class _Conversion:
     """One conversion: what each tensor is called in either precision, made when it is needed."""
 
     def __init__(self, model: ModelProto) -> None:

@@ -13,15 +13,15 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk._arrays import Array
-from petsgan_sdk.export.operators import attributes
+from petsgan_sdk.export.tiling.operators import attributes
 
-__all__ = ["without_blocks"]
+__all__ = ["with_plain_convolutions"]
 
 _POINTWISE = frozenset(("Identity", "LeakyRelu", "Relu", "Sigmoid", "Tanh"))
 """What may lie between the two: operators that treat all channels alike."""
 
 
-def without_blocks(model: Any) -> Any:
+def with_plain_convolutions(model: Any) -> Any:
     """Copy an ONNX model with each such pair as the one convolution that it is.
 
     Pairs of any other kind are left as they are.

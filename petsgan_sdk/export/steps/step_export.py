@@ -1,0 +1,94 @@
+"""What export asks of a kind of step: nodes for one ONNX file, and something to compare it with."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+from petsgan_sdk._arrays import Array
+from petsgan_sdk.errors import ExportError
+from petsgan_sdk.export.parity.limits import Differences, psnr_db, relative_difference
+from petsgan_sdk.export.parity.matches import Matches
+from petsgan_sdk.export.parity.reference import MadeTensors, Reference, TorchForms, step_label
+from petsgan_sdk.manifest import Step
+from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.settings.families import import_named
+
+if TYPE_CHECKING:
+    from petsgan_sdk.export.onnx_file.composition import Composition
+
+__all__ = ["StepExport", "exported"]
+
+StepT = TypeVar("StepT", bound=Step)
+
+
+class StepExport(Generic[StepT]):
+    """One step in export.
+
+    Args:
+        step: What the manifest says of it.
+    """
+
+    def __init__(self, step: StepT) -> None:
+        """Keep the step."""
+        self.step = step
+
+    def add_to(self, file: Composition, number: int) -> None:  # noqa: ARG002
+        """Add its nodes to the graph of an ONNX file; `number` is its place in the manifest.
+
+        Raises:
+            ExportError: There are none.
+        """
+        msg = f"export: a {self.step.kind} step must have a form in ONNX operators, got none"
+        raise ExportError(msg)
+
+    def twin(
+        self,
+        tensors: Mapping[str, Array],  # noqa: ARG002
+        bundle: Bundle,  # noqa: ARG002
+        forms: TorchForms,  # noqa: ARG002
+    ) -> dict[str, Array]:
+        """What torch, or the float64 twin of a kernel, makes of tensors made before it."""
+        msg = f"export: a {self.step.kind} step must have a twin to compare it with, got none"
+        raise ExportError(msg)
+
+    def search(
+        self, tensors: Mapping[str, Array], bundle: Bundle, *, backend: Literal["auto", "numpy"]
+    ) -> Matches:
+        """The matches of a step that decides."""
+        raise NotImplementedError
+
+    def compare(
+        self,
+        bundle: Bundle,  # noqa: ARG002
+        made: MadeTensors,
+        reference: Reference,
+        differences: Differences,
+        *,
+        is_half: bool,
+    ) -> None:
+        """Compare what a form made with what a reference makes of the same inputs.
+
+        Args:
+            bundle: Constants.
+            made: By the form at hand.
+            reference: What to compare with.
+            differences: Where to add what is found.
+            is_half: Whether the form computes it in half precision.
+
+        Raises:
+            ParityError: It is over a limit; the message names the step.
+        """
+        for name, expected in reference.run(self.step, made.tensors).items():
+            found, label = made.tensors[name], step_label(self.step)
+            if is_half:
+                differences.add_half(label, psnr_db(found, expected))
+            else:
+                difference = relative_difference(found, expected)
+                differences.add_step(label, difference, limit=reference.tolerance)
+
+
+def exported(step: Step) -> StepExport[Any]:
+    """Import and make what exports a step."""
+    made: StepExport[Any] = import_named(step.exporter)(step) if step.exporter else StepExport(step)
+    return made
