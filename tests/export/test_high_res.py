@@ -86,8 +86,8 @@ def test_it_starts_from_images_too(large):
 
 def test_one_graph_of_every_form(large, tmp_path):
     written = export_onnx(large[0], tmp_path / "m.onnx", form=Form.standard)
-    assert written.agreements
-    assert all(found.max_step_diff < 1e-3 for found in written.agreements)
+    assert written.checks
+    assert all(found.max_step_diff < 1e-3 for found in written.checks)
 
 
 def test_commands_make_and_describe_it(large, tmp_path):
