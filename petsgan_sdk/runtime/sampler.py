@@ -29,9 +29,9 @@ from petsgan_sdk.runtime.checks import (
 )
 from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.entries import check_makes_images, check_start
-from petsgan_sdk.runtime.rendering.canvas import NoiseSource
+from petsgan_sdk.runtime.rendering.canvas import NoiseField
+from petsgan_sdk.runtime.rendering.noise_fields import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
-from petsgan_sdk.runtime.rendering.randomness import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
 
@@ -384,6 +384,6 @@ class Sampler:
         factor, least = self.manifest.factor, self.manifest.min_canvas_px
         check_seamless(height, width, factor=factor, least=least)
 
-    def _noise(self, seed: int, index: int) -> NoiseSource:
+    def _noise(self, seed: int, index: int) -> NoiseField:
         index = check_int(index, "index", low=0, high=2**32 - 1)
         return stream_noise(check_seed(seed), index)

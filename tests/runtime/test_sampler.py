@@ -15,7 +15,7 @@ from petsgan_sdk.container import unpack_array
 from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.runtime import Sampler, load, loading
 from petsgan_sdk.runtime.rendering import renderer
-from petsgan_sdk.runtime.rendering.randomness import between
+from petsgan_sdk.runtime.rendering.noise_fields import between
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

@@ -20,8 +20,8 @@ from petsgan_sdk.manifest import BundleManifest, Step
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.flow import required_image
 from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
-from petsgan_sdk.runtime.rendering.randomness import stream_noise
 
 __all__ = [
     "SEED",

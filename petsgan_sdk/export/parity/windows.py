@@ -13,8 +13,8 @@ from petsgan_sdk.export.parity.reference import step_label
 from petsgan_sdk.export.parity.steps import SEED, with_image
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
-from petsgan_sdk.runtime.rendering.randomness import stream_noise
 from petsgan_sdk.runtime.rendering.steps.runner import AnyRunner
 
 __all__ = ["check_windows"]

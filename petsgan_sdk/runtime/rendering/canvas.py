@@ -16,9 +16,9 @@ import numpy as np
 from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.manifest import BundleManifest, level_size
 
-__all__ = ["Canvas", "Lattice", "NoiseSource", "Piece", "Window"]
+__all__ = ["Canvas", "Lattice", "NoiseField", "Piece", "Window"]
 
-NoiseSource = Callable[[tuple[int, int, int, int], int, int, int], FloatArray]
+NoiseField = Callable[[tuple[int, int, int, int], int, int, int], FloatArray]
 """`(shape [1, C, h, w], stage, top, left) -> normals`: where a run takes its randomness from."""
 
 
@@ -54,7 +54,7 @@ class Canvas:
     """h: canvas height divided by the bundle's factor."""
     width: int
     """w: canvas width divided by the bundle's factor."""
-    noise: NoiseSource
+    noise: NoiseField
     release: bool = False
     """Whether the graphs give their scratch memory back: for canvases that are rarely so large."""
     seamless: bool = False
@@ -70,7 +70,7 @@ class Canvas:
         manifest: BundleManifest,
         height: int,
         width: int,
-        noise: NoiseSource,
+        noise: NoiseField,
         *,
         release: bool = False,
         seamless: bool = False,

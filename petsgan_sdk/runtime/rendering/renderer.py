@@ -10,7 +10,7 @@ import numpy as np
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.entries import Start, check_makes_images
-from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseSource
+from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseField
 from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
@@ -40,7 +40,7 @@ class Renderer:
 
     def image(
         self,
-        noise: NoiseSource,
+        noise: NoiseField,
         height: int,
         width: int,
         *,
@@ -71,7 +71,7 @@ class Renderer:
 
     def pixels(
         self,
-        noise: NoiseSource,
+        noise: NoiseField,
         height: int,
         width: int,
         *,

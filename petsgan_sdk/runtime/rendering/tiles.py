@@ -133,7 +133,7 @@ class TiledRun:
 
     def _run(self, step: AnyRunner, seen: Window, window: Window) -> Tensors:
         """Run one step on what it must see for a window, and cut the window from its results."""
-        read = step.source(self._canvas, seen)
+        read = step.window_read(self._canvas, seen)
         tensors = {name: self._tensor(name, read) for name in step.step.reads}
         started = time.perf_counter()
         step.run(tensors, self._canvas, seen)
@@ -178,7 +178,7 @@ def _first_rows(pipeline: Pipeline, canvas: Canvas, top: int) -> dict[AnyRunner,
         grid = canvas.at(step.level)
         row = rows[step] if grid.seamless else min(rows[step], grid.height - 1)
         around = grid.around(Window(row, 0, 1, 1), step.halo or 0)
-        above = step.source(canvas, Window(around.top, 0, 1, 1)).top
+        above = step.window_read(canvas, Window(around.top, 0, 1, 1)).top
         for name in step.step.reads:
             first[name] = min(first.get(name, above), above)
     return rows

@@ -5,7 +5,7 @@ import pytest
 
 from petsgan_sdk import noise
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Lattice, Window
-from petsgan_sdk.runtime.rendering.randomness import between, stream_noise
+from petsgan_sdk.runtime.rendering.noise_fields import between, stream_noise
 
 
 def canvas(height: int, width: int, *, seamless: bool = False) -> Canvas:

@@ -13,8 +13,8 @@ from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.rendering import blocks, tiles
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
+from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
-from petsgan_sdk.runtime.rendering.randomness import stream_noise
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

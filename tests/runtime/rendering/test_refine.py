@@ -16,8 +16,8 @@ from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.entries import Start
 from petsgan_sdk.runtime.rendering import blocks
 from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.noise_fields import scaled, stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
-from petsgan_sdk.runtime.rendering.randomness import scaled, stream_noise
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 

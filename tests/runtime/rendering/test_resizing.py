@@ -9,7 +9,7 @@ import pytest
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import ResizeStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.runtime.rendering.randomness import stream_noise
+from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
 from petsgan_sdk.runtime.rendering.steps.resize import RunResize
 
 STEP = ResizeStep("coarse", "fine")
@@ -50,7 +50,7 @@ def test_a_window_is_a_part_of_the_whole(scale: int, seamless: bool) -> None:
             plain = canvas(target, source, seamless=True)
             top, left = top - target[0], left + target[1]
         window = Window(top, left, h, w)
-        seen = resize.source(plain, window)
+        seen = resize.window_read(plain, window)
         rows, columns = (
             np.arange(start * scale, (start + length) * scale) % (side * scale)
             for start, length, side in (
@@ -75,7 +75,7 @@ def test_equal_sizes_are_copied_and_half_sizes_are_averaged() -> None:
     tensors = {"coarse": values}
     resize.run(tensors, same, same.whole)
     np.testing.assert_array_equal(tensors["fine"], values)
-    assert resize.source(same, Window(2, 3, 1, 4)) == Window(2, 3, 1, 4)
+    assert resize.window_read(same, Window(2, 3, 1, 4)) == Window(2, 3, 1, 4)
     half = canvas((3, 4), (6, 8))
     resize.run(tensors, half, half.whole)
     expected = values.reshape(1, 3, 3, 2, 4, 2).mean((3, 5))

@@ -26,7 +26,7 @@ class RunResize(StepRunner[ResizeStep]):
         self._source_level = around.levels[step.input]
         self._threads = around.threads
 
-    def source(self, canvas: Canvas, window: Window) -> Window:
+    def window_read(self, canvas: Canvas, window: Window) -> Window:
         """The window of the grid it reads that a window of its own grid needs."""
         source, target = canvas.at(self._source_level), canvas.at(self.level)
         if window == target.whole and not canvas.seamless:
@@ -45,7 +45,7 @@ class RunResize(StepRunner[ResizeStep]):
         """Interpolate."""
         source, target = canvas.at(self._source_level), canvas.at(self.level)
         name = self.step.input
-        array, held = tensors[name], self.source(canvas, window)
+        array, held = tensors[name], self.window_read(canvas, window)
         scale = scale_of(array, name, held)
         if array.shape[1] > _MAX_CHANNELS:
             msg = (

@@ -94,7 +94,7 @@ class StepRunner(ABC, Generic[StepT]):
         self.halo: int | None = step.halo
         """Pixels of that grid around a window that it must see, or None where nobody knows."""
 
-    def source(self, canvas: Canvas, window: Window) -> Window:  # noqa: ARG002
+    def window_read(self, canvas: Canvas, window: Window) -> Window:  # noqa: ARG002
         """The window of the grid it reads that a window of its own, halo included, needs."""
         return window
 

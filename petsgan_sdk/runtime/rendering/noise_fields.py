@@ -8,12 +8,12 @@ import numpy as np
 
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import FloatArray
-from petsgan_sdk.runtime.rendering.canvas import NoiseSource
+from petsgan_sdk.runtime.rendering.canvas import NoiseField
 
 __all__ = ["between", "scaled", "stream_noise"]
 
 
-def stream_noise(seed: int, index: int) -> NoiseSource:
+def stream_noise(seed: int, index: int) -> NoiseField:
     """Noise of image `index` of a seed."""
 
     def draw(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
@@ -24,7 +24,7 @@ def stream_noise(seed: int, index: int) -> NoiseSource:
     return draw
 
 
-def between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
+def between(seed_a: int, seed_b: int, position: float) -> NoiseField:
     """Noise at `position` (0..1) on the great circle between the first images of two seeds.
 
     Two independent fields of noise are at right angles but for chance. The angle that a canvas
@@ -45,15 +45,15 @@ def between(seed_a: int, seed_b: int, position: float) -> NoiseSource:
     return draw
 
 
-def scaled(source: NoiseSource, factor: float) -> NoiseSource:
+def scaled(noise: NoiseField, factor: float) -> NoiseField:
     """Noise of another strength; 1 leaves it as it is, 0 draws none."""
     if factor == 1:
-        return source
+        return noise
 
     def draw(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
         if factor == 0:
             return np.zeros(shape, dtype=np.float32)
-        normals = source(shape, stage, top, left)
+        normals = noise(shape, stage, top, left)
         stronger: FloatArray = normals * normals.dtype.type(factor)
         return stronger
 
