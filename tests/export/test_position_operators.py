@@ -7,7 +7,7 @@ from support.tolerances import assert_close
 
 from petsgan_sdk import noise
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
-from petsgan_sdk.export.onnx_file.position import encode_position
+from petsgan_sdk.export.steps.position import encode_position
 from petsgan_sdk.manifest import PositionStep
 
 

@@ -7,7 +7,7 @@ from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
-from petsgan_sdk.export.onnx_file.texture import carry_texture
+from petsgan_sdk.export.steps.texture_transfer import carry_texture
 
 
 def carry(index, texture, factor):

@@ -14,7 +14,13 @@ import numpy as np
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.parity.limits import STEP_TOLERANCE, TORCH_TOLERANCE, Differences
-from petsgan_sdk.export.parity.reference import MadeTensors, Reference, TorchForms
+from petsgan_sdk.export.parity.reference import (
+    Comparison,
+    Given,
+    MadeTensors,
+    Reference,
+    TorchForms,
+)
 from petsgan_sdk.export.steps.step_export import exported
 from petsgan_sdk.manifest import BundleManifest, Step
 from petsgan_sdk.runtime.bundle import Bundle
@@ -120,7 +126,7 @@ class TorchReference:
 
     def run(self, step: Step, tensors: Mapping[str, Array]) -> dict[str, Array]:
         """Run it."""
-        return exported(step).twin(tensors, self._bundle, self._forms)
+        return exported(step).twin(Given(tensors, self._bundle, self._forms))
 
 
 def compare_with_torch(
@@ -164,6 +170,6 @@ def compare_steps(
     Raises:
         ParityError: A step is over a limit; the message names it.
     """
+    comparison = Comparison(bundle, made, reference, differences)
     for number, step in enumerate(bundle.manifest.steps):
-        is_half = number in half_steps
-        exported(step).compare(bundle, made, reference, differences, is_half=is_half)
+        exported(step).compare(comparison, is_half=number in half_steps)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import onnx
 import torch
 
@@ -11,11 +9,10 @@ from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.half_precision import to_half_precision
 from petsgan_sdk.export.onnx_file.composition import Composition, Precision
 from petsgan_sdk.export.onnx_file.networks import inline, require_plain
-from petsgan_sdk.export.parity.reference import TorchForms
+from petsgan_sdk.export.parity.reference import Given
 from petsgan_sdk.export.steps.step_export import StepExport
 from petsgan_sdk.export.torch_to_onnx import OPSET
 from petsgan_sdk.manifest import GraphStep
-from petsgan_sdk.runtime.bundle import Bundle
 
 __all__ = ["ExportGraph"]
 
@@ -45,14 +42,11 @@ class ExportGraph(StepExport[GraphStep]):
         )
         file.half_tensors += [made[name] for name in half_tensors]
 
-    def twin(
-        self,
-        tensors: Mapping[str, Array],
-        bundle: Bundle,  # noqa: ARG002
-        forms: TorchForms,
-    ) -> dict[str, Array]:
+    def twin(self, given: Given) -> dict[str, Array]:
         """By its torch module."""
         (output,) = self.step.outputs.values()
-        inputs = {name: torch.tensor(tensors[read]) for name, read in self.step.inputs.items()}
+        inputs = {
+            name: torch.tensor(given.tensors[read]) for name, read in self.step.inputs.items()
+        }
         with torch.no_grad():
-            return {output: forms[self.step.member](**inputs).numpy()}
+            return {output: given.forms[self.step.member](**inputs).numpy()}

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from petsgan_sdk.export.onnx_file.composition import Composition
-from petsgan_sdk.export.parity.limits import Differences
-from petsgan_sdk.export.parity.reference import MadeTensors, Reference
+from petsgan_sdk.export.parity.reference import Comparison
 from petsgan_sdk.export.steps.step_export import StepExport
 from petsgan_sdk.manifest import NoiseStep
-from petsgan_sdk.runtime.bundle import Bundle
 
 __all__ = ["ExportNoise"]
 
@@ -18,13 +16,5 @@ class ExportNoise(StepExport[NoiseStep]):
     def add_to(self, file: Composition, number: int) -> None:
         """Nothing."""
 
-    def compare(
-        self,
-        bundle: Bundle,
-        made: MadeTensors,
-        reference: Reference,
-        differences: Differences,
-        *,
-        is_half: bool,
-    ) -> None:
+    def compare(self, comparison: Comparison, *, is_half: bool) -> None:
         """Nothing."""

@@ -13,9 +13,9 @@ from petsgan_sdk.export.onnx_file.composition import CUSTOM_DOMAIN, Composition,
 from petsgan_sdk.export.onnx_file.patch_average import average
 from petsgan_sdk.export.onnx_file.patch_search import Match
 from petsgan_sdk.export.onnx_file.patch_search import search as add_search
-from petsgan_sdk.export.parity.limits import TIE, Differences, relative_difference
+from petsgan_sdk.export.parity.limits import TIE, relative_difference
 from petsgan_sdk.export.parity.matches import Matches, average_matches, cosine_gap, search
-from petsgan_sdk.export.parity.reference import MadeTensors, Reference, step_label
+from petsgan_sdk.export.parity.reference import Comparison, step_label
 from petsgan_sdk.export.steps.step_export import StepExport
 from petsgan_sdk.manifest import PatchTransferStep
 from petsgan_sdk.runtime.bundle import Bundle
@@ -49,26 +49,19 @@ class ExportPatchTransfer(StepExport[PatchTransferStep]):
         """As the runtime does, or its float64 twin."""
         return search(self.step, tensors[self.step.query], bundle.arrays, backend=backend)
 
-    def compare(
-        self,
-        bundle: Bundle,
-        made: MadeTensors,
-        reference: Reference,
-        differences: Differences,
-        *,
-        is_half: bool,  # noqa: ARG002
-    ) -> None:
+    def compare(self, comparison: Comparison, *, is_half: bool) -> None:  # noqa: ARG002
         """Matches as good as the reference's, and the average of the form's own matches."""
-        step = self.step
+        step, made, differences = self.step, comparison.made, comparison.differences
+        arrays, reference = comparison.bundle.arrays, comparison.reference
         found = made.matches[step.output]
-        expected = self.search(made.tensors, bundle, backend=reference.backend)
+        expected = self.search(made.tensors, comparison.bundle, backend=reference.backend)
         differences.flipped_ties += found.flipped(expected)
         query = made.tensors[step.query]
-        gap = cosine_gap(step, query, bundle.arrays[step.reference], found, expected)
+        gap = cosine_gap(step, query, arrays[step.reference], found, expected)
         differences.add_step(f"cosine in {step_label(step)}", gap, limit=TIE)
-        laid = average_matches(found, bundle.arrays[step.values], step.window)
-        difference = relative_difference(made.tensors[step.output], laid)
-        differences.add_step(step_label(step), difference, limit=reference.tolerance)
+        laid = average_matches(found, arrays[step.values], step.window)
+        apart = relative_difference(made.tensors[step.output], laid)
+        differences.add_step(step_label(step), apart, limit=reference.tolerance)
 
 
 def _add_custom(

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import torch
 from torch.nn import functional
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.composition import Composition
-from petsgan_sdk.export.parity.reference import TorchForms
+from petsgan_sdk.export.parity.reference import Given
 from petsgan_sdk.export.steps.step_export import StepExport
 from petsgan_sdk.manifest import ResizeStep
-from petsgan_sdk.runtime.bundle import Bundle
 
 __all__ = ["ExportResize"]
 
@@ -39,13 +36,11 @@ class ExportResize(StepExport[ResizeStep]):
             axes=[2, 3],
         )
 
-    def twin(
-        self,
-        tensors: Mapping[str, Array],
-        bundle: Bundle,  # noqa: ARG002
-        forms: TorchForms,  # noqa: ARG002
-    ) -> dict[str, Array]:
+    def twin(self, given: Given) -> dict[str, Array]:
         """By torch."""
-        source, size = torch.tensor(tensors[self.step.input]), tensors[self.step.output].shape[2:]
+        source, size = (
+            torch.tensor(given.tensors[self.step.input]),
+            given.tensors[self.step.output].shape[2:],
+        )
         made = functional.interpolate(source, size=size, mode="bilinear", align_corners=False)
         return {self.step.output: made.numpy()}

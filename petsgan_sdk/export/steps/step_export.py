@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ExportError
-from petsgan_sdk.export.parity.limits import Differences, psnr_db, relative_difference
+from petsgan_sdk.export.parity.limits import psnr_db, relative_difference
 from petsgan_sdk.export.parity.matches import Matches
-from petsgan_sdk.export.parity.reference import MadeTensors, Reference, TorchForms, step_label
+from petsgan_sdk.export.parity.reference import Comparison, Given, step_label
 from petsgan_sdk.manifest import Step
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.settings.families import import_named
@@ -42,12 +42,7 @@ class StepExport(Generic[StepT]):
         msg = f"export: a {self.step.kind} step must have a form in ONNX operators, got none"
         raise ExportError(msg)
 
-    def twin(
-        self,
-        tensors: Mapping[str, Array],  # noqa: ARG002
-        bundle: Bundle,  # noqa: ARG002
-        forms: TorchForms,  # noqa: ARG002
-    ) -> dict[str, Array]:
+    def twin(self, given: Given) -> dict[str, Array]:  # noqa: ARG002
         """What torch, or the float64 twin of a kernel, makes of tensors made before it."""
         msg = f"export: a {self.step.kind} step must have a twin to compare it with, got none"
         raise ExportError(msg)
@@ -58,34 +53,24 @@ class StepExport(Generic[StepT]):
         """The matches of a step that decides."""
         raise NotImplementedError
 
-    def compare(
-        self,
-        bundle: Bundle,  # noqa: ARG002
-        made: MadeTensors,
-        reference: Reference,
-        differences: Differences,
-        *,
-        is_half: bool,
-    ) -> None:
+    def compare(self, comparison: Comparison, *, is_half: bool) -> None:
         """Compare what a form made with what a reference makes of the same inputs.
 
         Args:
-            bundle: Constants.
-            made: By the form at hand.
-            reference: What to compare with.
-            differences: Where to add what is found.
-            is_half: Whether the form computes it in half precision.
+            comparison: Of the form.
+            is_half: Whether the form computes this step in half precision.
 
         Raises:
             ParityError: It is over a limit; the message names the step.
         """
-        for name, expected in reference.run(self.step, made.tensors).items():
-            found, label = made.tensors[name], step_label(self.step)
+        tensors, reference = comparison.made.tensors, comparison.reference
+        for name, expected in reference.run(self.step, tensors).items():
+            label = step_label(self.step)
             if is_half:
-                differences.add_half(label, psnr_db(found, expected))
+                comparison.differences.add_half(label, psnr_db(tensors[name], expected))
             else:
-                difference = relative_difference(found, expected)
-                differences.add_step(label, difference, limit=reference.tolerance)
+                apart = relative_difference(tensors[name], expected)
+                comparison.differences.add_step(label, apart, limit=reference.tolerance)
 
 
 def exported(step: Step) -> StepExport[Any]:
