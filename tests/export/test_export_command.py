@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from petsgan_sdk import kernels
 from petsgan_sdk.cli import app
-from petsgan_sdk.export.onnx_file import texture
+from petsgan_sdk.export.steps import texture_transfer
 
 RECIPES = ROOT / "export"
 needs_library = pytest.mark.skipif(
@@ -59,8 +59,8 @@ def test_where_a_file_goes(fast_checkpoint, tmp_path):
 
 
 def test_a_failing_check(fast_checkpoint, tmp_path, monkeypatch):
-    right = texture._window
-    monkeypatch.setattr(texture, "_window", lambda *a: right(*a) ** 1.01)
+    right = texture_transfer._window
+    monkeypatch.setattr(texture_transfer, "_window", lambda *a: right(*a) ** 1.01)
     result = export(fast_checkpoint, "--format", "onnx", "-o", tmp_path / "model.onnx")
     assert result.exit_code == 4
     last = result.stderr.splitlines()[-1]

@@ -22,11 +22,11 @@ from petsgan_sdk.export.onnx_file import (
     export_onnx,
     metadata,
     patch_search,
-    texture,
     write,
 )
 from petsgan_sdk.export.onnx_file.check import FileChecker, open_session
 from petsgan_sdk.export.parity.limits import HALF_PSNR_DB, STEP_TOLERANCE
+from petsgan_sdk.export.steps import texture_transfer
 from petsgan_sdk.manifest import NoiseStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
@@ -199,8 +199,8 @@ def spoil_norms(monkeypatch):
 
 
 def spoil_window(monkeypatch):
-    right = texture._window
-    monkeypatch.setattr(texture, "_window", lambda *a: right(*a) ** 1.01)
+    right = texture_transfer._window
+    monkeypatch.setattr(texture_transfer, "_window", lambda *a: right(*a) ** 1.01)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
@@ -10,12 +11,14 @@ import pytest
 from support import bundles as factory
 from support.toy_step import BlurStep
 
-from petsgan_sdk.errors import BundleError
+from petsgan_sdk.errors import BundleError, ExportError
 from petsgan_sdk.manifest import Step
 from petsgan_sdk.manifest import bundle as manifest_bundle
 from petsgan_sdk.manifest.steps import AnyStep
 from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.rendering import blocks
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 from petsgan_sdk.runtime.rendering.steps.runner import StepRunner
 from petsgan_sdk.settings import typed
 from petsgan_sdk.settings.families import import_named
@@ -53,6 +56,29 @@ def test_a_new_kind_is_opened_sampled_and_cut(
     np.testing.assert_array_equal(across, np.roll(torus, (-80, -100), (0, 1))[:32, :60])
 
 
+def test_a_new_kind_goes_into_one_onnx_file(blurred: Path) -> None:
+    pytest.importorskip("torch", reason="parity compares with it")
+    from petsgan_sdk.export.onnx_file import Form, compose  # noqa: PLC0415 - needs torch
+    from petsgan_sdk.export.onnx_file.check import FileChecker  # noqa: PLC0415
+    from petsgan_sdk.export.steps.step_export import exported  # noqa: PLC0415
+
+    opened = open_bundle(blurred)
+    composed = compose.compose(opened, Form.standard)
+    pipeline = build_pipeline(opened, provider="cpu", threads=1)
+    (found,) = FileChecker(opened, pipeline, batch=1).check(composed, [(96, 136)])
+    assert found.max_step_diff < 1e-5
+    with pytest.raises(ExportError, match="a graft step must have a form in ONNX operators"):
+        exported(GraftStep("a", "b")).add_to(composed, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class GraftStep(BlurStep):
+    """A kind that no export makes."""
+
+    exporter = None
+    kind: Any = "graft"
+
+
 def test_without_its_entry_it_is_unknown(tmp_path: Path) -> None:
     steps = factory.header()["steps"]
     steps[0] = {"kind": "blur", "input": "noise", "output": "soft"}
@@ -63,5 +89,6 @@ def test_without_its_entry_it_is_unknown(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_names_what_runs_it(kind: Any) -> None:
     assert issubclass(import_named(kind.runner), StepRunner)
+    assert callable(import_named(kind.exporter).add_to)
     if kind.device_runner is not None:
         assert callable(import_named(kind.device_runner).prepare)
