@@ -101,4 +101,6 @@ def _correlations(
     a, b = (windows[at[:, 0], at[:, 1]].reshape(-1, _PATCH_PX**2) for at in (left, right))
     a, b = (patches - patches.mean(axis=1, keepdims=True) for patches in (a, b))
     lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    return np.divide((a * b).sum(axis=1), lengths, out=np.zeros(len(a)), where=lengths > 0)
+    found = np.zeros(len(a))
+    np.divide((a * b).sum(axis=1), lengths, out=found, where=lengths > 0)
+    return found
