@@ -77,7 +77,7 @@ def test_samples_of_another_size_are_judged_as_they_are():
     assert found["repeats_photo"].per == "photo"
     assert found["repeats_photo"].values == (near_repeats(PHOTO[:, :40]),)
     left_out = judge.undefined(PHOTO[:, :40], sample_size=(48, 40))
-    assert list(left_out) == ["ssim", "diversity", "copy"]
+    assert set(left_out) == {"ssim", "diversity", "copy"}
 
 
 def test_json_types():
@@ -88,7 +88,7 @@ def test_json_types():
 
 
 def test_all_metrics_check_before_any_is_measured():
-    with pytest.raises(InputError, match="ssim: samples must have .*, 47x40, got 48x40"):
+    with pytest.raises(InputError, match=r"ssim: samples must have .*, 47x40, got 48x40"):
         Judge(["ssim", "copy"])(SAMPLES, PHOTO[:, 1:])
     with pytest.raises(InputError, match="diversity: at least 2 samples are needed, got 1"):
         Judge(PIXELS)(SAMPLES[:1], PHOTO)
