@@ -70,7 +70,7 @@ def _summary(result: MetricResult) -> list[str]:
         f"{found.lower:.4g} to {found.upper:.4g}",
         f"{found.mean:.4g}",
         f"{found.least:.4g} to {found.most:.4g}",
-        "the set" if result.per == "set" else counted(count, result.per),
+        counted(count, result.per) if result.per in ("sample", "pair") else f"the {result.per}",
         result.backbone or "pixels",
     ]
 

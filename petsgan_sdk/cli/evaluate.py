@@ -9,7 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
-from petsgan_sdk.cli._options import Provider, import_extra, note, print_json, print_line
+from petsgan_sdk.cli._options import (
+    Provider,
+    import_extra,
+    note,
+    parse_size,
+    print_json,
+    print_line,
+)
 from petsgan_sdk.cli.progress import ProgressBar
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.endings import check_ending
@@ -23,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["evaluate_command"]
 
 _COUNT = 36  # as the papers
+_COUNT_OF_A_SIZE = 4  # large ones take their time
 _FAILED = 4
 
 
@@ -37,12 +45,24 @@ def evaluate_command(
     *,
     count: Annotated[
         int | None,
-        typer.Option("-n", help="Number of samples.  [default: 36; all of a folder]"),
+        typer.Option("-n", help="Number.  [default: 36; 4 of another size; all of a folder]"),
     ] = None,
+    size: Annotated[
+        str | None,
+        typer.Option(metavar="WxH", help="Of a bundle's samples.  [default: as the photo]"),
+    ] = None,
+    seamless: Annotated[
+        bool, typer.Option("--seamless", help="Samples of a bundle that can be laid edge to edge.")
+    ] = False,
     seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
     metrics: Annotated[
-        str, typer.Option(help="Some of them, or sifid192, with commas between.")
-    ] = "sifid,lpips,ssim,diversity,sharpness,copy",
+        str | None,
+        typer.Option(
+            help="Some of sifid, sifid192, coverage, repeats, lpips, ssim, diversity, sharpness, "
+            "copy, with commas between.  [default: sifid,lpips,ssim,diversity,sharpness,copy; "
+            "with --size sifid,coverage,repeats,sharpness]",
+        ),
+    ] = None,
     pairs: Annotated[
         int | None, typer.Option(help="Pairs that LPIPS compares.  [default: all]")
     ] = None,
@@ -99,12 +119,16 @@ def evaluate_command(
     if (table is None) == (samples is None) or (samples is None) != (image is None):
         msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
         raise ConfigError(msg)
+    if (size is not None or seamless) and (samples is None or is_folder(samples)):
+        msg = "--size and --seamless must come with a bundle, which makes samples of any size"
+        raise ConfigError(msg)
+    size_px = None if size is None else parse_size(size)
     if table is not None:
         check_ending(output, (), expected="a folder")
     # Before weights of metrics are looked for: a wrong name is found at once.
     rows = _rows(variants, preset, model) if table is not None else ()
     judge = Judge(
-        [name.strip() for name in metrics.split(",")],
+        _metrics(metrics, of_a_size=size is not None),
         inception=inception,
         lpips=lpips,
         lpips_backbone=lpips_backbone,
@@ -127,12 +151,35 @@ def evaluate_command(
         )
         _print_table(filled, as_json=as_json)
     elif samples is not None and image is not None:
-        found = _collect(samples, image, count=count, seed=seed, provider=provider)
+        found = _collect(
+            samples,
+            image,
+            count=count,
+            size_px=size_px,
+            seamless=seamless,
+            seed=seed,
+            provider=provider,
+        )
         _print_results(samples, image, found, judge, as_json=as_json)
 
 
+def _metrics(names: str | None, *, of_a_size: bool) -> tuple[str, ...]:
+    from petsgan_sdk import metrics  # noqa: PLC0415 - heavy
+
+    if names is not None:
+        return tuple(name.strip() for name in names.split(","))
+    return metrics.DEFAULT_METRICS_OF_A_SIZE if of_a_size else metrics.DEFAULT_METRICS
+
+
 def _collect(
-    samples: Path, image: Path, *, count: int | None, seed: int, provider: Provider
+    samples: Path,
+    image: Path,
+    *,
+    count: int | None,
+    size_px: tuple[int, int] | None,
+    seamless: bool,
+    seed: int,
+    provider: Provider,
 ) -> SampleSet:
     from petsgan_sdk.evaluation.samples import (  # noqa: PLC0415 - heavy
         read_samples,
@@ -144,11 +191,14 @@ def _collect(
         for file in found.skipped:
             note(f"skipped {file.path.name}: {file.reason}")
         return found
+    number = _COUNT if size_px is None else _COUNT_OF_A_SIZE
     with ProgressBar("sampling", unit="img") as bar:
         return sample_bundle(
             samples,
             image,
-            count=_COUNT if count is None else count,
+            count=number if count is None else count,
+            size_px=size_px,
+            seamless=seamless,
             seed=seed,
             provider=provider.value,
             note=bar.note,
@@ -160,9 +210,9 @@ def _print_results(
     samples: Path, image: Path, found: SampleSet, judge: Judge, *, as_json: bool
 ) -> None:
     results = judge(found.samples, found.photo)
-    for name, reason in judge.undefined(found.photo).items():
+    height, width = found.samples.shape[1:3]
+    for name, reason in judge.undefined(found.photo, sample_size=(width, height)).items():
         note(f"{name} is left out: {reason}")
-    height, width = found.photo.shape[:2]
     if as_json:
         skipped = {file.path.name: file.reason for file in found.skipped}
         print_json(
@@ -172,6 +222,7 @@ def _print_results(
                 "count": len(found.names),
                 "names": found.names,
                 "size": [width, height],
+                "photo_size": [found.photo.shape[1], found.photo.shape[0]],
                 "skipped": skipped,
                 "metrics": {name: result.to_json() for name, result in results.items()},
             }

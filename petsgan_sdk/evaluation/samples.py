@@ -33,14 +33,14 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class SampleSet:
-    """Samples and the photo they are judged by, at one size."""
+    """Samples of one size, and the photo they are judged by at its own."""
 
     samples: U8Array
     """`[N, H, W, 3]` uint8."""
     names: tuple[str, ...]
     """Of the samples: indices in a seed's stream, or file names."""
     photo: U8Array
-    """`[H, W, 3]` uint8."""
+    """`[h, w, 3]` uint8."""
     skipped: tuple[SkippedFile, ...] = ()
     """Files of the folder that were left out."""
 
@@ -50,17 +50,21 @@ def sample_bundle(
     photo: Path,
     *,
     count: int,
+    size_px: tuple[int, int] | None = None,
+    seamless: bool = False,
     seed: int = 0,
     provider: str = "auto",
     note: Note = lambda _: None,
     progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> SampleSet:
-    """Draw samples at the size that a bundle was trained at, and fit its photo to that size.
+    """Draw samples, and fit the photo of a bundle to the size that it was trained at.
 
     Args:
         bundle: A `.petsgan` file.
         photo: The photo that it learned. It is reduced as training reduces it.
         count: Number of samples.
+        size_px: `(width, height)` of the samples; by default as trained.
+        seamless: As `Sampler.sample`.
         seed: As `Sampler.sample`.
         provider: As `runtime.load`.
         note: Told when the photo is not the one that was learned.
@@ -69,7 +73,7 @@ def sample_bundle(
     Raises:
         InputError: The photo is no image, or of another shape than the bundle's.
         BundleError: The bundle cannot be used.
-        ConfigError: A count or seed is out of range.
+        ConfigError: A size, count or seed is out of range.
     """
     rgb = load_image(photo).rgb
     sampler = load(bundle, provider=provider)
@@ -83,7 +87,9 @@ def sample_bundle(
             f"note: {str(photo)!r} is not the photo that the bundle learned; it is measured against"
         )
     images: list[U8Array] = []
-    for image in sampler.images(count, seed=seed):
+    wide, tall = size_px or (width, height)
+    drawn = sampler.images(count, height=tall, width=wide, seed=seed, seamless=seamless)
+    for image in drawn:
         images.append(image)
         progress(len(images), count)
     return SampleSet(np.stack(images), tuple(str(k) for k in range(count)), fitted)
@@ -94,11 +100,11 @@ def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> Samp
 
     Args:
         folder: Every file in it is read, in the order of names.
-        photo: The photo that they are judged by, of the same size.
+        photo: The photo that they are judged by, of any size.
         count: Read no more than these; all by default.
 
     Raises:
-        InputError: No image in the folder, two sizes, or fewer images than `count`.
+        InputError: No image in the folder, two sizes of them, or fewer images than `count`.
         ConfigError: `count` is not positive.
     """
     if count is not None and count < 1:
@@ -111,10 +117,11 @@ def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> Samp
         if isinstance(image, SkippedFile):
             skipped.append(image)
             continue
-        if image.shape != rgb.shape:
+        first = next(iter(images.values()), image)
+        if image.shape != first.shape:
             msg = (
-                f"samples: {str(path)!r} must have the size of {str(photo)!r}, "
-                f"{rgb.shape[1]}x{rgb.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
+                f"samples: {str(path)!r} must have the size of those before it, "
+                f"{first.shape[1]}x{first.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
             )
             raise InputError(msg)
         images[path.name] = image

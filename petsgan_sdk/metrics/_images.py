@@ -29,6 +29,8 @@ LEAST_SIDE_PX = {
     "diversity": 1,
     "sharpness": 2,
     "copy": 16,  # two windows and what they may move
+    "repeats": 28,  # two patches, 12 px apart
+    "coverage": 44,  # as sifid
 }
 """Least side of an image by metric."""
 LEAST_COUNT = {"lpips": 2, "diversity": 2}

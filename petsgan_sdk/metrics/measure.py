@@ -16,11 +16,11 @@ from petsgan_sdk.metrics._images import (
     LEAST_SIDE_PX,
     U8Array,
     check_image,
-    check_same_size,
     check_samples,
 )
 from petsgan_sdk.metrics.copies import CopySearch
 from petsgan_sdk.metrics.pixels import UNDEFINED, pixel_diversity, sharpness, why_undefined
+from petsgan_sdk.metrics.repeats import near_repeats
 from petsgan_sdk.metrics.ssim import LumaMoments, similarity
 from petsgan_sdk.metrics.summary import MetricResult
 
@@ -28,14 +28,21 @@ if TYPE_CHECKING:
     from petsgan_sdk.metrics.inception import InceptionStem
     from petsgan_sdk.metrics.lpips import Lpips
 
-__all__ = ["DEFAULT_METRICS", "METRICS", "Judge", "check_metrics"]
+__all__ = ["DEFAULT_METRICS", "DEFAULT_METRICS_OF_A_SIZE", "METRICS", "Judge", "check_metrics"]
 
-METRICS = ("sifid", "sifid192", "lpips", "ssim", "diversity", "sharpness", "copy")
+METRICS = (
+    *("sifid", "sifid192", "coverage", "repeats", "lpips"),
+    *("ssim", "diversity", "sharpness", "copy"),
+)
 """What can be measured; some give several results. `sifid192` looks one pooling layer deeper."""
-DEFAULT_METRICS = tuple(name for name in METRICS if name != "sifid192")
+DEFAULT_METRICS = ("sifid", "lpips", "ssim", "diversity", "sharpness", "copy")
 """What is measured unless something else is asked for."""
+DEFAULT_METRICS_OF_A_SIZE = ("sifid", "coverage", "repeats", "sharpness")
+"""The same for samples of another size than the photo's."""
 
-_LAYERS = {"sifid": "pool1", "sifid192": "conv4a"}
+_LAYERS = {"sifid": "pool1", "sifid192": "conv4a", "coverage": "pool1"}
+_SAME_SIZE = ("ssim", "diversity", "copy")
+"""They compare samples with the photo place by place."""
 
 
 def check_metrics(names: Iterable[str]) -> tuple[str, ...]:
@@ -111,9 +118,21 @@ class Judge:
             facts |= {"lpips": str(self._lpips.backbone), "num_pairs": self._num_pairs}
         return facts
 
-    def undefined(self, photo: U8Array) -> dict[str, str]:
-        """Its metrics that have no value for a photo `[H, W, 3]` uint8, and why."""
+    def undefined(
+        self, photo: U8Array, *, sample_size: tuple[int, int] | None = None
+    ) -> dict[str, str]:
+        """Its metrics that have no value for a photo, and why.
+
+        Args:
+            photo: `[h, w, 3]` uint8.
+            sample_size: `(width, height)` of the samples; by default the photo's.
+        """
         reasons = {name: why_undefined(name, photo) for name in self.metrics if name in UNDEFINED}
+        tall, wide = photo.shape[:2]
+        if sample_size is not None and sample_size != (wide, tall):
+            found = f"{sample_size[0]}x{sample_size[1]}"
+            reason = f"samples must have the photo's size, {wide}x{tall}, got {found}"
+            reasons |= {name: reason for name in self.metrics if name in _SAME_SIZE}
         return {name: reason for name, reason in reasons.items() if reason is not None}
 
     def __call__(self, samples: U8Array, photo: U8Array) -> dict[str, MetricResult]:
@@ -121,29 +140,32 @@ class Judge:
 
         Args:
             samples: `[N, H, W, 3]` uint8; N from 2 for `lpips` and `diversity`.
-            photo: `[H, W, 3]` uint8 of the same size.
+            photo: `[h, w, 3]` uint8.
 
         Returns:
-            `sifid`, `sifid192`, `ssim` (to the photo), `ssim_mirror` (to the mirrored photo),
-            `sharpness`, `copy`, `copy_shifted` and `copy_mirrored` for every sample, `lpips` for
-            every pair, `diversity` for the set.
+            `sifid`, `sifid192`, `precision`, `coverage`, `repeats`, `ssim` (to the photo),
+            `ssim_mirror` (to the mirrored photo), `sharpness`, `copy`, `copy_shifted` and
+            `copy_mirrored` for every sample, `lpips` for every pair, `diversity` for the set,
+            `repeats_photo` for the photo.
 
         Raises:
-            InputError: Two sizes, or too few or too small images for a metric; the message says
-                the least. Or no metric has a value for the photo.
+            InputError: Too few or too small images for a metric; the message says the least. Or no
+                metric has a value for them.
         """
-        left_out = self.undefined(photo)
+        for name in self.metrics:
+            check_samples(name, samples)
+            check_image(name, photo)
+        height, width = samples.shape[1:3]
+        left_out = self.undefined(photo, sample_size=(width, height))
         metrics = [name for name in self.metrics if name not in left_out]
         if not metrics:
             msg = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
             raise InputError(msg)
-        for name in metrics:
-            check_samples(name, samples)
-            check_image(name, photo)
-            check_same_size(name, samples[0], photo)
         steps: dict[str, Callable[[U8Array, U8Array], list[MetricResult]]] = {
             "sifid": partial(self._sifid, "sifid"),
             "sifid192": partial(self._sifid, "sifid192"),
+            "coverage": self._coverage,
+            "repeats": _repeats,
             "lpips": self._pairs,
             "ssim": _ssim,
             "diversity": _diversity,
@@ -159,11 +181,29 @@ class Judge:
         sifid = Sifid(self._stems[name], photo)
         return [_each(name, sifid(samples), backbone=str(sifid.backbone))]
 
+    def _coverage(self, samples: U8Array, photo: U8Array) -> list[MetricResult]:
+        from petsgan_sdk.metrics.coverage import Coverage  # noqa: PLC0415 - imports torch
+
+        covered = Coverage(self._stems["coverage"], photo)
+        found = [covered(sample) for sample in samples]
+        backbone = str(covered.backbone)
+        return [
+            _each("precision", [one.precision for one in found], backbone=backbone),
+            _each("coverage", [one.coverage for one in found], backbone=backbone),
+        ]
+
     def _pairs(self, samples: U8Array, photo: U8Array) -> list[MetricResult]:  # noqa: ARG002
         assert self._lpips is not None
         values = self._lpips.pairwise(samples, num_pairs=self._num_pairs)
         backbone = str(self._lpips.backbone)
         return [MetricResult("lpips", "pair", tuple(values.tolist()), backbone)]
+
+
+def _repeats(samples: U8Array, photo: U8Array) -> list[MetricResult]:
+    return [
+        _each("repeats", [near_repeats(sample) for sample in samples]),
+        MetricResult("repeats_photo", "photo", (near_repeats(photo),)),
+    ]
 
 
 def _ssim(samples: U8Array, photo: U8Array) -> list[MetricResult]:

@@ -41,7 +41,7 @@ class MetricResult:
 
     name: str
     """As `measure` lists them."""
-    per: Literal["sample", "pair", "set"]
+    per: Literal["sample", "pair", "set", "photo"]
     """What has one value."""
     values: tuple[float, ...]
     """In the order of the samples or pairs."""

@@ -55,6 +55,7 @@ def test_json_of_a_bundle(bundle: Path, photo: Path) -> None:
         "count": 3,
         "names": ["0", "1", "2"],
         "size": [WIDTH, HEIGHT],
+        "photo_size": [WIDTH, HEIGHT],
         "skipped": {},
         "metrics": {name: one.to_json() for name, one in found.items()},
     }
@@ -101,8 +102,29 @@ def test_two_sizes(tmp_path: Path, photo: Path) -> None:
     folder = tmp_path / "samples"
     folder.mkdir()
     save_image(folder / "a.png", noise_picture(HEIGHT, WIDTH + 2, seed=0))
-    said = refused(evaluate(folder, photo, "--metrics", "copy"))
-    assert "64x48, got 66x48" in said
+    said = refused(evaluate(folder, photo, "--metrics", "ssim,copy"))
+    assert "ssim: samples must have the photo's size, 64x48, got 66x48" in said
+
+
+def test_another_size_than_the_photo(bundle: Path, photo: Path) -> None:
+    words = ("-n", 2, "--size", "150x90", "--metrics", "repeats,sharpness,copy", "--json")
+    result = evaluate(bundle, photo, *words)
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert (printed["size"], printed["photo_size"]) == ([150, 90], [WIDTH, HEIGHT])
+    drawn = load(bundle).sample(2, height=90, width=150)
+    found = Judge(["repeats", "sharpness"])(drawn, noise_picture(HEIGHT, WIDTH, seed=0))
+    assert printed["metrics"] == {name: one.to_json() for name, one in found.items()}
+    assert "copy is left out: samples must have the photo's size" in result.stderr
+    text = evaluate(bundle, photo, "-n", 1, "--size", "96x48", "--seamless", "--metrics", "repeats")
+    assert text.stdout.startswith(f"1 sample of {bundle} at 96x48\n")
+    assert "the photo" in next(x for x in text.stdout.splitlines() if "repeats_photo" in x)
+
+
+def test_a_folder_has_no_other_size(tmp_path: Path, photo: Path) -> None:
+    for words in (("--size", "64x64"), ("--seamless",)):
+        said = refused(evaluate(tmp_path, photo, *words))
+        assert "--size and --seamless must come with a bundle" in said
 
 
 @pytest.mark.parametrize("words", [[], ["one"], ["one", "two", "--table", "three"]])
@@ -112,7 +134,7 @@ def test_what_to_give(words: list[str]) -> None:
 
 def test_unknown_metric(bundle: Path, photo: Path) -> None:
     said = refused(evaluate(bundle, photo, "--metrics", "ssim, fid"))
-    assert "must be some of sifid, sifid192, lpips, ssim, diversity, sharpness, copy" in said
+    assert "must be some of sifid, sifid192, coverage, repeats, lpips, ssim, diversity" in said
     assert "got 'fid'" in said
 
 

@@ -9,7 +9,15 @@ import pytest
 from support.pictures import noise_picture
 
 from petsgan_sdk.errors import ConfigError, InputError
-from petsgan_sdk.metrics import Judge, check_metrics, copy_rates, pixel_diversity, sharpness, ssim
+from petsgan_sdk.metrics import (
+    Judge,
+    check_metrics,
+    copy_rates,
+    near_repeats,
+    pixel_diversity,
+    sharpness,
+    ssim,
+)
 
 PIXELS = ("ssim", "diversity", "sharpness", "copy")
 PHOTO = noise_picture(40, 48, seed=0)
@@ -61,6 +69,17 @@ def test_a_flat_photo_is_judged_by_what_it_has(level):
         Judge(["sharpness"])(SAMPLES, flat)
 
 
+def test_samples_of_another_size_are_judged_as_they_are():
+    judge = Judge((*PIXELS, "repeats"))
+    found = judge(SAMPLES, PHOTO[:, :40])
+    assert list(found) == ["repeats", "repeats_photo", "sharpness"]
+    assert found["repeats"].values == tuple(near_repeats(sample) for sample in SAMPLES)
+    assert found["repeats_photo"].per == "photo"
+    assert found["repeats_photo"].values == (near_repeats(PHOTO[:, :40]),)
+    left_out = judge.undefined(PHOTO[:, :40], sample_size=(48, 40))
+    assert set(left_out) == {"ssim", "diversity", "copy"}
+
+
 def test_json_types():
     for result in Judge(PIXELS)(SAMPLES, PHOTO).values():
         printed = json.loads(json.dumps(result.to_json(), allow_nan=False))
@@ -69,8 +88,8 @@ def test_json_types():
 
 
 def test_all_metrics_check_before_any_is_measured():
-    with pytest.raises(InputError, match="images must have one size, got 48x40 and 47x40"):
-        Judge(PIXELS)(SAMPLES, PHOTO[:, 1:])
+    with pytest.raises(InputError, match=r"ssim: samples must have .*, 47x40, got 48x40"):
+        Judge(["ssim", "copy"])(SAMPLES, PHOTO[:, 1:])
     with pytest.raises(InputError, match="diversity: at least 2 samples are needed, got 1"):
         Judge(PIXELS)(SAMPLES[:1], PHOTO)
     with pytest.raises(InputError, match="copy: an image must be at least 16x16 px"):
