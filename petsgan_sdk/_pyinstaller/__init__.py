@@ -1,7 +1,7 @@
 """What PyInstaller must put into a frozen program that samples; it asks by the entry point.
 
-Its analysis finds neither onnxruntime nor the compiled kernels, which are imported by name at use.
-Imports the standard library only.
+Its analysis finds none of what is imported by name at use: onnxruntime, the compiled kernels,
+CUDA's driver, and what runs each kind of step.
 """
 
 from __future__ import annotations
@@ -9,11 +9,15 @@ from __future__ import annotations
 import importlib.metadata
 from importlib.util import find_spec
 from pathlib import Path
+from typing import get_args
+
+from petsgan_sdk.manifest.steps import AnyStep
 
 __all__ = ["compiled_files", "data_folders", "distributions", "hidden_imports", "hook_dirs"]
 
 _PACKAGE = "petsgan_sdk"
 _EXTENSIONS = ("_core", "_cuda")
+_BY_NAME = ("onnxruntime", "onnxruntime.capi.onnxruntime_pybind11_state", "cuda.bindings.driver")
 _SHOWN = ("petsgan-sdk", "numpy", "pillow", "typer", "onnxruntime", "onnxruntime-gpu")
 
 
@@ -39,10 +43,11 @@ def data_folders() -> list[tuple[str, str]]:
 
 
 def hidden_imports() -> list[str]:
-    """Modules that are imported by name: those that are installed here."""
-    wanted = ["onnxruntime", "onnxruntime.capi.onnxruntime_pybind11_state"]
+    """Modules imported by name: what runs each kind of step, and what is installed here."""
     ours = [f"{_PACKAGE}.{name}" for name in _EXTENSIONS if _origin(name) is not None]
-    return ours + (wanted if find_spec("onnxruntime") is not None else [])
+    targets = (target for kind in get_args(AnyStep) for target in (kind.runner, kind.device_runner))
+    runners = sorted({target.partition(":")[0] for target in targets if target is not None})
+    return ours + runners + [name for name in _BY_NAME if _is_installed(name)]
 
 
 def distributions() -> list[str]:
@@ -60,3 +65,11 @@ def distributions() -> list[str]:
 def _origin(name: str) -> Path | None:
     spec = find_spec(f"{_PACKAGE}.{name}")
     return None if spec is None or spec.origin is None else Path(spec.origin)
+
+
+def _is_installed(name: str) -> bool:
+    """Whether a module is there; one inside a package that is not there is not."""
+    try:
+        return find_spec(name) is not None
+    except ModuleNotFoundError:
+        return False

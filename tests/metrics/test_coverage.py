@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.metric_cases import noise_picture, save_safetensors, torch_inception
+from support.metric_cases import save_safetensors, torch_inception
+from support.pictures import noise_picture
 
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.metrics.coverage import Coverage

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.metric_cases import noise_picture
+from support.pictures import noise_picture
 
 from petsgan_sdk.errors import DTypeError, InputError
 from petsgan_sdk.metrics.repeats import near_repeats

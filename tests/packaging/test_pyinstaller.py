@@ -10,12 +10,14 @@ from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
+from typing import get_args
 
 import pytest
 from support.paths import ROOT
 
 import petsgan_sdk
 from petsgan_sdk import _pyinstaller, kernels
+from petsgan_sdk.manifest.steps import AnyStep
 from petsgan_sdk.runtime.providers import import_onnxruntime
 
 PROGRAM = """
@@ -70,6 +72,8 @@ def test_the_hook_brings_onnxruntime_and_what_is_asked_for_its_version(
     for name in hook["hiddenimports"]:
         import_module(name)
     assert "onnxruntime" in hook["hiddenimports"]
+    runners = {kind.runner.partition(":")[0] for kind in get_args(AnyStep)}
+    assert runners <= {*hook["hiddenimports"]}
     import_onnxruntime()
     folders = {target for _, target in hook["datas"]}
     assert {"petsgan-sdk.dist-info", "numpy.dist-info", "petsgan_sdk/presets"} <= folders
@@ -82,7 +86,8 @@ def test_the_hook_brings_the_presets(hook: dict[str, object]) -> None:
 
 def test_what_is_not_installed_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_pyinstaller, "find_spec", lambda _name: None)
-    assert _pyinstaller.hidden_imports() == []
+    assert {name.split(".")[0] for name in _pyinstaller.hidden_imports()} == {"petsgan_sdk"}
+    assert not {"petsgan_sdk._core", "petsgan_sdk._cuda"} & {*_pyinstaller.hidden_imports()}
     assert _pyinstaller.compiled_files() == []
 
 

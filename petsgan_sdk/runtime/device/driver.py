@@ -145,8 +145,10 @@ def open_driver(device: int = 0) -> Driver:
     try:
         (code,) = bindings.cuInit(0)
     except (RuntimeError, ValueError) as exc:
-        reason = " ".join(str(exc).split()).rstrip(".")
-        msg = f"no CUDA driver on this machine: {reason}"
+        # That its library is not found needs no words; an old one says which call it lacks.
+        is_absent = type(exc).__name__ == "DynamicLibNotFoundError"
+        reason = "" if is_absent else f": {' '.join(str(exc).split()).rstrip('.')}"
+        msg = f"no CUDA driver on this machine{reason}"
         raise BackendUnavailableError(msg, hint=_HINT) from exc
     if code != bindings.CUresult.CUDA_SUCCESS:
         msg = f"no usable CUDA device: {code.name}"
