@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from pkgutil import resolve_name
 
 from torch import Tensor
 
@@ -31,7 +32,7 @@ from petsgan_sdk.manifest import (
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
-from petsgan_sdk.settings.families import family_named, import_named
+from petsgan_sdk.settings.families import family_named
 from petsgan_sdk.settings.presets import to_dict
 
 __all__ = ["Deployment", "Draft", "ExportResult", "draft_bundle", "export_bundle"]
@@ -147,7 +148,7 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
     if not checkpoint.is_finished:
         done, total = checkpoint.steps_done, checkpoint.settings.training.steps
         note(f"training stopped at step {done} of {total}; exporting the model as it is")
-    take_apart = import_named(family_named(checkpoint.settings.family).export)
+    take_apart = resolve_name(family_named(checkpoint.settings.family).export)
     try:
         deployment: Deployment = take_apart(checkpoint)
     except (ConfigError, DTypeError, InputError, ShapeError) as exc:

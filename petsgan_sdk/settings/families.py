@@ -7,8 +7,6 @@ imported where it is used. This module imports the standard library and the sett
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import import_module
-from typing import Any
 
 from petsgan_sdk._text import short
 from petsgan_sdk.errors import ConfigError, PetsganError
@@ -23,7 +21,6 @@ __all__ = [
     "FamilyOption",
     "family_named",
     "family_of_model",
-    "import_named",
     "model_names",
 ]
 
@@ -163,9 +160,3 @@ def family_of_model(model: str) -> Family:
 def model_names() -> tuple[str, ...]:
     """Return what `--model` may name."""
     return tuple(model for family in FAMILIES for model in family.models)
-
-
-def import_named(target: str) -> Any:
-    """Import what an entry names as `module:attribute`."""
-    module, _, attribute = target.partition(":")
-    return getattr(import_module(module), attribute)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, Generic, Protocol, TypeVar
 
 import torch
@@ -128,7 +129,7 @@ def create_recipe(model: str, options: Mapping[str, str]) -> Recipe[Any]:
     for name in options:
         if name not in family.option_names:
             raise ConfigError(_unknown(name, model, family.option_names))
-    recipe: Recipe[Any] = families.import_named(family.recipe)(options)
+    recipe: Recipe[Any] = resolve_name(family.recipe)(options)
     return recipe
 
 

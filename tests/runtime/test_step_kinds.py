@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from pkgutil import resolve_name
 from typing import Any, get_args
 
 import numpy as np
@@ -21,7 +22,6 @@ from petsgan_sdk.runtime.rendering import blocks
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
 from petsgan_sdk.runtime.rendering.steps.runner import StepRunner
 from petsgan_sdk.settings import typed
-from petsgan_sdk.settings.families import import_named
 
 KINDS: tuple[type[Step], ...] = get_args(AnyStep)
 
@@ -88,7 +88,7 @@ def test_without_its_entry_it_is_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.__name__)
 def test_every_kind_names_what_runs_it(kind: Any) -> None:
-    assert issubclass(import_named(kind.runner), StepRunner)
-    assert callable(import_named(kind.exporter).add_to)
+    assert issubclass(resolve_name(kind.runner), StepRunner)
+    assert callable(resolve_name(kind.exporter).add_to)
     if kind.device_runner is not None:
-        assert callable(import_named(kind.device_runner).prepare)
+        assert callable(resolve_name(kind.device_runner).prepare)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import resources
+from pkgutil import resolve_name
 
 import pytest
 
@@ -58,9 +59,9 @@ def test_every_folder_of_presets_is_a_model():
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_what_an_entry_names_is_there(family):
     pytest.importorskip("torch")
-    assert callable(families.import_named(family.recipe))
+    assert callable(resolve_name(family.recipe))
     pytest.importorskip("onnx")
-    assert callable(families.import_named(family.export))
+    assert callable(resolve_name(family.export))
 
 
 def test_unknown_names_are_told_the_known_ones():

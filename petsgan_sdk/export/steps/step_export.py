@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 from petsgan_sdk._arrays import Array
@@ -12,7 +13,6 @@ from petsgan_sdk.export.parity.matches import Matches
 from petsgan_sdk.export.parity.reference import Comparison, Given, step_label
 from petsgan_sdk.manifest import Step
 from petsgan_sdk.runtime.bundle import Bundle
-from petsgan_sdk.settings.families import import_named
 
 if TYPE_CHECKING:
     from petsgan_sdk.export.onnx_file.composition import Composition
@@ -75,5 +75,5 @@ class StepExport(Generic[StepT]):
 
 def exported(step: Step) -> StepExport[Any]:
     """Import and make what exports a step."""
-    made: StepExport[Any] = import_named(step.exporter)(step) if step.exporter else StepExport(step)
+    made: StepExport[Any] = resolve_name(step.exporter)(step) if step.exporter else StepExport(step)
     return made

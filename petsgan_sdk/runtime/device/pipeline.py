@@ -7,6 +7,7 @@ between them, run on the device without a copy. Built, not run on a GPU.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pkgutil import resolve_name
 
 from petsgan_sdk.manifest import GraphStep, Step
 from petsgan_sdk.runtime.bundle import Bundle
@@ -14,7 +15,6 @@ from petsgan_sdk.runtime.device.arrays import Device
 from petsgan_sdk.runtime.device.groups import Command, DevicePipeline, Part, RunDeviceStep
 from petsgan_sdk.runtime.device.segment import DeviceStep
 from petsgan_sdk.runtime.rendering.steps.runner import Surroundings, make_runner
-from petsgan_sdk.settings.families import import_named
 
 __all__ = ["DeviceStepMaker", "device_pipeline", "step_maker"]
 
@@ -61,7 +61,7 @@ def step_maker(
         if isinstance(step, GraphStep):
             return make_graph(step)
         assert step.device_runner is not None  # else it runs on the host
-        made: DeviceStep = import_named(step.device_runner)(step, bundle.arrays, device)
+        made: DeviceStep = resolve_name(step.device_runner)(step, bundle.arrays, device)
         return made
 
     return make

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
+from pkgutil import resolve_name
 from typing import Any, Generic, Protocol, TypeAlias, TypeVar
 
 from petsgan_sdk._arrays import Array
@@ -12,7 +13,6 @@ from petsgan_sdk.manifest import Step
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.flow import tensor_levels
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
-from petsgan_sdk.settings.families import import_named
 
 __all__ = [
     "AnyRunner",
@@ -114,5 +114,5 @@ def make_runner(step: Step, around: Surroundings) -> AnyRunner:
         BundleError: A graph is damaged or is not the one that the manifest describes.
         BackendUnavailableError: The provider did not start.
     """
-    runner: AnyRunner = import_named(step.runner)(step, around)
+    runner: AnyRunner = resolve_name(step.runner)(step, around)
     return runner
