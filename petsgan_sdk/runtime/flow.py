@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest, Step
 
-__all__ = ["is_kept", "required_image", "tensor_levels"]
+__all__ = ["is_kept", "last_decision", "required_image", "tensor_levels"]
 
 
 def required_image(manifest: BundleManifest) -> str | None:
@@ -53,6 +53,14 @@ def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
         msg = f"manifest: output must lie on the base grid, got level {levels[manifest.output]}"
         raise BundleError(msg)
     return levels
+
+
+def last_decision(manifest: BundleManifest) -> int:
+    """Number of the last step that a rounding before it may change; -1 where there is none.
+
+    Networks in front of it stay float32 in every precision; behind it nothing is decided any more.
+    """
+    return max((n for n, step in enumerate(manifest.steps) if step.decides), default=-1)
 
 
 def is_kept(step: Step, steps: Sequence[Step], output: str) -> bool:

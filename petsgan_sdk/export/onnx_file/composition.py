@@ -10,6 +10,7 @@ from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.grids import Grids
 from petsgan_sdk.export.onnx_file.patch_search import Match
 from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.flow import last_decision
 
 __all__ = ["CUSTOM_DOMAIN", "Composition", "Form", "Precision"]
 
@@ -61,6 +62,5 @@ class Composition:
         """Numbers of the steps whose network is in half precision."""
         self.networks: dict[tuple[str, bool], tuple[ModelProto, tuple[str, ...]]] = {}
         """By member and whether halved: the network, and its tensors in half precision."""
-        decisions = (n for n, step in enumerate(manifest.steps) if step.decides)
-        self.last_decision = max(decisions, default=-1)
-        """Number of the last step that a rounding before it may change."""
+        self.last_decision = last_decision(manifest)
+        """Number of a step, see `flow.last_decision`."""

@@ -41,7 +41,7 @@ class Step(ABC):
     __slots__ = ()
 
     runner: ClassVar[str]
-    """`module:class` of what runs it, a `rendering.steps.runner.AnyRunner`."""
+    """`module:class` of what runs it, a `rendering.steps.runner.StepRunner`."""
     exporter: ClassVar[str | None] = None
     """`module:class` of how it is exported and compared, an `export.steps.step_export.StepExport`;
     None for a kind that no export makes."""

@@ -15,7 +15,7 @@ from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, Shape
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
-from petsgan_sdk.runtime.flow import required_image
+from petsgan_sdk.runtime.flow import last_decision, required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
 from petsgan_sdk.runtime.tensorrt.cache import EngineCache, Entry
 from petsgan_sdk.runtime.tensorrt.installed import INSTALL_RTX, InstalledTensorrt, find_tensorrt
@@ -200,10 +200,7 @@ def half_members(manifest: BundleManifest) -> frozenset[str]:
     Graphs in front of one decide which patch is taken, and a rounding that decides otherwise moves
     patches. Without one nothing is decided.
     """
-    last = max(
-        (n for n, step in enumerate(manifest.steps) if step.decides),
-        default=-1,
-    )
+    last = last_decision(manifest)
     before, behind = (
         {step.member for step in steps if isinstance(step, GraphStep)}
         for steps in (manifest.steps[: last + 1], manifest.steps[last + 1 :])
