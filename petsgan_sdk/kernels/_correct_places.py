@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -178,9 +178,10 @@ def correct_places(
 
 
 def _in_order(costs: PlaceCosts) -> list[int]:
-    value: Any
+    numbers = []
     for name, value in asdict(costs).items():
-        if not isinstance(value, (int, np.integer)) or abs(value) > 1 << 30:
+        if not isinstance(value, int | np.integer) or not -(1 << 30) < int(value) < 1 << 30:
             msg = f"{_OP}: {name} must be an integer, got {value!r}"
             raise ConfigError(msg)
-    return [int(value) for value in asdict(costs).values()]
+        numbers.append(int(value))
+    return numbers

@@ -94,7 +94,7 @@ class PlaceField:
         self._seamless = seamless
         self._knobs = knobs or Knobs()
         self._threads = threads
-        self._sizes = [
+        self._sizes: list[tuple[int, int]] = [
             (-(-height // 2**number), -(-width // 2**number)) for number in range(levels.count)
         ]
         self._photo = [
@@ -127,8 +127,9 @@ class PlaceField:
 
     def level(self, number: int) -> Places:
         """All places of one level, `[h, w, 2]`: what fitting counts; 0 is the finest."""
+        rows, columns = self._sizes[number]
         with self._lock:
-            return self._window(number, _Rect(0, 0, *self._sizes[number]))
+            return self._window(number, _Rect(0, 0, rows, columns))
 
     def _order(self, number: int) -> int:
         """How many levels are coarser."""
@@ -143,7 +144,7 @@ class PlaceField:
 
     def _is_whole(self, number: int) -> bool:
         rows, columns = self._sizes[number]
-        return rows <= _WHOLE_PX and columns <= _WHOLE_PX
+        return max(rows, columns) <= _WHOLE_PX
 
     def _costs_of(self, number: int) -> kernels.PlaceCosts:
         settings, order = self._settings, self._order(number)
