@@ -10,6 +10,7 @@ from __future__ import annotations
 from petsgan_sdk.manifest.bundle import (
     FORMAT,
     FORMAT_VERSION,
+    LAYOUTS,
     PREVIEW,
     BundleManifest,
     Entry,
@@ -28,6 +29,7 @@ from petsgan_sdk.manifest.steps import (
     PatchTransferStep,
     PlacesStep,
     PositionStep,
+    ReduceStep,
     ResizeStep,
     Step,
     TextureTransferStep,
@@ -36,6 +38,7 @@ from petsgan_sdk.manifest.steps import (
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
+    "LAYOUTS",
     "NARROW_MARGIN",
     "PREVIEW",
     "AnyStep",
@@ -48,6 +51,7 @@ __all__ = [
     "PatchTransferStep",
     "PlacesStep",
     "PositionStep",
+    "ReduceStep",
     "ResizeStep",
     "Shape",
     "Size",
