@@ -122,9 +122,11 @@ def test_another_size_than_the_photo(bundle: Path, photo: Path) -> None:
 
 
 def test_a_folder_has_no_other_size(tmp_path: Path, photo: Path) -> None:
-    for words in (("--size", "64x64"), ("--seamless",)):
+    for words in (("--size", "64x64"), ("--seamless",), ("--fill", "0"), ("--layout", "network")):
         said = refused(evaluate(tmp_path, photo, *words))
-        assert "--size and --seamless must come with a bundle" in said
+        assert (
+            "--size, --seamless, --layout, --variation and --fill must come with a bundle" in said
+        )
 
 
 @pytest.mark.parametrize("words", [[], ["one"], ["one", "two", "--table", "three"]])

@@ -91,7 +91,7 @@ def test_other_images_are_never_overwritten(
     generate_images(sampler, plan(bundle, tmp_path, **settings))
     before = files(tmp_path)
     for changes in ({"seed": 4}, {"size_px": (24, 40)}):
-        with pytest.raises(OutputError, match="must be of this bundle, seed and size to go on"):
+        with pytest.raises(OutputError, match="must be of this bundle, seed, size and options"):
             resumed(bundle, sampler, tmp_path, **settings, **changes)
     photo = tmp_path / f"2.{extension}"
     Image.new("RGB", (40, 24)).save(photo)
