@@ -16,6 +16,7 @@ from petsgan_sdk.runtime.checks import (
     check_number,
     check_seamless,
 )
+from petsgan_sdk.runtime.flow import needed_steps
 from petsgan_sdk.synthesis import Knobs, Pin, PinnedRect
 
 __all__ = [
@@ -35,6 +36,9 @@ LAYOUTS = ("auto", "network", "synthesis")
 MAX_VARIATION = 4.0
 MAX_FILL = 4.0
 MAX_PINS = 256
+
+_NEAR = 1.25
+"""Of the photo's sides: up to here `auto` takes the network's layouts where it has the choice."""
 
 _KNOBS = ("variation", "fill", "pins")
 
@@ -76,22 +80,29 @@ _PLAIN_RECORD = {**PLAIN.keywords(), "pins": []}
 
 
 def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
-    """Where the layouts of a bundle can come from; the first is what `auto` takes."""
-    return ("synthesis",) if _draws_places(manifest) else ("network",)
+    """Where the layouts of a bundle can come from, the way to its `output` first."""
+    steps = (manifest.steps[n] for n in needed_steps(manifest.steps, manifest.output))
+    own = "synthesis" if any(step.takes_knobs for step in steps) else "network"
+    return (own, *(name for name in manifest.layouts if name != own))
 
 
 def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
     """Names of what a caller may change of how a bundle draws."""
-    return _KNOBS if _draws_places(manifest) else ()
+    return _KNOBS if "synthesis" in layouts_of(manifest) else ()
 
 
-def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing) -> Knobs:
+def check_drawing(
+    manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing
+) -> tuple[str, Knobs]:
     """Check how an image is to be drawn.
 
     Args:
         manifest: Of the bundle.
         canvas: `(height, width)` in pixels.
         drawing: Variation and fill from 0 to 4, up to 256 pins.
+
+    Returns:
+        Where the layout comes from, which is not `auto`, and what is changed.
 
     Raises:
         ConfigError: A number is out of range, a pin is outside the photo or the canvas, or two
@@ -101,28 +112,33 @@ def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Dr
     if drawing.seamless:
         least = manifest.min_canvas_px
         check_seamless(*canvas, factor=manifest.factor, least=least)
-    layout = _choose_layout(manifest, drawing.layout)
     knobs = Knobs(
         variation=check_number(drawing.variation, "variation", low=0, high=MAX_VARIATION),
         fill=check_number(drawing.fill, "fill", low=0, high=MAX_FILL),
         pins=_check_pins(drawing.pins, manifest.image_size_px, canvas, seamless=drawing.seamless),
     )
-    if knobs != Knobs() and layout != "synthesis":
+    is_plain = knobs == Knobs()
+    layout = _choose_layout(manifest, canvas, drawing.layout, is_plain=is_plain)
+    if not is_plain and layout != "synthesis":
         msg = (
-            "variation, fill and pins must be left alone for a bundle that draws no places of its "
-            "photo; those of train --model instant do"
+            "variation, fill and pins must be left alone where no places of the photo are drawn: "
+            "--layout synthesis does, of a bundle that can, as those of train --model instant"
         )
         raise BundleError(msg)
-    return knobs
+    return layout, knobs
 
 
-def _choose_layout(manifest: BundleManifest, layout: object) -> str:
+def _choose_layout(
+    manifest: BundleManifest, canvas: tuple[int, int], layout: object, *, is_plain: bool
+) -> str:
     """Where the layout comes from, of what the bundle can do."""
     able = layouts_of(manifest)
     if not isinstance(layout, str) or layout not in LAYOUTS:
         msg = f"layout must be {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}, got {short(layout)}"
         raise ConfigError(msg)
     if layout == "auto":
+        if len(able) > 1 and not (is_plain and _is_near(canvas, manifest.image_size_px)):
+            return able[1]
         return able[0]
     if layout not in able:
         reason = (
@@ -136,8 +152,9 @@ def _choose_layout(manifest: BundleManifest, layout: object) -> str:
     return layout
 
 
-def _draws_places(manifest: BundleManifest) -> bool:
-    return any(step.takes_knobs for step in manifest.steps)
+def _is_near(canvas: tuple[int, int], photo: tuple[int, int]) -> bool:
+    """Whether a canvas is about as large as the photo, which a network knows as a whole."""
+    return all(1 / _NEAR <= side / own <= _NEAR for side, own in zip(canvas, photo, strict=True))
 
 
 def _as_pin(pin: object) -> Pin:

@@ -218,12 +218,18 @@ class Sampler:
         height, width = self._size(height, width)
         seed = check_seed(seed)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
 
         def sampled(index: int) -> ImageArray:
             noise = stream_noise(seed, index)
             return self._renderer.image(
-                noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+                noise,
+                height,
+                width,
+                seamless=seamless,
+                layout=chosen,
+                knobs=knobs,
+                observer=observer,
             )
 
         return sampled
@@ -272,10 +278,12 @@ class Sampler:
         """
         height, width = check_canvas(height, width)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
         noise = self._noise(seed, index)
-        pixels = self._renderer.pixels(noise, height, width, seamless=seamless, knobs=knobs)
+        pixels = self._renderer.pixels(
+            noise, height, width, seamless=seamless, layout=chosen, knobs=knobs
+        )
         return pixels.region(top, left, h, w)
 
     def stream(
@@ -320,10 +328,16 @@ class Sampler:
         if rows is not None:
             rows = check_int(rows, "rows", low=1, high=height)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
         noise = self._noise(seed, index)
         pixels = self._renderer.pixels(
-            noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+            noise,
+            height,
+            width,
+            seamless=seamless,
+            layout=chosen,
+            knobs=knobs,
+            observer=observer,
         )
         bands = pixels.bands(height, width)
         return bands if rows is None else in_bands_of(rows, bands)

@@ -6,10 +6,11 @@ photographs; docs/methods.md tells how. Imports the kernels and what lies below 
 
 from __future__ import annotations
 
-from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_to_arrays
+from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_in, fit_to_arrays, fit_within
 from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
+from petsgan_sdk.synthesis.image import drawn_image
 from petsgan_sdk.synthesis.knobs import Knobs, Pin, PinnedRect
 from petsgan_sdk.synthesis.photo import MIN_PHOTO_PX, PhotoFit, PhotoLevels
 
@@ -23,7 +24,10 @@ __all__ = [
     "PinnedRect",
     "PlaceField",
     "deployment",
+    "drawn_image",
     "fit_from_arrays",
+    "fit_in",
     "fit_photo",
     "fit_to_arrays",
+    "fit_within",
 ]

@@ -10,9 +10,11 @@ from petsgan_sdk._arrays import Array, ImageArray
 from petsgan_sdk.errors import CheckpointError, PetsganError
 from petsgan_sdk.synthesis.photo import PhotoFit
 
-__all__ = ["fit_from_arrays", "fit_to_arrays"]
+__all__ = ["fit_from_arrays", "fit_in", "fit_to_arrays", "fit_within"]
 
 _ALIKE, _PRICES = "alike", "prices"
+_PREFIX = "synthesis/"
+"""Of a fit among other arrays of a checkpoint."""
 
 
 def fit_to_arrays(fit: PhotoFit) -> dict[str, Array]:
@@ -72,3 +74,18 @@ def fit_from_arrays(
         alike=tuple(take(f"{_ALIKE}_{n}", "int16", None, None, None, 2) for n in alike),
         prices=tuple(take(f"{_PRICES}_{n}", "int32", None, None) for n in prices),
     )
+
+
+def fit_within(fit: PhotoFit) -> dict[str, Array]:
+    """As `fit_to_arrays`, by names that stand beside those of networks in a checkpoint."""
+    return {f"{_PREFIX}{name}": array for name, array in fit_to_arrays(fit).items()}
+
+
+def fit_in(photo: ImageArray, arrays: Mapping[str, Array]) -> PhotoFit | None:
+    """The inverse of `fit_within`; None for a checkpoint of before there were fits in them.
+
+    Raises:
+        CheckpointError: As `fit_from_arrays`.
+    """
+    own = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)}
+    return fit_from_arrays(photo, own) if own else None

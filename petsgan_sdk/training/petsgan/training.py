@@ -6,13 +6,15 @@ weights without any generator state to save.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from petsgan_sdk._arrays import Array, ImageArray
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.models import (
     LayoutCritic,
     MultiDilationCritic,
@@ -25,6 +27,7 @@ from petsgan_sdk.training import losses
 from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.pairs import PairedLayouts
+from petsgan_sdk.training.petsgan.composites import PhotoComposites
 from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
 from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 from petsgan_sdk.training.precision import compute
@@ -41,6 +44,7 @@ class PetsganTraining(DipnetTraining):
     Args:
         generator: The generator to train, on its device.
         prior: Where layouts come from; by default what the settings name.
+        composites: Of the photo, where it is larger than the generator's image.
 
     Raises:
         ConfigError: The image is too small for its critic, or there is no such prior.
@@ -48,7 +52,12 @@ class PetsganTraining(DipnetTraining):
 
     generator: PetsganGenerator
 
-    def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
+    def __init__(
+        self,
+        generator: PetsganGenerator,
+        prior: LayoutPrior | None = None,
+        composites: PhotoComposites | None = None,
+    ) -> None:
         """Build critics, optimizers and the averaged generator."""
         settings, schedule = generator.settings, generator.settings.training
         total = settings.generator_steps
@@ -59,6 +68,10 @@ class PetsganTraining(DipnetTraining):
         _check_critic(generator)
         span = Span(round(schedule.restoration_from * total), total)
         super().__init__(generator, prior, span=span)
+        self._composites: PhotoComposites | None = None
+        if settings.transfer.carry_texture:
+            photo = composites or PhotoComposites(_photo_of(generator), settings)
+            self._composites = photo
         self._pairs = PairedLayouts(generator.depnet, prior, settings.depnet.modes)
         critic = StridedPatchCritic if schedule.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(self._device)
@@ -202,8 +215,24 @@ class PetsganTraining(DipnetTraining):
         return compute(self._patch_critic, image, precision=self._precision)
 
     def _make_pool(self) -> TransferPool:
-        fresh, noisy = self._pool_noise()
-        return TransferPool(self.generator, lambda: self._finished_layouts(fresh), noisy=noisy)
+        count = self._composite_count
+        fresh, noisy = self._pool_noise(self._schedule.pool_size - count)
+        composites = None
+        if count and self._composites is not None:
+            composites = self._composites.transferred(
+                self.generator, count, self._rng(0, Purpose.COMPOSITES)
+            )
+        return TransferPool(
+            self.generator,
+            lambda: self._finished_layouts(fresh),
+            noisy=noisy,
+            composites=composites,
+        )
+
+    @property
+    def _composite_count(self) -> int:
+        """Of the pool."""
+        return int(self._schedule.synthesis_share * self._schedule.pool_size)
 
     @property
     def averaged(self) -> PetsganGenerator:
@@ -216,10 +245,25 @@ class PetsganTraining(DipnetTraining):
         layouts: Tensor = self.generator.depnet(noise, self._position)
         return layouts
 
-    def _pool_noise(self) -> tuple[Tensor, Tensor]:
+    def _pool_noise(self, count: int) -> tuple[Tensor, Tensor]:
         """Noise of the pool's layouts, and noisy copies of c_I."""
         rng = self._rng(0, Purpose.POOL)
-        return self._noise(self._schedule.pool_size, rng), self.add_noise(NOISY_POOL, rng)
+        return self._noise(count, rng), self.add_noise(NOISY_POOL, rng)
+
+    def state(self) -> dict[str, Array]:
+        """As of every training, and the fit of the photo where synthesis can use it."""
+        fitted = {} if self._composites is None else self._composites.state()
+        return {**super().state(), **fitted}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        super().load(arrays)
+        if self._composites is not None:
+            self._composites.load(arrays)
 
     def _noise(self, count: int, rng: Generator) -> Tensor:
         shape = self.generator.noise_shape(count, *self.generator.size)
@@ -230,6 +274,11 @@ class PetsganTraining(DipnetTraining):
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
+
+
+def _photo_of(generator: PetsganGenerator) -> ImageArray:
+    """The photo at the size of the generator's image."""
+    return to_u8(generator.image[0].permute(1, 2, 0).cpu().numpy())
 
 
 def _check_critic(generator: PetsganGenerator) -> None:
