@@ -84,11 +84,11 @@ def _check_pin(
     *,
     seamless: bool,
 ) -> PinnedRect:
-    if not isinstance(pin, Pin):
-        if not isinstance(pin, tuple | list) or len(pin) != 2:
+    if isinstance(pin, tuple):
+        if len(pin) != 2:
             msg = f"pins must be Pin or (x, y), got {pin!r}"
             raise ConfigError(msg)
-        pin = Pin(pin[0], pin[1])
+        pin = Pin(*pin)
     furthest = MAX_CANVAS_SIDE_PX
     axes = []
     for name, begin, origin, extent, has, most in (
