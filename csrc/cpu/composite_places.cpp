@@ -157,7 +157,8 @@ class Composite {
       most = std::max(most, step[c] * step[c]);
     }
     if (softness_ > 0) {
-      const float share = softness_ / (softness_ + most);
+      const float apart = most / softness_;
+      const float share = 1.0F / (1.0F + apart * apart);
       for (float& value : step) value *= share;
     }
     return step;
