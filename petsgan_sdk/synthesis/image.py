@@ -1,6 +1,8 @@
-"""A whole image of a fitted photo from a seed, without a bundle."""
+"""Whole images of a fitted photo from seeds, without a bundle."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -8,9 +10,9 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.settings.synthesis import SynthesisSettings
 from petsgan_sdk.synthesis.field import Draw, PlaceField
-from petsgan_sdk.synthesis.photo import PhotoLevels
+from petsgan_sdk.synthesis.photo import PhotoFit, PhotoLevels
 
-__all__ = ["draw_of", "drawn_image"]
+__all__ = ["draw_of", "drawn_images"]
 
 
 def draw_of(seed: int) -> Draw:
@@ -25,38 +27,48 @@ def draw_of(seed: int) -> Draw:
     return draw
 
 
-def drawn_image(
-    levels: PhotoLevels,
+def drawn_images(
+    fit: PhotoFit,
     settings: SynthesisSettings,
+    seeds: Sequence[int],
     *,
     height: int,
     width: int,
-    seed: int,
     threads: int = 1,
-) -> FloatArray:
-    """Draw places and make them an image.
+) -> list[FloatArray]:
+    """Draw places for each seed and make them an image.
 
     Args:
-        levels: The photo.
+        fit: The photo.
         settings: How places are drawn and made an image.
+        seeds: 0 to 2**64 - 1 each.
         height: In pixels.
         width: In pixels.
-        seed: 0 to 2**64 - 1.
         threads: Threads of the kernels.
 
     Returns:
-        `[3, height, width]` float32 in [-1, 1], but for what overshoots.
+        `[3, height, width]` float32 each, in [-1, 1] but for what overshoots.
     """
-    field = PlaceField(
-        levels, settings.places, height=height, width=width, draw=draw_of(seed), threads=threads
-    )
+    levels = PhotoLevels(fit, threads=threads)
     composite = settings.composite
-    return kernels.composite_places(
-        field.window(0, 0, height, width),
-        levels.photo,
-        screening=composite.screening,
-        slowest=composite.slowest,
-        steps=composite.steps,
-        softness=composite.softness,
-        threads=threads,
-    )
+    images = []
+    for seed in seeds:
+        field = PlaceField(
+            levels,
+            settings.places,
+            height=height,
+            width=width,
+            draw=draw_of(seed),
+            threads=threads,
+        )
+        image = kernels.composite_places(
+            field.window(0, 0, height, width),
+            fit.photo,
+            screening=composite.screening,
+            slowest=composite.slowest,
+            steps=composite.steps,
+            softness=composite.softness,
+            threads=threads,
+        )
+        images.append(image)
+    return images

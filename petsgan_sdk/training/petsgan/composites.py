@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
 import torch
 from torch import Generator
 from torch.nn import functional
@@ -11,7 +12,7 @@ from torch.nn import functional
 from petsgan_sdk._arrays import Array, ImageArray
 from petsgan_sdk.models import DipNet, Transferred
 from petsgan_sdk.settings.petsgan import PetsganSettings
-from petsgan_sdk.synthesis import PhotoFit, PhotoLevels, drawn_image, fit_in, fit_photo, fit_within
+from petsgan_sdk.synthesis import PhotoFit, drawn_images, fit_in, fit_photo, fit_within
 from petsgan_sdk.training.rng import below
 
 __all__ = ["PhotoComposites"]
@@ -47,23 +48,16 @@ class PhotoComposites:
             rng: Decides their seeds.
         """
         height, width = self._photo.shape[:2]
-        threads = torch.get_num_threads()
-        levels = PhotoLevels(self.fit, threads=threads)
-        images = [
-            torch.from_numpy(
-                drawn_image(
-                    levels,
-                    self._settings.synthesis,
-                    height=height,
-                    width=width,
-                    seed=below(1 << 31, rng),
-                    threads=threads,
-                )
-            )
-            for _ in range(count)
-        ]
+        images = drawn_images(
+            self.fit,
+            self._settings.synthesis,
+            [below(1 << 31, rng) for _ in range(count)],
+            height=height,
+            width=width,
+            threads=torch.get_num_threads(),
+        )
         image = network.image
-        texture = torch.stack(images).to(image.device)
+        texture = torch.from_numpy(np.stack(images)).to(image.device)
         texture = functional.avg_pool2d(texture, height // image.shape[2])
         code = functional.avg_pool2d(texture, network.factor)
         return Transferred(code, texture, torch.ones_like(code[:, 0]))
