@@ -25,13 +25,13 @@ def photo() -> np.ndarray:
 
 
 @cache
-def _fitted() -> PhotoFit:
+def fitted() -> PhotoFit:
     return fit_photo(photo(), SETTINGS)
 
 
 def write_synthesis_bundle(path: Path, **changes: object) -> Path:
     """Write the bundle; `changes` are of its manifest."""
-    steps, arrays = deployment(_fitted(), SETTINGS, output="image")
+    steps, arrays = deployment(fitted(), SETTINGS, output="image")
     manifest = BundleManifest(
         family="instant",
         preset="fast",
