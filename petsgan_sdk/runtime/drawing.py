@@ -77,12 +77,13 @@ _PLAIN_RECORD = {**PLAIN.keywords(), "pins": []}
 
 def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
     """Where the layouts of a bundle can come from; the first is what `auto` takes."""
-    return ("synthesis",) if _draws_places(manifest) else ("network",)
+    draws_places = any(step.takes_knobs for step in manifest.steps)
+    return ("synthesis",) if draws_places else ("network",)
 
 
 def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
     """Names of what a caller may change of how a bundle draws."""
-    return _KNOBS if _draws_places(manifest) else ()
+    return _KNOBS if "synthesis" in layouts_of(manifest) else ()
 
 
 def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing) -> Knobs:
@@ -134,10 +135,6 @@ def _choose_layout(manifest: BundleManifest, layout: object) -> str:
         msg = f"layout must be auto or {able[0]} for this bundle, got {layout!r}: {reason}"
         raise BundleError(msg)
     return layout
-
-
-def _draws_places(manifest: BundleManifest) -> bool:
-    return any(step.takes_knobs for step in manifest.steps)
 
 
 def _as_pin(pin: object) -> Pin:
