@@ -106,13 +106,13 @@ class PlaceSettings:
 class CompositeSettings:
     """How places become an image, see `kernels.composite_places`; a bundle keeps them."""
 
-    screening: float = 0.01
+    screening: float = 0.03125
     """How fast the correction of a seam fades."""
-    slowest: float = 0.05
+    slowest: float = 0.0625
     """What is relaxed least."""
-    steps: int = 24
+    steps: int = 16
     """Relaxations: how far the correction of a seam reaches, in pixels."""
-    softness: float = 0.0
+    softness: float = 80.0
     """Step in levels that is closed by half; 0 closes all."""
 
     def __post_init__(self) -> None:

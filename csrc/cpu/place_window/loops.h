@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kAround = 8;  // neighbours of a pixel
 constexpr std::int64_t kMaxCandidates = (kAround + 1) * (kMaxAlike + 1);
+constexpr int kSeenShift = 26;
+constexpr std::int64_t kSeen = std::int64_t{1} << (32 - kSeenShift);
 
 // What a pixel that is corrected sees.
 struct View {
@@ -21,17 +23,27 @@ struct View {
   alignas(32) PackedPlace continued[kAround];  // the places that neighbours would continue to
 };
 
-// Candidates, none twice.
+// Candidates. Most of what is offered was offered before; a small table that forgets finds nearly
+// all of these, and one that is judged twice changes nothing.
 struct Candidates {
-  alignas(32) PackedPlace places[kMaxCandidates + 8];
+  PackedPlace places[kMaxCandidates + 1];
   std::int64_t count = 0;
+  PackedPlace seen[kSeen];
 
+  Candidates() {
+    for (std::int64_t i = 0; i < kSeen; ++i) seen[i] = kNoPlace;
+  }
+
+  // Without a branch: what is offered follows no pattern.
   void offer(const PlaceContext& context, PackedPlace place) {
-    if (place < 0 || place_row(place) >= context.height || place_column(place) >= context.width ||
-        contains(places, count, place)) {
-      return;
-    }
-    places[count++] = place;
+    PackedPlace& last = seen[(static_cast<std::uint32_t>(place) * 0x9E3779B1U) >> kSeenShift];
+    const bool is_new = place != last;
+    last = place;
+    const bool is_inside = (static_cast<std::uint64_t>(place_row(place)) <
+                            static_cast<std::uint64_t>(context.height)) &
+                           (place_column(place) < context.width);
+    places[count] = place;
+    count += (is_new & is_inside) ? 1 : 0;
   }
 };
 
@@ -76,7 +88,7 @@ void look(const PlaceContext& context, const PackedPlace* centre, View* view) {
 void gather_candidates(const PlaceContext& context, const PackedPlace* centre, const View& view,
                        Candidates* candidates) {
   const PackedPlace own = *centre;
-  candidates->places[candidates->count++] = own;
+  candidates->offer(context, own);
   for (const PackedPlace place : view.continued) candidates->offer(context, place);
   const std::int64_t shift = context.alike_shift;
   const PackedPlace rest = packed_place((1 << shift) - 1, (1 << shift) - 1);
@@ -140,6 +152,7 @@ std::int32_t cost_of(const PlaceContext& context, const View& view, std::int64_t
   if (context.prices) total += context.prices[y * context.width + x];
   if (context.row_costs) total += context.row_costs[canvas_y * context.height + y];
   if (context.column_costs) total += context.column_costs[canvas_x * context.width + x];
+  if (total >= least) return total;  // nothing below takes away from it
   std::int32_t unfit = distance(feature(context, place) - kWindowRadius * (context.feature_row + 8),
                                 context.feature_row, view.near, view.weights);
   if (y < kWindowRadius || x < kWindowRadius || y + kWindowRadius >= context.height ||

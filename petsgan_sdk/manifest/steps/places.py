@@ -25,6 +25,7 @@ class PlacesStep(Step):
     runner = "petsgan_sdk.runtime.rendering.steps.places:RunPlaces"
     says_level = True
     takes_knobs = True
+    cuts_anywhere = True
 
     photo: str
     """Member with the photo `[H0, W0, 3]` uint8."""
