@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
+from petsgan_sdk._extras import import_extra
+from petsgan_sdk.cli._options import Precision, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
 
 __all__ = ["build_command"]

@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.settings import ModelSettings, families, presets
+from petsgan_sdk.settings import TrainedSettings, families, presets
 from petsgan_sdk.settings.families import (
     FAMILIES,
     Family,
@@ -86,7 +86,7 @@ def other(monkeypatch):
         name="other",
         models=("other", "variant"),
         options=(FamilyOption("detail", "HOW", "how much of it."),),
-        settings=ModelSettings,
+        settings=TrainedSettings,
         recipe="nowhere:Recipe",
         export="nowhere:take_apart",
     )

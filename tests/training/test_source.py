@@ -13,7 +13,7 @@ from petsgan_sdk.errors import InputError
 from petsgan_sdk.imaging import load_image, save_image
 from petsgan_sdk.runtime.describe import describe_file
 from petsgan_sdk.settings import ImageSettings
-from petsgan_sdk.training.photo import load_photo
+from petsgan_sdk.stations.photo import load_photo
 
 
 def source_of(tmp_path, width, height, **settings):
