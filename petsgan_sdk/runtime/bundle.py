@@ -33,6 +33,7 @@ __all__ = [
     "Bundle",
     "open_bundle",
     "photo_of",
+    "require_graphs",
 ]
 
 _MAX_CANVAS_PX = 4096
@@ -114,6 +115,20 @@ def photo_of(bundle: Bundle) -> Array | None:
     """The training image `[3, H, W]` float32 in [-1, 1] that texture is carried from, if any."""
     names = (step.photo_member for step in bundle.manifest.steps)
     return next((bundle.arrays[name] for name in names if name is not None), None)
+
+
+def require_graphs(bundle: Bundle) -> None:
+    """Refuse a bundle that nothing can be built of.
+
+    Raises:
+        BundleError: It has no graphs.
+    """
+    if not bundle.graphs:
+        msg = (
+            f"{str(bundle.path)!r} must have graphs to build engines of, got none; it runs on the "
+            "CPU as it is: petsgan-sdk generate"
+        )
+        raise BundleError(msg)
 
 
 def _check_tensors(manifest: BundleManifest) -> None:
