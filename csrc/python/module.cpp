@@ -29,5 +29,6 @@ PYBIND11_MODULE(_core, module) {
   petsgan::python::register_patch_transfer(module);
   petsgan::python::register_resize_window(module);
   petsgan::python::register_signed_to_u8(module);
+  petsgan::python::register_synthesis(module);
   petsgan::python::register_texture_transfer(module);
 }

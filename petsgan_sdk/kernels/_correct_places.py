@@ -1,0 +1,186 @@
+"""Correction of places: parallel texture synthesis by places of one photo, a level at a time."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.kernels import _backend
+from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
+
+__all__ = ["PlaceCosts", "PlaceLevel", "correct_places"]
+
+_OP = "correct_places"
+_BORDER = 2
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceLevel:
+    """The photo at one level, as `correct_places` reads it."""
+
+    features: NDArray[np.int8]
+    """`[h + 4, w + 4, 8]`, see `place_features`."""
+    alike: NDArray[np.int16]
+    """`[h', w', K, 2]`: for each place of a level `shift` times coarser by 2 up to K places that are
+    like it; K to 8, the first with a negative y ends the list."""
+    shift: int = 0
+    """How much coarser the level of `alike` is: 0 for this level's own."""
+    prices: NDArray[np.int32] | None = None
+    """`[h, w]`: what the use of a place costs, within 2^24 of 0, or None."""
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """`(h, w)` of the photo at this level."""
+        return self.features.shape[0] - 2 * _BORDER, self.features.shape[1] - 2 * _BORDER
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCosts:
+    """What makes a place unfit for a pixel, besides features; whole numbers from 0."""
+
+    weight_y: int = 0
+    """Of the distance from the guide in y: `weight * (d^2 >> 4) >> 8` for d 1024ths of the photo's
+    height beyond the tolerance. Up to 2^14."""
+    weight_x: int = 0
+    """The same in x, in 1024ths of the photo's width."""
+    tolerance_y: int = 0
+    """Distance from the guide that costs nothing, in 1024ths, to 1024."""
+    tolerance_x: int = 0
+    """The same in x."""
+    coherence: int = 0
+    """64ths by which the features' cost grows for each neighbour that the place does not continue,
+    to 64."""
+    edge: int = 0
+    """Cost for each unit of the window's weight (about 262 in all) that lies beyond the photo, to
+    2^16."""
+    repeat: int = 0
+    """Cost of each time that the place stands already nearby, to 2^20; counted at levels of less
+    than 65535 places."""
+    most_repeats: int = 0
+    """How many times count, to 64."""
+    repeat_radius: int = 0
+    """Furthest pixel, along either axis, at which the place counts as nearby; to 64."""
+    repeat_near: int = 0
+    """Furthest pixel at which it does not count yet."""
+
+    @property
+    def reach(self) -> int:
+        """Pixels around a pixel that one subpass looks at."""
+        return max(_BORDER, self.repeat_radius if self.repeat > 0 else 0)
+
+
+def correct_places(
+    places: CpuArray,
+    level: PlaceLevel,
+    costs: PlaceCosts,
+    *,
+    passes: int,
+    row_guides: CpuArray,
+    column_guides: CpuArray,
+    corner: tuple[int, int] = (0, 0),
+    open_sides: tuple[bool, bool, bool, bool] = (False, False, False, False),
+    wraps: bool = False,
+    fixed: CpuArray | None = None,
+    threads: int = 1,
+    backend: _backend.Backend = "auto",
+) -> NDArray[np.int16]:
+    """Replace places by ones whose surroundings fit better, pass by pass.
+
+    A pass has four subpasses, one for each parity of (x, y) on the canvas in the order (0, 0),
+    (0, 1), (1, 0), (1, 1) of (x, y); pixels of one parity see the others and not each other's
+    changes. Each takes the cheapest candidate: its own place, the places that its eight neighbours
+    would continue to, and those that are alike to its own and theirs, moved by the offset
+    (k-coherent candidates; Lefebvre and Hoppe, "Parallel controllable texture synthesis", SIGGRAPH
+    2005). The cost of a candidate is
+
+        (unfit >> 6) * (64 + coherence * broken) + price + position + repeats
+
+    with `unfit` the sum over the 5x5 window of a Gaussian weight times the squared distance of the
+    features that the canvas shows there from those around the candidate, and `edge` for the weight
+    that lies beyond the photo; `broken` the number of neighbours that the candidate does not
+    continue. Pixels beyond the canvas have no say. Of places that cost the same the first one of
+    the order above is taken. Where a level has neither prices nor repeats, a pass leaves pixels
+    alone whose 5x5 window (and a pixel above and before it) is one coherent piece at its start.
+
+    Args:
+        places: `[H, W, 2]` int16, (y, x) in the photo at this level.
+        level: The photo.
+        costs: What else costs.
+        passes: 0 to 64.
+        row_guides: `[H]` int32: where in the photo's height each row asks to be, in 1024ths.
+        column_guides: `[W]` int32: the same for columns.
+        corner: Row and column of the window on the canvas; only their parity counts.
+        open_sides: Whether the canvas goes on above, below, left and right of the window. Then
+            pixels nearer to that side than `passes * 4 * costs.reach` are not what they are in a
+            larger window.
+        wraps: Whether the window is a whole torus.
+        fixed: `[H, W]` uint8, not 0 where a place is given and stays, or None.
+        threads: Threads for the rows of a subpass.
+        backend: Implementation: "auto", "cpu" (C++) or "numpy". Both find the same places.
+
+    Returns:
+        `[H, W, 2]` int16.
+
+    Raises:
+        ShapeError: An array has another shape, or a place is not in the photo.
+        DTypeError: An array is not C-contiguous, or of another dtype.
+        ConfigError: A number is out of range.
+        BackendUnavailableError: The named backend is not built.
+    """
+    threads = check_threads(threads, op=_OP)
+    shown = check_array(places, name=f"{_OP}: places", axes="H, W, 2", dtype=np.int16)
+    rows = check_array(row_guides, name=f"{_OP}: row_guides", axes="H", dtype=np.int32)
+    columns = check_array(column_guides, name=f"{_OP}: column_guides", axes="W", dtype=np.int32)
+    kept = None
+    if fixed is not None:
+        kept = check_array(fixed, name=f"{_OP}: fixed", axes="H, W", dtype=np.uint8)
+    if wraps and any(open_sides):
+        msg = f"{_OP}: open_sides must all be False on a torus, got {open_sides}"
+        raise ConfigError(msg)
+    for name, guides in (("row_guides", rows), ("column_guides", columns)):
+        if guides.size and not (0 <= guides.min() and guides.max() <= 1024):
+            msg = f"{_OP}: {name} must be from 0 to 1024, got {guides.min()} to {guides.max()}"
+            raise ConfigError(msg)
+    if _backend.resolve(backend) == "numpy":
+        from petsgan_sdk.kernels._correct_places_numpy import (  # noqa: PLC0415 - seldom used
+            correct_in_numpy,
+        )
+
+        return correct_in_numpy(
+            shown,
+            level,
+            costs,
+            passes=passes,
+            guides=(rows, columns),
+            corner=corner,
+            open_sides=open_sides,
+            wraps=wraps,
+            fixed=kept,
+        )
+    found = _backend.core().correct_places(
+        shown,
+        (level.features, level.alike, level.shift, level.prices),
+        costs=_in_order(costs),
+        passes=passes,
+        row_guides=rows,
+        column_guides=columns,
+        corner=[corner[0] & 1, corner[1] & 1],
+        open=list(open_sides),
+        wraps=wraps,
+        fixed=kept,
+        threads=threads,
+    )
+    return cast("NDArray[np.int16]", found)
+
+
+def _in_order(costs: PlaceCosts) -> list[int]:
+    for name, value in zip(PlaceCosts.__slots__, astuple(costs), strict=True):
+        if not isinstance(value, (int, np.integer)) or abs(value) > 1 << 30:
+            msg = f"{_OP}: {name} must be an integer, got {value!r}"
+            raise ConfigError(msg)
+    return [int(value) for value in astuple(costs)]
+

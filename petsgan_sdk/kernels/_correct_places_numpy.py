@@ -1,0 +1,216 @@
+"""The numpy twin of the correction of places, written to be read: a parity at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+
+import numpy as np
+from numpy.typing import NDArray
+
+from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.kernels._correct_places import PlaceCosts, PlaceLevel
+
+__all__ = ["correct_in_numpy"]
+
+_OP = "correct_places"
+_RADIUS = 2
+_WEIGHTS = np.array(
+    [
+        [4, 8, 10, 8, 4],
+        [8, 15, 19, 15, 8],
+        [10, 19, 6, 19, 10],
+        [8, 15, 19, 15, 8],
+        [4, 8, 10, 8, 4],
+    ]
+)
+"""Gaussian, of standard deviation 1.5; the pixel itself counts a quarter."""
+
+Whole = NDArray[np.int64]
+
+
+def correct_in_numpy(
+    places: NDArray[np.int16],
+    level: PlaceLevel,
+    costs: PlaceCosts,
+    *,
+    passes: int,
+    guides: tuple[NDArray[np.int32], NDArray[np.int32]],
+    corner: tuple[int, int],
+    open_sides: tuple[bool, bool, bool, bool],
+    wraps: bool,
+    fixed: NDArray[np.uint8] | None,
+) -> NDArray[np.int16]:
+    """As `correct_places`."""
+    if not 0 <= passes <= 64:
+        msg = f"{_OP}: passes must be from 0 to 64, got {passes}"
+        raise ConfigError(msg)
+    height, width = level.size
+    outside = (places < 0) | (places >= (height, width))
+    if outside.any():
+        msg = f"{_OP}: places must lie in the photo, {height}x{width}"
+        raise ShapeError(msg)
+    rows, columns = np.indices(places.shape[:2])
+    current = places.astype(np.int64)
+    left = passes * 4
+    for _ in range(passes):
+        active = _active(current, level, costs, wraps=wraps)
+        if fixed is not None:
+            active &= fixed == 0
+        for x, y in product((0, 1), repeat=2):
+            left -= 1
+            margin = left * costs.reach
+            inner = _inside(rows, columns, margin, open_sides)
+            parity = ((rows + corner[0]) % 2 == y) & ((columns + corner[1]) % 2 == x)
+            at = np.argwhere(active & inner & parity)
+            if len(at):
+                view = _View(current, level, costs, at, guides, wraps=wraps)
+                current[at[:, 0], at[:, 1]] = view.best()
+    return current.astype(np.int16)
+
+
+def _inside(
+    rows: Whole, columns: Whole, margin: int, open_sides: tuple[bool, bool, bool, bool]
+) -> NDArray[np.bool_]:
+    """Which pixels are right in spite of what the window does not show."""
+    above, below, before, after = (margin if side else 0 for side in open_sides)
+    height, width = rows.shape
+    return (
+        (rows >= above)
+        & (rows < height - below)
+        & (columns >= before)
+        & (columns < width - after)
+    )
+
+
+def _active(
+    places: Whole, level: PlaceLevel, costs: PlaceCosts, *, wraps: bool
+) -> NDArray[np.bool_]:
+    """Which pixels a pass looks at."""
+    size = places.shape[:2]
+    if level.prices is not None or costs.repeat > 0:
+        return np.ones(size, dtype=bool)
+    breaks = np.zeros(size, dtype=bool)
+    breaks[1:] |= (places[1:] != places[:-1] + (1, 0)).any(axis=2)
+    breaks[:, 1:] |= (places[:, 1:] != places[:, :-1] + (0, 1)).any(axis=2)
+    if wraps:
+        # Every side of a torus is looked at.
+        breaks[0] |= (places[0] != places[-1] + (1, 0)).any(axis=1)
+        breaks[:, 0] |= (places[:, 0] != places[:, -1] + (0, 1)).any(axis=1)
+    padded = np.pad(breaks, _RADIUS)
+    side = 2 * _RADIUS + 1
+    found = np.lib.stride_tricks.sliding_window_view(padded, (side, side)).any(axis=(2, 3))
+    if wraps:
+        found[:_RADIUS] = found[-_RADIUS:] = True
+        found[:, :_RADIUS] = found[:, -_RADIUS:] = True
+    return found
+
+
+class _View:
+    """What the pixels at `[P, 2]` of one subpass see."""
+
+    def __init__(
+        self,
+        places: Whole,
+        level: PlaceLevel,
+        costs: PlaceCosts,
+        at: Whole,
+        guides: tuple[NDArray[np.int32], NDArray[np.int32]],
+        *,
+        wraps: bool,
+    ) -> None:
+        self._places, self._level, self._costs, self._at = places, level, costs, at
+        self._size = np.array(level.size)
+        self._guides = guides
+        self._wraps = wraps
+        self._features = level.features.astype(np.int64)
+        window = list(product(range(-_RADIUS, _RADIUS + 1), repeat=2))
+        self._window = window
+        shown = [self._shown(offset) for offset in window]
+        self._near = np.stack([self._feature(place, (0, 0)) for place, _ in shown], axis=1)
+        there = np.stack([is_there for _, is_there in shown], axis=1)
+        self._weights = _WEIGHTS.ravel() * there  # what is beyond the canvas has no say
+
+    def best(self) -> Whole:
+        """The cheapest candidate of each, `[P, 2]`."""
+        best = self._places[self._at[:, 0], self._at[:, 1]]
+        least = self._cost(best)
+        for places, is_one in self._candidates():
+            inside = is_one & ((places >= 0) & (places < self._size)).all(axis=1)
+            cost = self._cost(np.where(inside[:, None], places, best))
+            better = inside & (cost < least)
+            best, least = np.where(better[:, None], places, best), np.where(better, cost, least)
+        return best
+
+    def _shown(self, offset: tuple[int, int]) -> tuple[Whole, NDArray[np.bool_]]:
+        """The places that lie at an offset, and whether there is canvas."""
+        size = self._places.shape[:2]
+        there = self._at + offset
+        if self._wraps:
+            there = there % size
+        is_there = ((there >= 0) & (there < size)).all(axis=1)
+        there = there.clip(0, np.array(size) - 1)
+        return self._places[there[:, 0], there[:, 1]], is_there
+
+    def _candidates(self) -> Iterator[tuple[Whole, NDArray[np.bool_]]]:
+        own = self._places[self._at[:, 0], self._at[:, 1]]
+        around = list(product((-1, 0, 1), repeat=2))
+        for offset in around:
+            place, is_there = self._shown(offset)
+            if offset != (0, 0):
+                yield place - offset, is_there
+        shift = self._level.shift
+        for offset in around:
+            place, is_there = self._shown(offset)
+            if shift > 0 and offset != (0, 0):
+                is_there &= (place - offset != own).any(axis=1)
+            listed = self._level.alike[place[:, 0] >> shift, place[:, 1] >> shift].astype(np.int64)
+            goes_on = is_there
+            for k in range(listed.shape[1]):
+                goes_on = goes_on & (listed[:, k, 0] >= 0)
+                fine = (listed[:, k] << shift) + (place & ((1 << shift) - 1))
+                yield fine - offset, goes_on
+
+    def _feature(self, place: Whole, offset: tuple[int, int]) -> Whole:
+        y, x = (place + offset + _RADIUS).T
+        found: Whole = self._features[y, x]
+        return found
+
+    def _cost(self, place: Whole) -> Whole:
+        costs, level = self._costs, self._level
+        unfit = np.zeros(len(place), dtype=np.int64)
+        for k, offset in enumerate(self._window):
+            apart = self._feature(place, offset) - self._near[:, k]
+            unfit += self._weights[:, k] * (apart * apart).sum(axis=1)
+            beyond = ((place + offset < 0) | (place + offset >= self._size)).any(axis=1)
+            unfit += costs.edge * self._weights[:, k] * beyond
+        broken = np.zeros(len(place), dtype=np.int64)
+        for offset in product((-1, 0, 1), repeat=2):
+            if offset != (0, 0):
+                shown, is_there = self._shown(offset)
+                broken += ~(is_there & (shown - offset == place).all(axis=1))
+        total = (unfit >> 6) * (64 + costs.coherence * broken)
+        if level.prices is not None:
+            total += level.prices[place[:, 0], place[:, 1]]
+        total += self._away(place, 0, costs.tolerance_y, costs.weight_y)
+        total += self._away(place, 1, costs.tolerance_x, costs.weight_x)
+        if costs.repeat > 0:
+            total += costs.repeat * self._repeats(place).clip(max=costs.most_repeats)
+        return total
+
+    def _away(self, place: Whole, axis: int, tolerance: int, weight: int) -> Whole:
+        share = (2 * place[:, axis] + 1) * 512 // self._size[axis]
+        guide = self._guides[axis][self._at[:, axis]].astype(np.int64)
+        apart = (np.abs(share - guide) - tolerance).clip(0)
+        found: Whole = weight * ((apart * apart) >> 4) >> 8
+        return found
+
+    def _repeats(self, place: Whole) -> Whole:
+        costs = self._costs
+        count = np.zeros(len(place), dtype=np.int64)
+        span = range(-costs.repeat_radius, costs.repeat_radius + 1)
+        for dy, dx in product(span, repeat=2):
+            if max(abs(dy), abs(dx)) > costs.repeat_near:
+                shown, is_there = self._shown((dy, dx))
+                count += is_there & (shown == place).all(axis=1)
+        return count
