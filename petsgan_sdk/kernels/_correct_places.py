@@ -183,4 +183,3 @@ def _in_order(costs: PlaceCosts) -> list[int]:
             msg = f"{_OP}: {name} must be an integer, got {value!r}"
             raise ConfigError(msg)
     return [int(value) for value in astuple(costs)]
-

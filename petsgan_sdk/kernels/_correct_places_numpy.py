@@ -76,10 +76,7 @@ def _inside(
     above, below, before, after = (margin if side else 0 for side in open_sides)
     height, width = rows.shape
     return (
-        (rows >= above)
-        & (rows < height - below)
-        & (columns >= before)
-        & (columns < width - after)
+        (rows >= above) & (rows < height - below) & (columns >= before) & (columns < width - after)
     )
 
 

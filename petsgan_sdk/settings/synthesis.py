@@ -1,0 +1,136 @@
+"""The settings of coordinate synthesis: how a photo is fitted, and how its places are drawn."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+from petsgan_sdk.settings.typed import require
+
+__all__ = ["CompositeSettings", "FitSettings", "PlaceSettings", "SynthesisSettings"]
+
+_MAX_LEVELS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class FitSettings:
+    """What is learned of a photo."""
+
+    coarsest_px: int = 8
+    """About the longer side of the photo at the coarsest level."""
+    alike: int = 3
+    """Places that are listed as alike to each, at levels of at most `alike_places` places."""
+    alike_places: int = 3600
+    """Finer levels take over the first of the coarser one's."""
+    free: float = 0.04
+    """Share of the variance between bands of the photo up to which position does not bind."""
+    bound: float = 0.15
+    """By how much more it binds fully."""
+    price_levels: int = 3
+    """Levels from the coarsest on that have prices."""
+    price_rounds: int = 24
+    """Canvases that are drawn to find them."""
+    price_step: float = 0.15
+    """By how much a price follows the logarithm of its place's use."""
+    price_decay: float = 0.97
+    """Of the step, each round."""
+    price_limit: float = 3.0
+    """Furthest from 0 that a price may be."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        require(self, "coarsest_px", 4 <= self.coarsest_px <= 64, expected="from 4 to 64")
+        require(self, "alike", 1 <= self.alike <= 8, expected="from 1 to 8")
+        require(self, "alike_places", 16 <= self.alike_places <= 8192, expected="from 16 to 8192")
+        for name in ("free", "bound"):
+            require(self, name, 0 < getattr(self, name) <= 10, expected="above 0 and up to 10")
+        require(self, "price_levels", 0 <= self.price_levels <= 4, expected="from 0 to 4")
+        require(self, "price_rounds", 0 <= self.price_rounds <= 1000, expected="from 0 to 1000")
+        require(self, "price_step", 0 <= self.price_step <= 10, expected="from 0 to 10")
+        require(self, "price_decay", 0 < self.price_decay <= 1, expected="above 0 and up to 1")
+        require(self, "price_limit", 0 <= self.price_limit <= 16, expected="from 0 to 16")
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceSettings:
+    """How places are drawn; a bundle keeps them. Lists are from the coarsest level on.
+
+    Costs are in units of the mean squared distance of features whose variance is 1.
+    """
+
+    passes: tuple[int, ...] = (4, 4, 4, 3, 2, 1)
+    """Passes of correction; finer levels have as many as the last."""
+    jitter: tuple[float, ...] = (0.5, 0.25)
+    """Half the width of what a place is moved by, as a share of the photo; finer levels have none."""
+    guide: float = 6.0
+    """Cost of a place the photo's length away from where the canvas asks for it, where position
+    binds."""
+    guided_levels: int = 12
+    """Levels that have this cost."""
+    tolerance: float = 0.12
+    """Distance from there that costs nothing, as a share of the photo."""
+    coherence: float = 2.0
+    """By how much the cost of features grows where no neighbour is continued."""
+    repeat: float = 0.3
+    """Cost of each time that a place stands already nearby."""
+    most_repeats: int = 6
+    """How many times count."""
+    repeat_radius: tuple[int, ...] = (2, 4, 8)
+    """What counts as nearby, in pixels of the level; finer levels do not count."""
+    repeat_near: int = 1
+    """What does not count yet, in pixels of the level."""
+    edge: float = 0.05
+    """Cost of a place all of whose surroundings lie beyond the photo."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        count = 1 <= len(self.passes) <= _MAX_LEVELS
+        is_count = count and all(0 <= n <= 8 for n in self.passes)
+        require(self, "passes", is_count, expected="1 to 12 numbers from 0 to 8")
+        is_share = len(self.jitter) <= _MAX_LEVELS and all(0 <= j <= 2 for j in self.jitter)
+        require(self, "jitter", is_share, expected="up to 12 numbers from 0 to 2")
+        for name in ("guide", "coherence", "repeat", "edge"):
+            most = {"coherence": 8, "repeat": 8}.get(name, 32)
+            is_cost = 0 <= getattr(self, name) <= most
+            require(self, name, is_cost, expected=f"from 0 to {most}")
+        require(self, "tolerance", 0 <= self.tolerance <= 1, expected="from 0 to 1")
+        is_levels = 0 <= self.guided_levels <= _MAX_LEVELS
+        require(self, "guided_levels", is_levels, expected=f"from 0 to {_MAX_LEVELS}")
+        require(self, "most_repeats", 0 <= self.most_repeats <= 64, expected="from 0 to 64")
+        is_near = len(self.repeat_radius) <= 4 and all(0 <= r <= 16 for r in self.repeat_radius)
+        require(self, "repeat_radius", is_near, expected="up to 4 numbers from 0 to 16")
+        require(self, "repeat_near", 0 <= self.repeat_near <= 8, expected="from 0 to 8")
+
+
+@dataclass(frozen=True, slots=True)
+class CompositeSettings:
+    """How places become an image, see `kernels.composite_places`; a bundle keeps them."""
+
+    screening: float = 0.01
+    """How fast the correction of a seam fades."""
+    slowest: float = 0.05
+    """What is relaxed least."""
+    steps: int = 24
+    """Relaxations: how far the correction of a seam reaches, in pixels."""
+    softness: float = 0.0
+    """Step in levels that is closed by half; 0 closes all."""
+
+    def __post_init__(self) -> None:
+        """Check the ranges."""
+        for name in ("screening", "slowest"):
+            require(self, name, 0 < getattr(self, name) <= 1, expected="above 0 and up to 1")
+        require(self, "steps", 1 <= self.steps <= 64, expected="from 1 to 64")
+        is_soft = 0 <= self.softness <= 1e4 and math.isfinite(self.softness)
+        require(self, "softness", is_soft, expected="from 0 to 10000")
+
+
+@dataclass(frozen=True, slots=True)
+class SynthesisSettings:
+    """Coordinate synthesis."""
+
+    fit: FitSettings = field(default_factory=FitSettings)
+    """What is learned of a photo."""
+    places: PlaceSettings = field(default_factory=PlaceSettings)
+    """How places are drawn."""
+    composite: CompositeSettings = field(default_factory=CompositeSettings)
+    """How they become an image."""

@@ -1,0 +1,26 @@
+"""Coordinate synthesis: images of any size whose every pixel is a place of one photo.
+
+Parallel texture synthesis (Lefebvre and Hoppe, SIGGRAPH 2005 and 2006) made to hold for photographs:
+docs/methods.md tells how. Imports the kernels and what lies below them only.
+"""
+
+from __future__ import annotations
+
+from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_to_arrays
+from petsgan_sdk.synthesis.field import Draw, PlaceField
+from petsgan_sdk.synthesis.fit import fit_photo
+from petsgan_sdk.synthesis.knobs import Knobs, Pin
+from petsgan_sdk.synthesis.photo import MIN_PHOTO_PX, PhotoFit, PhotoLevels
+
+__all__ = [
+    "MIN_PHOTO_PX",
+    "Draw",
+    "Knobs",
+    "PhotoFit",
+    "PhotoLevels",
+    "Pin",
+    "PlaceField",
+    "fit_from_arrays",
+    "fit_photo",
+    "fit_to_arrays",
+]

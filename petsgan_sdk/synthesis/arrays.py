@@ -1,0 +1,74 @@
+"""A fitted photo as arrays by name, and back: what checkpoints and bundles keep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from petsgan_sdk._arrays import Array, ImageArray
+from petsgan_sdk.errors import CheckpointError, PetsganError
+from petsgan_sdk.synthesis.photo import PhotoFit
+
+__all__ = ["fit_from_arrays", "fit_to_arrays"]
+
+_ALIKE, _PRICES = "alike", "prices"
+
+
+def fit_to_arrays(fit: PhotoFit) -> dict[str, Array]:
+    """All of a fit but the photo itself."""
+    return {
+        "held": np.array(fit.held),
+        "basis": fit.basis,
+        "bias": fit.bias,
+        "shift": fit.shift,
+        **{f"{_ALIKE}_{k}": table for k, table in enumerate(fit.alike)},
+        **{f"{_PRICES}_{k}": table for k, table in enumerate(fit.prices)},
+    }
+
+
+def fit_from_arrays(
+    photo: ImageArray,
+    arrays: Mapping[str, Array],
+    *,
+    error: type[PetsganError] = CheckpointError,
+) -> PhotoFit:
+    """The inverse of `fit_to_arrays`.
+
+    Args:
+        photo: `[H, W, 3]` uint8.
+        arrays: As `fit_to_arrays` returned them.
+        error: What to raise.
+
+    Raises:
+        PetsganError: `error`, an array is missing, of another dtype or rank.
+    """
+
+    def take(name: str, dtype: str, *shape: int | None) -> Array:
+        found = arrays.get(name)
+        fits = found is not None and found.dtype == dtype and found.ndim == len(shape)
+        if fits and found is not None:
+            fits = all(
+                want is None or want == side for want, side in zip(shape, found.shape, strict=True)
+            )
+        if not fits or found is None:
+            wanted = ", ".join("any" if side is None else str(side) for side in shape)
+            what = "none" if found is None else f"{found.dtype} {found.shape}"
+            msg = f"{name!r} must be {dtype} [{wanted}], got {what}; train the model again"
+            raise error(msg)
+        return found
+
+    basis = take("basis", "int16", None, 8, 5, 5, 3)
+    levels = len(basis)
+    held = take("held", "float64", 2)
+    alike = [n for n in range(levels) if f"{_ALIKE}_{n}" in arrays] or [0]
+    prices = [n for n in range(levels) if f"{_PRICES}_{n}" in arrays]
+    return PhotoFit(
+        photo=photo,
+        held=(float(held[0]), float(held[1])),
+        basis=basis,
+        bias=take("bias", "int32", levels, 8),
+        shift=take("shift", "int32", levels),
+        alike=tuple(take(f"{_ALIKE}_{n}", "int16", None, None, None, 2) for n in alike),
+        prices=tuple(take(f"{_PRICES}_{n}", "int32", None, None) for n in prices),
+    )

@@ -1,0 +1,405 @@
+"""Places for any window of a canvas, made coarse to fine and kept where they are needed again."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+
+from petsgan_sdk import kernels
+from petsgan_sdk._arrays import FloatArray
+from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings.synthesis import PlaceSettings
+from petsgan_sdk.synthesis.knobs import Knobs
+from petsgan_sdk.synthesis.photo import UNIT, PhotoLevels
+
+__all__ = ["Draw", "PlaceField"]
+
+Draw = Callable[[int, tuple[int, int], tuple[int, int, int, int]], FloatArray]
+"""`(stage, size, rectangle) -> [2, h, w]`: normal numbers of a rectangle of a grid of this size;
+stages are independent."""
+
+Places = npt.NDArray[np.int16]
+
+_WHOLE_PX = 320
+"""Levels up to this long are made at once: the halos of blocks would cost more."""
+_COARSE_BLOCK_PX, _FINE_BLOCK_PX = 32, 128
+"""Side of a block that is kept: where corrections reach far, and elsewhere."""
+_KEPT_BYTES = 64 << 20
+"""Of one canvas."""
+_TEXTURE_HELD = 0.1
+"""Up to here position binds so little that the start is moved over the whole photo."""
+_UNIFORM = 1 / sqrt(3)
+"""Deviation of numbers that are uniform from -1 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rect:
+    top: int
+    left: int
+    height: int
+    width: int
+
+    @property
+    def bottom(self) -> int:
+        return self.top + self.height
+
+    @property
+    def right(self) -> int:
+        return self.left + self.width
+
+
+class PlaceField:
+    """The places of one canvas: a function of photo, settings, knobs, size and `draw` alone.
+
+    A window agrees with the whole, whatever is asked for and in which order. Levels coarser than
+    the result are made in blocks on a fixed grid, each from a window around it as wide as its
+    corrections see, and kept. Threads may share it; one at a time draws.
+
+    Args:
+        levels: The photo.
+        settings: How places are drawn.
+        height: Of the canvas in pixels.
+        width: Of the canvas in pixels.
+        draw: Where its randomness comes from.
+        seamless: Whether the canvas goes on at its other side.
+        knobs: What the caller changed.
+        threads: Threads for one window.
+
+    Raises:
+        ConfigError: A seamless canvas is so large that its sides must be multiples of more.
+    """
+
+    def __init__(
+        self,
+        levels: PhotoLevels,
+        settings: PlaceSettings,
+        *,
+        height: int,
+        width: int,
+        draw: Draw,
+        seamless: bool = False,
+        knobs: Knobs | None = None,
+        threads: int = 1,
+    ) -> None:
+        """Draw nothing yet."""
+        self._levels = levels
+        self._settings = settings
+        self._draw = draw
+        self._seamless = seamless
+        self._knobs = knobs or Knobs()
+        self._threads = threads
+        self._sizes = [
+            (-(-height // 2**number), -(-width // 2**number)) for number in range(levels.count)
+        ]
+        self._photo = [
+            levels.level(number, fill=self._knobs.fill * min(1.0, self._knobs.variation))
+            for number in range(levels.count)
+        ]
+        self._costs = [self._costs_of(number) for number in range(levels.count)]
+        self._kept: OrderedDict[tuple[int, int, int], Places] = OrderedDict()
+        self._kept_bytes = 0
+        self._lock = threading.Lock()
+        if seamless:
+            self._check_torus(height, width)
+
+    @property
+    def kept_bytes(self) -> int:
+        """Memory of the blocks that are kept."""
+        return self._kept_bytes
+
+    def window(self, top: int, left: int, height: int, width: int) -> Places:
+        """The places of a window, `[height, width, 2]` int16: (y, x) in the photo.
+
+        Args:
+            top: First row; on a seamless canvas anywhere.
+            left: First column; on a seamless canvas anywhere.
+            height: Rows.
+            width: Columns.
+        """
+        with self._lock:
+            return self._window(0, _Rect(top, left, height, width))
+
+    def level(self, number: int) -> Places:
+        """All places of one level, `[h, w, 2]`: what fitting counts; 0 is the finest."""
+        with self._lock:
+            return self._window(number, _Rect(0, 0, *self._sizes[number]))
+
+    def _order(self, number: int) -> int:
+        """How many levels are coarser."""
+        return self._levels.count - 1 - number
+
+    def _passes(self, number: int) -> int:
+        passes = self._settings.passes
+        return passes[min(self._order(number), len(passes) - 1)]
+
+    def _halo(self, number: int) -> int:
+        return self._passes(number) * 4 * self._costs[number].reach
+
+    def _is_whole(self, number: int) -> bool:
+        return max(self._sizes[number]) <= _WHOLE_PX
+
+    def _costs_of(self, number: int) -> kernels.PlaceCosts:
+        settings, order = self._settings, self._order(number)
+        radii = settings.repeat_radius
+        radius = radii[order] if order < len(radii) else 0
+        height, width = self._levels.sizes[number]
+        is_counted = radius > 0 and height * width < (1 << 16) - 1
+        weights = [
+            round(settings.guide * 256 * held) if order < settings.guided_levels else 0
+            for held in self._levels.held
+        ]
+        return kernels.PlaceCosts(
+            weight_y=weights[0],
+            weight_x=weights[1],
+            tolerance_y=round(settings.tolerance * 1024),
+            tolerance_x=round(settings.tolerance * 1024),
+            coherence=round(settings.coherence * 8),
+            edge=round(settings.edge * UNIT / 256),
+            repeat=round(settings.repeat * UNIT) if is_counted else 0,
+            most_repeats=settings.most_repeats,
+            repeat_radius=radius,
+            repeat_near=min(settings.repeat_near, radius),
+        )
+
+    def _check_torus(self, height: int, width: int) -> None:
+        """Blocks must find the same parity wherever a torus is cut."""
+        multiple = 1
+        for number, (rows, columns) in enumerate(self._sizes):
+            if not self._is_whole(number) and (rows % 2 or columns % 2):
+                multiple = 2 ** (number + 1)
+        if multiple == 1:
+            return
+        near = [max(1, round(side / multiple)) * multiple for side in (height, width)]
+        msg = (
+            f"a seamless canvas of this size must have sides that are multiples of {multiple}, got "
+            f"{width}x{height}; the nearest is {near[1]}x{near[0]}"
+        )
+        raise ConfigError(msg)
+
+    def _window(self, number: int, rect: _Rect) -> Places:
+        """Places of a level; on a torus the rectangle may lie anywhere."""
+        if not self._is_whole(number) and number == 0:
+            return self._made(number, rect)  # the result is asked for once
+        out = np.empty((rect.height, rect.width, 2), dtype=np.int16)
+        rows, columns = self._sizes[number]
+        for at_y, y, height in _runs(rect.top, rect.height, rows):
+            for at_x, x, width in _runs(rect.left, rect.width, columns):
+                part = self._kept_window(number, _Rect(y, x, height, width))
+                out[at_y : at_y + height, at_x : at_x + width] = part
+        return out
+
+    def _kept_window(self, number: int, rect: _Rect) -> Places:
+        """Places within the canvas, from blocks that are kept; makes those that are missing."""
+        side = self._block_side(number)
+        first = rect.top // side, rect.left // side
+        last = (rect.bottom - 1) // side, (rect.right - 1) // side
+        wanted = [
+            (number, y, x)
+            for y in range(first[0], last[0] + 1)
+            for x in range(first[1], last[1] + 1)
+        ]
+        missing = [key for key in wanted if key not in self._kept]
+        blocks = {key: self._kept[key] for key in wanted if key in self._kept}
+        if missing:
+            blocks |= self._make_blocks(number, missing, side)
+        out = np.empty((rect.height, rect.width, 2), dtype=np.int16)
+        for key in wanted:
+            block = blocks[key]
+            top, left = key[1] * side, key[2] * side
+            y0, y1 = max(rect.top, top), min(rect.bottom, top + len(block))
+            x0, x1 = max(rect.left, left), min(rect.right, left + block.shape[1])
+            out[y0 - rect.top : y1 - rect.top, x0 - rect.left : x1 - rect.left] = block[
+                y0 - top : y1 - top, x0 - left : x1 - left
+            ]
+            if key in self._kept:
+                self._kept.move_to_end(key)
+        return out
+
+    def _block_side(self, number: int) -> int:
+        if self._is_whole(number):
+            return _WHOLE_PX
+        is_coarse = self._order(number) < len(self._settings.repeat_radius)
+        return _COARSE_BLOCK_PX if is_coarse else _FINE_BLOCK_PX
+
+    def _make_blocks(
+        self, number: int, missing: list[tuple[int, int, int]], side: int
+    ) -> dict[tuple[int, int, int], Places]:
+        """Make the rectangle around missing blocks at once, since they share their halos."""
+        rows, columns = self._sizes[number]
+        top, left = min(k[1] for k in missing) * side, min(k[2] for k in missing) * side
+        bottom = min(rows, (max(k[1] for k in missing) + 1) * side)
+        right = min(columns, (max(k[2] for k in missing) + 1) * side)
+        made = self._made(number, _Rect(top, left, bottom - top, right - left))
+        blocks = {}
+        for y in range(top, bottom, side):
+            for x in range(left, right, side):
+                key = (number, y // side, x // side)
+                part = made[y - top : y - top + side, x - left : x - left + side]
+                blocks[key] = np.ascontiguousarray(part)
+        for key, block in blocks.items():
+            if key not in self._kept:
+                self._kept[key] = block
+                self._kept_bytes += block.nbytes
+        while self._kept_bytes > _KEPT_BYTES and len(self._kept) > len(blocks):
+            _, dropped = self._kept.popitem(last=False)
+            self._kept_bytes -= dropped.nbytes
+        return blocks
+
+    def _made(self, number: int, rect: _Rect) -> Places:
+        """Draw a rectangle of a level from the one above it."""
+        rows, columns = self._sizes[number]
+        wraps = self._seamless and self._is_whole(number)
+        seen = rect
+        if not wraps:
+            halo = self._halo(number)
+            top, left = rect.top - halo, rect.left - halo
+            bottom, right = rect.bottom + halo, rect.right + halo
+            if not self._seamless:
+                top, left = max(0, top), max(0, left)
+                bottom, right = min(rows, bottom), min(columns, right)
+            seen = _Rect(top, left, bottom - top, right - left)
+        start = self._start(number, seen)
+        fixed = self._pinned(number, seen, start)
+        open_sides = (False, False, False, False)
+        if not wraps:
+            on_torus = self._seamless
+            open_sides = (
+                on_torus or seen.top > 0,
+                on_torus or seen.bottom < rows,
+                on_torus or seen.left > 0,
+                on_torus or seen.right < columns,
+            )
+        places = kernels.correct_places(
+            start,
+            self._photo[number],
+            self._costs[number],
+            passes=self._passes(number),
+            row_guides=_shares(seen.top, seen.height, rows),
+            column_guides=_shares(seen.left, seen.width, columns),
+            corner=(seen.top % 2, seen.left % 2),
+            open_sides=open_sides,
+            wraps=wraps,
+            fixed=fixed,
+            threads=self._threads,
+        )
+        y, x = rect.top - seen.top, rect.left - seen.left
+        return places[y : y + rect.height, x : x + rect.width]
+
+    def _start(self, number: int, rect: _Rect) -> Places:
+        """What corrections begin with: the level above, or the canvas's own proportions."""
+        rows, columns = self._sizes[number]
+        photo = self._levels.sizes[number]
+        y = np.arange(rect.top, rect.bottom) % rows
+        x = np.arange(rect.left, rect.right) % columns
+        start = np.empty((rect.height, rect.width, 2), dtype=np.int32)
+        if self._order(number) == 0:
+            start[..., 0] = ((2 * y + 1) * photo[0] // (2 * rows))[:, None]
+            start[..., 1] = (2 * x + 1) * photo[1] // (2 * columns)
+        else:
+            for at_y, top, height in _runs(rect.top, rect.height, rows):
+                for at_x, left, width in _runs(rect.left, rect.width, columns):
+                    above = _Rect(
+                        top // 2,
+                        left // 2,
+                        (top + height - 1) // 2 - top // 2 + 1,
+                        (left + width - 1) // 2 - left // 2 + 1,
+                    )
+                    coarse = self._window(number + 1, above)
+                    into = start[at_y : at_y + height, at_x : at_x + width]
+                    into[...] = _doubled(coarse)[
+                        top % 2 : top % 2 + height, left % 2 : left % 2 + width
+                    ]
+        self._move(number, rect, start)
+        for axis in (0, 1):
+            np.minimum(start[..., axis], photo[axis] - 1, out=start[..., axis])
+        return start.astype(np.int16)
+
+    def _move(self, number: int, rect: _Rect, start: npt.NDArray[np.int32]) -> None:
+        """Move places at random, reflected at the photo's border."""
+        order = self._order(number)
+        jitter = self._settings.jitter
+        if order >= len(jitter) or self._knobs.variation == 0:
+            return
+        normals: FloatArray | None = None
+        for axis, (held, size) in enumerate(
+            zip(self._levels.held, self._levels.sizes[number], strict=True)
+        ):
+            is_free = order == 0 and held < _TEXTURE_HELD
+            share = 1.0 if is_free else jitter[order] * (1 - 0.7 * held)
+            amount = np.float32(share * _UNIFORM * size * self._knobs.variation)
+            if amount == 0:
+                continue
+            if normals is None:
+                area = (rect.top, rect.left, rect.height, rect.width)
+                normals = self._draw(order, self._sizes[number], area)
+            moved = start[..., axis] + np.rint(normals[axis] * amount).astype(np.int32)
+            period = 2 * size
+            folded = moved % period
+            start[..., axis] = np.minimum(folded, period - 1 - folded)
+
+    def _pinned(self, number: int, rect: _Rect, start: Places) -> npt.NDArray[np.uint8] | None:
+        """Put the places of pins into the start, and say where they stay."""
+        if not self._knobs.pins:
+            return None
+        fixed = np.zeros(start.shape[:2], dtype=np.uint8)
+        size = 2**number
+        photo = self._levels.sizes[number]
+        grid = self._sizes[number]
+        for pin in self._knobs.pins:
+            axes = []
+            for axis, (first, origin, extent, begin, count) in enumerate(
+                (
+                    (pin.top, pin.photo_top, pin.height, rect.top, rect.height),
+                    (pin.left, pin.photo_left, pin.width, rect.left, rect.width),
+                )
+            ):
+                at = np.arange(begin, begin + count) % grid[axis]
+                # Pixels of this level that lie in the pin as a whole, by where they are in it; on
+                # a torus it may reach over the border.
+                periods = (0, -1, 1) if self._seamless else (0,)
+                inside = np.zeros(count, dtype=bool)
+                places = np.zeros(count, dtype=np.int64)
+                for turn in periods:
+                    pixel = (at + turn * grid[axis]) * size
+                    here = (pixel >= first) & (pixel + size <= first + extent)
+                    inside |= here
+                    place = (pixel + size // 2 - first + origin) // size
+                    places = np.where(here, place.clip(0, photo[axis] - 1), places)
+                axes.append((inside, places))
+            mask = axes[0][0][:, None] & axes[1][0]
+            fixed[mask] = 1
+            both = np.stack(np.broadcast_arrays(axes[0][1][:, None], axes[1][1]), axis=-1)
+            start[mask] = both[mask].astype(np.int16)
+        return fixed
+
+
+def _runs(start: int, length: int, size: int) -> Iterator[tuple[int, int, int]]:
+    """Cut a range where a torus of this size closes: `(offset, first within the size, count)`."""
+    done = 0
+    while done < length:
+        at = (start + done) % size
+        count = min(length - done, size - at)
+        yield done, at, count
+        done += count
+
+
+def _doubled(places: Places) -> npt.NDArray[np.int32]:
+    """Each pixel as the four of the finer level, `[2 h, 2 w, 2]`."""
+    height, width = places.shape[:2]
+    fine = np.empty((height, 2, width, 2, 2), dtype=np.int32)
+    twice = places.astype(np.int32)[:, None, :, None] * 2
+    fine[..., 0] = twice[..., 0] + np.arange(2)[:, None, None]
+    fine[..., 1] = twice[..., 1] + np.arange(2)
+    return fine.reshape(2 * height, 2 * width, 2)
+
+
+def _shares(first: int, count: int, size: int) -> npt.NDArray[np.int32]:
+    """Where the middles of pixels lie in a grid, in 1024ths of it."""
+    at = np.arange(first, first + count, dtype=np.int64) % size
+    return ((2 * at + 1) * 512 // size).astype(np.int32)
