@@ -166,12 +166,12 @@ def _lacking(
 
     here, there = colour(first, 0), colour(second, 0)
     asked = (colour(first, 1) - here) + (there - colour(second, -1))
-    step = np.float32(0.5) * (asked - 2 * (there - here)).astype(np.float32)
+    step: Floats = np.float32(0.5) * (asked - 2 * (there - here)).astype(np.float32)
     follows = (y[second] == y[first] + dy) & (x[second] == x[first] + dx)
     step[follows] = 0
     if softness > 0:
         square = np.float32(softness) * np.float32(softness)
-        step = step * (square / (square + (step * step).max(axis=2, keepdims=True)))
+        step *= square / (square + (step * step).max(axis=2, keepdims=True))
     return step
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass
-from typing import cast
+from dataclasses import asdict, dataclass
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +25,8 @@ class PlaceLevel:
     features: NDArray[np.int8]
     """`[h + 4, w + 4, 8]`, see `place_features`."""
     alike: NDArray[np.int16]
-    """`[h', w', K, 2]`: for each place of a level `shift` times coarser by 2 up to K places that are
-    like it; K to 8, the first with a negative y ends the list."""
+    """`[h', w', K, 2]`: for each place of a level `shift` times coarser by 2 up to K places that
+    are like it; K to 8, the first with a negative y ends the list."""
     shift: int = 0
     """How much coarser the level of `alike` is: 0 for this level's own."""
     prices: NDArray[np.int32] | None = None
@@ -142,7 +142,7 @@ def correct_places(
         msg = f"{_OP}: open_sides must all be False on a torus, got {open_sides}"
         raise ConfigError(msg)
     for name, guides in (("row_guides", rows), ("column_guides", columns)):
-        if guides.size and not (0 <= guides.min() and guides.max() <= 1024):
+        if guides.size and not (guides.min() >= 0 and guides.max() <= 1024):
             msg = f"{_OP}: {name} must be from 0 to 1024, got {guides.min()} to {guides.max()}"
             raise ConfigError(msg)
     if _backend.resolve(backend) == "numpy":
@@ -178,8 +178,9 @@ def correct_places(
 
 
 def _in_order(costs: PlaceCosts) -> list[int]:
-    for name, value in zip(PlaceCosts.__slots__, astuple(costs), strict=True):
+    value: Any
+    for name, value in asdict(costs).items():
         if not isinstance(value, (int, np.integer)) or abs(value) > 1 << 30:
             msg = f"{_OP}: {name} must be an integer, got {value!r}"
             raise ConfigError(msg)
-    return [int(value) for value in astuple(costs)]
+    return [int(value) for value in asdict(costs).values()]

@@ -27,6 +27,8 @@ _WEIGHTS = np.array(
 """Gaussian, of standard deviation 1.5; the pixel itself counts a quarter."""
 
 Whole = NDArray[np.int64]
+Flags = NDArray[np.bool_]
+Offset = tuple[int, ...]
 
 
 def correct_in_numpy(
@@ -50,7 +52,7 @@ def correct_in_numpy(
     if outside.any():
         msg = f"{_OP}: places must lie in the photo, {height}x{width}"
         raise ShapeError(msg)
-    rows, columns = np.indices(places.shape[:2])
+    rows, columns = np.mgrid[: places.shape[0], : places.shape[1]]
     current = places.astype(np.int64)
     left = passes * 4
     for _ in range(passes):
@@ -71,24 +73,22 @@ def correct_in_numpy(
 
 def _inside(
     rows: Whole, columns: Whole, margin: int, open_sides: tuple[bool, bool, bool, bool]
-) -> NDArray[np.bool_]:
+) -> Flags:
     """Which pixels are right in spite of what the window does not show."""
     above, below, before, after = (margin if side else 0 for side in open_sides)
     height, width = rows.shape
-    return (
-        (rows >= above) & (rows < height - below) & (columns >= before) & (columns < width - after)
-    )
+    vertically: Flags = (rows >= above) & (rows < height - below)
+    across: Flags = (columns >= before) & (columns < width - after)
+    return vertically & across
 
 
-def _active(
-    places: Whole, level: PlaceLevel, costs: PlaceCosts, *, wraps: bool
-) -> NDArray[np.bool_]:
+def _active(places: Whole, level: PlaceLevel, costs: PlaceCosts, *, wraps: bool) -> Flags:
     """Which pixels a pass looks at."""
     size = places.shape[:2]
     if level.prices is not None or costs.repeat > 0:
         return np.ones(size, dtype=bool)
     breaks = np.zeros(size, dtype=bool)
-    breaks[1:] |= (places[1:] != places[:-1] + (1, 0)).any(axis=2)
+    breaks[1:] |= (places[1:] != places[:-1] + np.array((1, 0))).any(axis=2)
     breaks[:, 1:] |= (places[:, 1:] != places[:, :-1] + (0, 1)).any(axis=2)
     if wraps:
         # Every side of a torus is looked at.
@@ -96,7 +96,8 @@ def _active(
         breaks[:, 0] |= (places[:, 0] != places[:, -1] + (0, 1)).any(axis=1)
     padded = np.pad(breaks, _RADIUS)
     side = 2 * _RADIUS + 1
-    found = np.lib.stride_tricks.sliding_window_view(padded, (side, side)).any(axis=(2, 3))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    found: Flags = np.asarray(windows.any(axis=(2, 3)))
     if wraps:
         found[:_RADIUS] = found[-_RADIUS:] = True
         found[:, :_RADIUS] = found[:, -_RADIUS:] = True
@@ -139,17 +140,17 @@ class _View:
             best, least = np.where(better[:, None], places, best), np.where(better, cost, least)
         return best
 
-    def _shown(self, offset: tuple[int, int]) -> tuple[Whole, NDArray[np.bool_]]:
+    def _shown(self, offset: Offset) -> tuple[Whole, Flags]:
         """The places that lie at an offset, and whether there is canvas."""
         size = self._places.shape[:2]
         there = self._at + offset
         if self._wraps:
             there = there % size
-        is_there = ((there >= 0) & (there < size)).all(axis=1)
+        is_there: Flags = np.asarray(((there >= 0) & (there < size)).all(axis=1))
         there = there.clip(0, np.array(size) - 1)
         return self._places[there[:, 0], there[:, 1]], is_there
 
-    def _candidates(self) -> Iterator[tuple[Whole, NDArray[np.bool_]]]:
+    def _candidates(self) -> Iterator[tuple[Whole, Flags]]:
         own = self._places[self._at[:, 0], self._at[:, 1]]
         around = list(product((-1, 0, 1), repeat=2))
         for offset in around:
@@ -168,7 +169,7 @@ class _View:
                 fine = (listed[:, k] << shift) + (place & ((1 << shift) - 1))
                 yield fine - offset, goes_on
 
-    def _feature(self, place: Whole, offset: tuple[int, int]) -> Whole:
+    def _feature(self, place: Whole, offset: Offset) -> Whole:
         y, x = (place + offset + _RADIUS).T
         found: Whole = self._features[y, x]
         return found

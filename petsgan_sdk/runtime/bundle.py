@@ -15,6 +15,7 @@ import numpy as np
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.container import read_container, unpack_array
 from petsgan_sdk.errors import BundleError
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import (
     FORMAT,
     FORMAT_VERSION,
@@ -97,7 +98,14 @@ def open_bundle(path: Path) -> Bundle:
         for name in step.array_members:
             if name not in arrays:
                 arrays[name] = _constant(_member(container.members, name, step), name)
-                shapes[name] = arrays[name].shape
+        for name, (dtype, axes) in step.typed_members.items():
+            if name not in arrays:
+                raw = _member(container.members, name, step)
+                arrays[name] = unpack_array(raw, name, dtype=dtype, ndim=axes)
+            elif arrays[name].dtype != dtype or arrays[name].ndim != axes:
+                msg = f"{name!r} must be {dtype} for a {step.kind} step, got {arrays[name].dtype}"
+                raise BundleError(msg)
+        shapes |= {name: arrays[name].shape for name in (*step.array_members, *step.typed_members)}
         step.check_constants(shapes, manifest.learned, indexed)
     check_limits(manifest, shapes)
     return Bundle(
@@ -112,9 +120,12 @@ def open_bundle(path: Path) -> Bundle:
 
 
 def photo_of(bundle: Bundle) -> Array | None:
-    """The training image `[3, H, W]` float32 in [-1, 1] that texture is carried from, if any."""
+    """The training image `[H, W, 3]` uint8 that texture or places are taken from, if any."""
     names = (step.photo_member for step in bundle.manifest.steps)
-    return next((bundle.arrays[name] for name in names if name is not None), None)
+    found = next((bundle.arrays[name] for name in names if name is not None), None)
+    if found is None or found.dtype == np.uint8:
+        return found
+    return to_u8(found.transpose(1, 2, 0))
 
 
 def require_graphs(bundle: Bundle) -> None:

@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle, photo_of
 from petsgan_sdk.runtime.checks import (
@@ -74,7 +73,7 @@ class Sampler:
 
         Bundles that carry its texture do; it is at the size of training.
         """
-        return None if self._photo is None else to_u8(self._photo.transpose(1, 2, 0))
+        return self._photo
 
     def sample(
         self,

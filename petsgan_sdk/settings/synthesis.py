@@ -61,7 +61,7 @@ class PlaceSettings:
     passes: tuple[int, ...] = (4, 4, 4, 3, 2, 1)
     """Passes of correction; finer levels have as many as the last."""
     jitter: tuple[float, ...] = (0.5, 0.25)
-    """Half the width of what a place is moved by, as a share of the photo; finer levels have none."""
+    """How far a place is moved either way, as a share of the photo; finer levels: not at all."""
     guide: float = 6.0
     """Cost of a place the photo's length away from where the canvas asks for it, where position
     binds."""

@@ -1,12 +1,13 @@
 """Coordinate synthesis: images of any size whose every pixel is a place of one photo.
 
-Parallel texture synthesis (Lefebvre and Hoppe, SIGGRAPH 2005 and 2006) made to hold for photographs:
-docs/methods.md tells how. Imports the kernels and what lies below them only.
+Parallel texture synthesis (Lefebvre and Hoppe, SIGGRAPH 2005 and 2006) made to hold for
+photographs; docs/methods.md tells how. Imports the kernels and what lies below them only.
 """
 
 from __future__ import annotations
 
 from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_to_arrays
+from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
 from petsgan_sdk.synthesis.knobs import Knobs, Pin
@@ -20,6 +21,7 @@ __all__ = [
     "PhotoLevels",
     "Pin",
     "PlaceField",
+    "deployment",
     "fit_from_arrays",
     "fit_photo",
     "fit_to_arrays",

@@ -142,7 +142,8 @@ class PlaceField:
         return self._passes(number) * 4 * self._costs[number].reach
 
     def _is_whole(self, number: int) -> bool:
-        return max(self._sizes[number]) <= _WHOLE_PX
+        rows, columns = self._sizes[number]
+        return rows <= _WHOLE_PX and columns <= _WHOLE_PX
 
     def _costs_of(self, number: int) -> kernels.PlaceCosts:
         settings, order = self._settings, self._order(number)

@@ -1,4 +1,4 @@
-"""Fit a photo: features, alike places, how much position means, and prices. numpy and our kernels."""
+"""Fit a photo: features, alike places, how much position means, prices. numpy and our kernels."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _BANDS = 4
 _BAND_CELL_PX = 8
 _FIRST_SEED = 1000
 """Of the canvases that prices are found on."""
-_LUMA = np.float32([0.299, 0.587, 0.114])
+_LUMA = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 
 Plane = npt.NDArray[np.float64]
 
@@ -70,7 +70,7 @@ def fit_photo(
         kernels.place_features(image, *each[:2], shift=int(each[2]))
         for image, each in zip(images, projections, strict=True)
     ]
-    tables = []
+    tables: list[npt.NDArray[np.int16]] = []
     for level in reversed(features):
         rows, columns = level.shape[0] - 4, level.shape[1] - 4
         if tables and rows * columns > fit.alike_places:
@@ -164,7 +164,7 @@ def _close_around(distance: FloatArray, at: npt.NDArray[np.int64]) -> None:
 
 
 def _between_bands(photo: ImageArray) -> tuple[float, float]:
-    """Share of the photo's variance, of colours and of steps, that lies between bands in y and x."""
+    """Share of the variance, of colours and of steps, that lies between bands in y and in x."""
     signed = photo.astype(np.float32) / 127.5 - 1
     luma = signed @ _LUMA
     across = np.sqrt(np.abs(np.diff(luma, axis=1))[:-1])
@@ -216,9 +216,8 @@ def _with_prices(
         for order, price in enumerate(prices):
             share = _shares_of_use(field.level(levels.count - 1 - order), price.shape)
             step = settings.price_step * settings.price_decay**number
-            price += step * np.log(share + 0.1).clip(-1.5, 1.5)
-            price -= price.mean()
-            price.clip(-settings.price_limit, settings.price_limit, out=price)
+            moved = price + step * np.log(share + 0.1).clip(-1.5, 1.5)
+            prices[order] = (moved - moved.mean()).clip(-settings.price_limit, settings.price_limit)
         progress(number + 1, settings.price_rounds)
     return replace(fit, prices=_whole(prices))
 
@@ -231,7 +230,8 @@ def _drawing(seed: int) -> Draw:
     def draw(stage: int, _size: tuple[int, int], area: tuple[int, int, int, int]) -> FloatArray:
         top, left, height, width = area
         shape = (1, 2, height, width)
-        return kernels.normal_noise(shape, seed=seed, stage=stage, top=top, left=left)[0]
+        drawn = kernels.normal_noise(shape, seed=seed, stage=stage, top=top, left=left)
+        return np.asarray(drawn[0])
 
     return draw
 

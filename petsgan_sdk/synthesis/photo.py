@@ -20,8 +20,8 @@ MIN_PHOTO_PX = 16
 UNIT = 1 << 16
 """A cost of 1 in the whole numbers of the kernel, for features that `FEATURE_SCALE` made whole."""
 FEATURE_SCALE = 16
-"""What a feature of deviation 1 is multiplied with: 16 squared, times the weights of a window, which
-are about 256, is 2^16."""
+"""What a feature of deviation 1 is multiplied with: 16 squared, times the weights of a window,
+which are about 256, is 2^16."""
 
 Int16 = npt.NDArray[np.int16]
 Int32 = npt.NDArray[np.int32]
@@ -80,7 +80,7 @@ class PhotoLevels:
     def with_prices(self, prices: tuple[Int32, ...]) -> PhotoLevels:
         """The same levels at other prices, from the coarsest level on."""
         other = copy(self)
-        other._prices = prices  # noqa: SLF001 - of the same class
+        other._prices = prices
         return other
 
     def level(self, number: int, *, fill: float) -> kernels.PlaceLevel:
@@ -115,7 +115,7 @@ def pyramid(photo: ImageArray, levels: int) -> list[ImageArray]:
 
 
 def halved(image: ImageArray) -> ImageArray:
-    """Means of 2x2 pixels `[ceil(H / 2), ceil(W / 2), 3]`; an odd last row or column counts twice."""
+    """Means of 2x2 pixels `[ceil(H / 2), ceil(W / 2), 3]`; an odd last row counts twice."""
     height, width = image.shape[:2]
     even = np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge").astype(np.uint16)
     quarters: Sequence[npt.NDArray[np.uint16]] = (

@@ -69,6 +69,8 @@ class Step(ABC):
     """Whether its blocks cost more than the memory to keep them."""
     replaceable: ClassVar[bool] = False
     """Whether an image may take the place of what it makes."""
+    takes_knobs: ClassVar[bool] = False
+    """Whether a caller can change how it draws: variation, fill and pins."""
     decides: ClassVar[bool] = False
     """Whether a rounding of what it reads may decide otherwise and move what it makes."""
 
@@ -115,8 +117,16 @@ class Step(ABC):
         return tuple(getattr(self, field) for field in self.array_fields)
 
     @property
+    def typed_members(self) -> Mapping[str, tuple[str, int]]:
+        """Members with its constants of another kind: `(dtype, number of axes)` by name."""
+        return {}
+
+    @property
     def photo_member(self) -> str | None:
-        """The member that is the training image itself, `[3, H, W]` in [-1, 1]."""
+        """The member that is the training image itself.
+
+        `[3, H, W]` float32 in [-1, 1], or `[H, W, 3]` uint8.
+        """
         return None
 
     @property

@@ -15,6 +15,7 @@ import numpy as np
 
 from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.manifest import BundleManifest, level_size
+from petsgan_sdk.synthesis import Knobs
 
 __all__ = ["Canvas", "Lattice", "NoiseField", "Piece", "Window"]
 
@@ -61,6 +62,8 @@ class Canvas:
     """Whether it continues at its other side, so that copies of it can be laid edge to edge."""
     levels: tuple[tuple[int, int], ...] = ()
     """`(h, w)` of the bundle's levels on this canvas."""
+    knobs: Knobs = field(default_factory=Knobs)
+    """What the caller changes of how places are drawn."""
     given: Mapping[str, FloatArray] = field(default_factory=dict)
     """Tensors that are there from the start, `[1, C, h, w]` of the whole of their grid."""
 

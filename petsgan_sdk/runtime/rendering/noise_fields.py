@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -13,15 +14,24 @@ from petsgan_sdk.runtime.rendering.canvas import NoiseField
 __all__ = ["between", "scaled", "stream_noise"]
 
 
-def stream_noise(seed: int, index: int) -> NoiseField:
-    """Noise of image `index` of a seed."""
+@dataclass(frozen=True, slots=True)
+class _StreamNoise:
+    """Equal for the same image, so that what was made of it before is found again."""
 
-    def draw(shape: tuple[int, int, int, int], stage: int, top: int, left: int) -> FloatArray:
+    seed: int
+    index: int
+
+    def __call__(
+        self, shape: tuple[int, int, int, int], stage: int, top: int, left: int
+    ) -> FloatArray:
         return kernels.normal_noise(
-            shape, seed=seed, stage=stage, first_image=index, top=top, left=left
+            shape, seed=self.seed, stage=stage, first_image=self.index, top=top, left=left
         )
 
-    return draw
+
+def stream_noise(seed: int, index: int) -> NoiseField:
+    """Noise of image `index` of a seed."""
+    return _StreamNoise(seed, index)
 
 
 def between(seed_a: int, seed_b: int, position: float) -> NoiseField:
