@@ -56,7 +56,7 @@ def fit_and_save(request: TrainRequest) -> TrainResult:
     path = request.checkpoint_path
     check_distinct(path, request.image_path)
     check_writable(path, overwrite=request.overwrite)
-    photo = load_photo(request.image_path, settings.image, request.note)
+    photo = load_photo(request.image_path, settings.image, request.note, task="fitting")
 
     def progress(done: int, total: int) -> None:
         if request.progress is not None:

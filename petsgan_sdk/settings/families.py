@@ -13,6 +13,7 @@ from petsgan_sdk._text import short
 from petsgan_sdk.errors import ConfigError, PetsganError
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.exsingan import ExsinganSettings
+from petsgan_sdk.settings.instant import InstantSettings
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 
@@ -130,6 +131,17 @@ FAMILIES: tuple[Family, ...] = (
         settings=ExsinganSettings,
         recipe="petsgan_sdk.training.exsingan.recipe:ExsinganRecipe",
         export="petsgan_sdk.export.exsingan:take_apart",
+    ),
+    Family(
+        name="instant",
+        models=("instant",),
+        options=(),
+        settings=InstantSettings,
+        recipe="petsgan_sdk.fitting.instant:fit",
+        export="petsgan_sdk.fitting.instant:take_apart",
+        trainer="petsgan_sdk.fitting.run:fit_and_save",
+        bundler="petsgan_sdk.fitting.bundle:export_fit",
+        has_networks=False,
     ),
 )
 
