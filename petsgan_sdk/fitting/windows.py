@@ -14,8 +14,9 @@ from petsgan_sdk.runtime.rendering.tiles import TiledRun
 __all__ = ["check_windows"]
 
 _SEED = 1
-_MOST_PX, _BLOCK_PX = 192, 64
-"""Sides of the canvas and of its blocks: several of them whatever the photo, and quickly made."""
+_SIZE_PX, _BLOCK_PX = (387, 701), 160
+"""`(height, width)` of the canvas, and the longest side of its blocks. Steps make what is small at
+once whatever window is asked for: two levels of a canvas of this size are not."""
 
 
 def check_windows(manifest: BundleManifest, pipeline: Pipeline) -> tuple[int, int]:
@@ -35,11 +36,7 @@ def check_windows(manifest: BundleManifest, pipeline: Pipeline) -> tuple[int, in
         ParityError: A block differs; a step sees further than it says.
     """
     factor = manifest.factor
-    # Unlike the photo, and unlike each other.
-    rows, columns = (
-        -(-(max(min(side, _MOST_PX), manifest.min_canvas_px) + more) // factor)
-        for side, more in zip(manifest.image_size_px, (5, 11), strict=True)
-    )
+    rows, columns = (-(-max(side, manifest.min_canvas_px) // factor) for side in _SIZE_PX)
     canvas = Canvas.of(manifest, rows, columns, stream_noise(_SEED, 0))
     whole = pipeline.run(canvas)
     run = TiledRun(pipeline, canvas, factor=factor, block_px=_BLOCK_PX)

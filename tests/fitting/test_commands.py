@@ -49,7 +49,7 @@ def test_a_checkpoint_and_its_bundle(photo, tmp_path):
     assert {*saved.provenance} == {"image", "digest", "petsgan_sdk", "python", "device", "numpy"}
     result = run("export", tmp_path / "toy.pt", "--json")
     assert result.exit_code == 0, result.stderr
-    assert result.stderr == "verified at 35x23: every window equals the whole, byte for byte\n"
+    assert result.stderr == "verified at 701x387: every window equals the whole, byte for byte\n"
     assert json.loads(result.stdout) == {
         "bundle": str(tmp_path / "toy.petsgan"),
         "bytes": (tmp_path / "toy.petsgan").stat().st_size,
