@@ -75,7 +75,8 @@ class Composite {
     }
   }
 
-  // Relaxes one channel and brings it to [-1, 1].
+  // Relaxes one channel and brings it to [-1, 1]. Step k follows step k - 1 a row behind it, so
+  // that what a row needs is still in the cache from one step to the next.
   void finish(std::int64_t channel, float centre, const CompositeStep* steps,
               std::int64_t num_steps) {
     const RelaxKernel relax = relax_kernel();
@@ -83,29 +84,32 @@ class Composite {
     const std::int64_t width = shape_.width;
     float* image = out_ + channel * plane_;
     float* rest = rest_.data() + channel * plane_;
-    std::vector<float> direction(static_cast<std::size_t>(height * padded_));
-    std::vector<float> next(direction.size());
-    const auto row = [&](std::vector<float>& of, std::int64_t y) {
-      return of.data() + y * padded_ + 1;
+    // Three rows of the direction before each step, and of the last one, which nobody reads.
+    std::vector<float> directions(static_cast<std::size_t>((num_steps + 1) * 3 * padded_));
+    const auto row = [&](std::int64_t k, std::int64_t y) {
+      return directions.data() + (3 * k + y % 3) * padded_ + 1;
     };
     const auto close = [&](float* of) {  // nothing flows over the canvas's border
       of[-1] = of[0];
       of[width] = of[width - 1];
     };
-    for (std::int64_t y = 0; y < height; ++y) {
-      float* to = row(direction, y);
+    const auto begin_row = [&](std::int64_t y) {
+      float* to = row(0, y);
       for (std::int64_t x = 0; x < width; ++x) to[x] = steps[0].take * rest[y * width + x];
       close(to);
-    }
-    for (std::int64_t k = 1; k <= num_steps; ++k) {
-      const CompositeStep step = k < num_steps ? steps[k] : CompositeStep{0, 0};
-      for (std::int64_t y = 0; y < height; ++y) {
-        relax({row(direction, y), row(direction, std::max<std::int64_t>(0, y - 1)),
-               row(direction, std::min(height - 1, y + 1)), width, centre, step.keep, step.take,
-               rest + y * width, image + y * width, row(next, y)});
-        close(row(next, y));
+    };
+    begin_row(0);
+    for (std::int64_t front = 0; front < height + num_steps - 1; ++front) {
+      if (front + 1 < height) begin_row(front + 1);
+      for (std::int64_t k = std::max<std::int64_t>(0, front - height + 1);
+           k < std::min(num_steps, front + 1); ++k) {
+        const std::int64_t y = front - k;
+        const CompositeStep step = k + 1 < num_steps ? steps[k + 1] : CompositeStep{0, 0};
+        relax({row(k, y), row(k, std::max<std::int64_t>(0, y - 1)),
+               row(k, std::min(height - 1, y + 1)), width, centre, step.keep, step.take,
+               rest + y * width, image + y * width, row(k + 1, y)});
+        close(row(k + 1, y));
       }
-      direction.swap(next);
     }
     for (std::int64_t i = 0; i < plane_; ++i) image[i] = image[i] / 127.5F - 1.0F;
   }
@@ -153,7 +157,8 @@ class Composite {
       most = std::max(most, step[c] * step[c]);
     }
     if (softness_ > 0) {
-      const float share = softness_ / (softness_ + most);
+      const float apart = most / softness_;
+      const float share = 1.0F / (1.0F + apart * apart);
       for (float& value : step) value *= share;
     }
     return step;

@@ -38,6 +38,16 @@ CorrectPixel choose_kernel() {
   }
 }
 
+// The middle of every row, or column, of the photo in 1/1024 of its height, or width.
+std::vector<std::int32_t> shares_of(std::int64_t size) {
+  std::vector<std::int32_t> shares;
+  shares.reserve(static_cast<std::size_t>(size));
+  for (std::int64_t k = 0; k < size; ++k) {
+    shares.push_back(static_cast<std::int32_t>((2 * k + 1) * 512 / size));
+  }
+  return shares;
+}
+
 // For each guide, what every row (or column) of the photo costs that is further from it than is
 // tolerated: the square of the distance in 1/1024 of the photo.
 std::vector<std::int32_t> guide_costs(const std::int32_t* guides, std::int64_t count,
@@ -46,9 +56,9 @@ std::vector<std::int32_t> guide_costs(const std::int32_t* guides, std::int64_t c
   std::vector<std::int32_t> costs;
   if (weight == 0) return costs;
   costs.reserve(static_cast<std::size_t>(count * size));
+  const std::vector<std::int32_t> shares = shares_of(size);
   for (std::int64_t i = 0; i < count; ++i) {
-    for (std::int64_t k = 0; k < size; ++k) {
-      const auto share = static_cast<std::int32_t>((2 * k + 1) * 512 / size);
+    for (const std::int32_t share : shares) {
       const std::int32_t apart = std::max(0, std::abs(share - guides[i]) - tolerance);
       costs.push_back(weight * ((apart * apart) >> 4) >> 8);
     }
@@ -68,6 +78,7 @@ class Correction {
         reach_(places_reach(costs)),
         stride_(window.width + 2 * kRadius),
         places_(static_cast<std::size_t>((window.height + 2 * kRadius) * stride_), kNoPlace),
+        row_shares_(costs.order > 0 ? shares_of(photo.height) : std::vector<std::int32_t>()),
         row_costs_(guide_costs(window.row_guides, window.height, photo.height, costs.tolerance_y,
                                costs.weight_y)),
         column_costs_(guide_costs(window.column_guides, window.width, photo.width,
@@ -104,10 +115,14 @@ class Correction {
                 id_stride_,
                 costs.weight_y > 0 ? row_costs_.data() : nullptr,
                 costs.weight_x > 0 ? column_costs_.data() : nullptr,
+                row_shares_.data(),
                 costs.coherence,
                 costs.edge,
                 costs.repeat,
                 costs.most_repeats,
+                costs.order,
+                costs.order_tolerance,
+                costs.most_disorder,
                 repeat_radius_,
                 costs.repeat_near,
                 weights_};
@@ -270,7 +285,7 @@ class Correction {
   std::vector<PackedPlace> places_;  // of the window and kRadius around it
   std::int64_t id_stride_ = 0;
   std::vector<std::uint16_t> ids_;  // of the window and repeat_radius_ around it
-  std::vector<std::int32_t> row_costs_, column_costs_;
+  std::vector<std::int32_t> row_shares_, row_costs_, column_costs_;
   alignas(64) std::int16_t weights_[kWindowValues];
   std::vector<std::uint8_t> breaks_, spread_, active_;
   std::vector<std::vector<Change>> changes_;
@@ -294,6 +309,9 @@ void check_costs(const PlaceCosts& costs, std::int64_t passes) {
   check("most_repeats", costs.most_repeats, 64);
   check("repeat_radius", costs.repeat_radius, 64);
   check("repeat_near", costs.repeat_near, costs.repeat_radius);
+  check("order", costs.order, 1 << 10);
+  check("order_tolerance", costs.order_tolerance, 1024);
+  check("most_disorder", costs.most_disorder, 1024);
   check("passes", passes, 64);
 }
 

@@ -97,8 +97,8 @@ py::array_t<std::int16_t> correct_places_array(const py::array& places, const py
   window.open_right = open.at(3);
   window.wraps = wraps;
   const auto cost = [&](std::size_t i) { return static_cast<std::int32_t>(costs.at(i)); };
-  const PlaceCosts given{cost(0), cost(1), cost(2), cost(3),     cost(4),
-                         cost(5), cost(6), cost(7), costs.at(8), costs.at(9)};
+  const PlaceCosts given{cost(0), cost(1),     cost(2),     cost(3),  cost(4),  cost(5), cost(6),
+                         cost(7), costs.at(8), costs.at(9), cost(10), cost(11), cost(12)};
   py::array_t<std::int16_t> out({window.height, window.width, std::int64_t{2}});
   window.places = out.mutable_data();
   const ReleaseGil release;

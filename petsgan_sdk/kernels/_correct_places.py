@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,13 @@ class PlaceCosts:
     """Furthest pixel, along either axis, at which the place counts as nearby; to 64."""
     repeat_near: int = 0
     """Furthest pixel at which it does not count yet."""
+    order: int = 0
+    """Of each 1024th of the photo's height by which a place lies above those of its three upper
+    neighbours, or below those of its three lower ones, to 2^10."""
+    order_tolerance: int = 0
+    """What costs nothing, in 1024ths."""
+    most_disorder: int = 0
+    """What counts at most for each neighbour, in 1024ths."""
 
     @property
     def reach(self) -> int:
@@ -97,7 +104,7 @@ def correct_places(
     (k-coherent candidates; Lefebvre and Hoppe, "Parallel controllable texture synthesis", SIGGRAPH
     2005). The cost of a candidate is
 
-        (unfit >> 6) * (64 + coherence * broken) + price + position + repeats
+        (unfit >> 6) * (64 + coherence * broken) + price + position + order + repeats
 
     with `unfit` the sum over the 5x5 window of a Gaussian weight times the squared distance of the
     features that the canvas shows there from those around the candidate, and `edge` for the weight
@@ -178,9 +185,10 @@ def correct_places(
 
 
 def _in_order(costs: PlaceCosts) -> list[int]:
-    value: Any
+    numbers = []
     for name, value in asdict(costs).items():
-        if not isinstance(value, (int, np.integer)) or abs(value) > 1 << 30:
+        if not isinstance(value, int | np.integer) or not -(1 << 30) < int(value) < 1 << 30:
             msg = f"{_OP}: {name} must be an integer, got {value!r}"
             raise ConfigError(msg)
-    return [int(value) for value in asdict(costs).values()]
+        numbers.append(int(value))
+    return numbers

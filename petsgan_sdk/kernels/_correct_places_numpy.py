@@ -192,6 +192,8 @@ class _View:
             total += level.prices[place[:, 0], place[:, 1]]
         total += self._away(place, 0, costs.tolerance_y, costs.weight_y)
         total += self._away(place, 1, costs.tolerance_x, costs.weight_x)
+        if costs.order > 0:
+            total += costs.order * self._disorder(place)
         if costs.repeat > 0:
             total += costs.repeat * self._repeats(place).clip(max=costs.most_repeats)
         return total
@@ -202,6 +204,21 @@ class _View:
         apart = (np.abs(share - guide) - tolerance).clip(0)
         found: Whole = weight * ((apart * apart) >> 4) >> 8
         return found
+
+    def _disorder(self, place: Whole) -> Whole:
+        """How far a place is in the wrong order, in y, with those above and below."""
+        costs = self._costs
+
+        def share(places: Whole) -> Whole:
+            found: Whole = (2 * places[:, 0] + 1) * 512 // self._size[0]
+            return found
+
+        total = np.zeros(len(place), dtype=np.int64)
+        for dy, dx in product((-1, 1), (-1, 0, 1)):
+            shown, is_there = self._shown((dy, dx))
+            apart = dy * (share(place) - share(shown)) - costs.order_tolerance
+            total += np.where(is_there, apart.clip(0, costs.most_disorder), 0)
+        return total
 
     def _repeats(self, place: Whole) -> Whole:
         costs = self._costs

@@ -27,12 +27,14 @@ from petsgan_sdk.runtime.checks import (
     check_size,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
+from petsgan_sdk.runtime.drawing import check_knobs
 from petsgan_sdk.runtime.entries import check_makes_images, check_start
 from petsgan_sdk.runtime.rendering.canvas import NoiseField
 from petsgan_sdk.runtime.rendering.noise_fields import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
+from petsgan_sdk.synthesis import Knobs, Pin
 
 __all__ = ["Sampler"]
 
@@ -84,6 +86,9 @@ class Sampler:
         seed: int = 0,
         start: int = 0,
         seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
     ) -> ImageArray:
         """Draw images `start` to `start + n - 1` of a seed's stream.
 
@@ -95,6 +100,10 @@ class Sampler:
             start: Index of the first image, 0 to 2**32 - 1.
             seamless: Make images that go on at their other side, so that copies can be laid edge
                 to edge. Sides must be multiples of `manifest.factor`.
+            variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
+                back at its size, beyond 1 it goes further. For bundles that draw places.
+            fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.
+            pins: Rectangles of the photo that stand as they are; `(x, y)` puts all of it there.
 
         Returns:
             `[n, height, width, 3]` uint8, RGB.
@@ -110,7 +119,15 @@ class Sampler:
         """
         height, width = self._size(height, width)
         n, start = check_range(n, start, image_bytes=height * width * 3)
-        sampled = self.images_of(seed, height=height, width=width, seamless=seamless)
+        sampled = self.images_of(
+            seed,
+            height=height,
+            width=width,
+            seamless=seamless,
+            variation=variation,
+            fill=fill,
+            pins=pins,
+        )
         if n == 1:
             return sampled(start)[np.newaxis]
         images = np.empty((n, height, width, 3), dtype=np.uint8)
@@ -127,6 +144,9 @@ class Sampler:
         seed: int = 0,
         start: int = 0,
         seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
         observer: Observer | None = None,
     ) -> Iterator[ImageArray]:
         """As `sample`, one image `[height, width, 3]` at a time, so that memory holds only one.
@@ -138,6 +158,9 @@ class Sampler:
             seed: As in `sample`.
             start: As in `sample`.
             seamless: As in `sample`.
+            variation: As in `sample`.
+            fill: As in `sample`.
+            pins: As in `sample`.
             observer: Called with the name and seconds of every step, once for each block that an
                 image is made in.
 
@@ -147,7 +170,14 @@ class Sampler:
         """
         n, start = check_range(n, start, image_bytes=1)
         sampled = self.images_of(
-            seed, height=height, width=width, seamless=seamless, observer=observer
+            seed,
+            height=height,
+            width=width,
+            seamless=seamless,
+            variation=variation,
+            fill=fill,
+            pins=pins,
+            observer=observer,
         )
         return map(sampled, range(start, start + n))
 
@@ -158,6 +188,9 @@ class Sampler:
         height: int | None = None,
         width: int | None = None,
         seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
         observer: Observer | None = None,
     ) -> Callable[[int], ImageArray]:
         """The images of a seed's stream by index: checked once, then made one by one.
@@ -167,6 +200,9 @@ class Sampler:
             height: As in `sample`.
             width: As in `sample`.
             seamless: As in `sample`.
+            variation: As in `sample`.
+            fill: As in `sample`.
+            pins: As in `sample`.
             observer: As in `images`.
 
         Returns:
@@ -182,10 +218,13 @@ class Sampler:
         seed = check_seed(seed)
         if seamless:
             self._check_seamless(height, width)
+        knobs = self._knobs(height, width, variation, fill, pins, seamless)
 
         def sampled(index: int) -> ImageArray:
             noise = stream_noise(seed, index)
-            return self._renderer.image(noise, height, width, seamless=seamless, observer=observer)
+            return self._renderer.image(
+                noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+            )
 
         return sampled
 
@@ -201,6 +240,9 @@ class Sampler:
         *,
         index: int = 0,
         seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
     ) -> ImageArray:
         """Make a window of a canvas of any size, without the rest.
 
@@ -214,6 +256,9 @@ class Sampler:
             seed: 0 to 2**64 - 1.
             index: Index of the image in the seed's stream.
             seamless: As in `sample`; the window may then lie anywhere, since the canvas repeats.
+            variation: As in `sample`.
+            fill: As in `sample`.
+            pins: As in `sample`.
 
         Returns:
             `[h, w, 3]` uint8: the same bytes as this window of the whole canvas, which `sample` and
@@ -227,7 +272,13 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
-        pixels = self._renderer.pixels(self._noise(seed, index), height, width, seamless=seamless)
+        pixels = self._renderer.pixels(
+            self._noise(seed, index),
+            height,
+            width,
+            seamless=seamless,
+            knobs=self._knobs(height, width, variation, fill, pins, seamless),
+        )
         return pixels.region(top, left, h, w)
 
     def stream(
@@ -239,6 +290,9 @@ class Sampler:
         rows: int | None = None,
         index: int = 0,
         seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
         observer: Observer | None = None,
     ) -> Iterator[ImageArray]:
         """Make a canvas of any size in bands, top to bottom; memory holds one band.
@@ -251,6 +305,9 @@ class Sampler:
                 pixels are the same.
             index: Index of the image in the seed's stream.
             seamless: As in `sample`.
+            variation: As in `sample`.
+            fill: As in `sample`.
+            pins: As in `sample`.
             observer: As in `images`; what it raises ends the stream.
 
         Returns:
@@ -266,7 +323,10 @@ class Sampler:
         if seamless:
             self._check_seamless(height, width)
         noise = self._noise(seed, index)
-        pixels = self._renderer.pixels(noise, height, width, seamless=seamless, observer=observer)
+        knobs = self._knobs(height, width, variation, fill, pins, seamless)
+        pixels = self._renderer.pixels(
+            noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+        )
         bands = pixels.bands(height, width)
         return bands if rows is None else in_bands_of(rows, bands)
 
@@ -377,6 +437,24 @@ class Sampler:
         return check_size(
             trained_height if height is None else height,
             trained_width if width is None else width,
+        )
+
+    def _knobs(
+        self,
+        height: int,
+        width: int,
+        variation: float,
+        fill: float,
+        pins: Sequence[Pin | tuple[int, int]],
+        seamless: bool,
+    ) -> Knobs:
+        return check_knobs(
+            self.manifest,
+            (height, width),
+            variation=variation,
+            fill=fill,
+            pins=pins,
+            seamless=seamless,
         )
 
     def _check_seamless(self, height: int, width: int) -> None:

@@ -20,7 +20,7 @@ class FitSettings:
     """About the longer side of the photo at the coarsest level."""
     alike: int = 3
     """Places that are listed as alike to each, at levels of at most `alike_places` places."""
-    alike_places: int = 3600
+    alike_places: int = 5000
     """Finer levels take over the first of the coarser one's."""
     free: float = 0.04
     """Share of the variance between bands of the photo up to which position does not bind."""
@@ -58,10 +58,15 @@ class PlaceSettings:
     Costs are in units of the mean squared distance of features whose variance is 1.
     """
 
-    passes: tuple[int, ...] = (4, 4, 4, 3, 2, 1)
+    passes: tuple[int, ...] = (4, 4, 3, 2, 2, 1)
     """Passes of correction; finer levels have as many as the last."""
     jitter: tuple[float, ...] = (0.5, 0.25)
     """How far a place is moved either way, as a share of the photo; finer levels: not at all."""
+    held_jitter: float = 0.65
+    """By how much less along an axis where position binds fully, as a share."""
+    texture_jitter: float = 4.0
+    """Behind the coarsest level jitter is this many times the stronger binding, at most all of it:
+    a texture whose pieces were moved again would be full of seams."""
     guide: float = 6.0
     """Cost of a place the photo's length away from where the canvas asks for it, where position
     binds."""
@@ -75,10 +80,21 @@ class PlaceSettings:
     """Cost of each time that a place stands already nearby."""
     most_repeats: int = 6
     """How many times count."""
-    repeat_radius: tuple[int, ...] = (2, 4, 8)
+    repeat_radius: tuple[int, ...] = (2, 4, 8, 8)
     """What counts as nearby, in pixels of the level; finer levels do not count."""
-    repeat_near: int = 1
+    repeat_near: tuple[int, ...] = (1, 1, 1, 2)
     """What does not count yet, in pixels of the level."""
+    order: tuple[float, ...] = (2.0, 2.0, 2.0)
+    """Cost of the photo's height by which a place lies above its upper neighbour's or below its
+    lower one's, where position binds in y, on canvases of twice the photo's height and more; on
+    lower ones less, and none on those of its own. Finer levels have none."""
+    order_tolerance: float = 0.1
+    """Share of the photo's height that costs nothing."""
+    most_disorder: float = 0.25
+    """Share of the photo's height that costs at most, for each of six neighbours."""
+    thin: float = 1.0
+    """How much less prices count on tall canvases, where position binds in y: a power of how many
+    times taller than the photo they are."""
     edge: float = 0.05
     """Cost of a place all of whose surroundings lie beyond the photo."""
 
@@ -99,20 +115,29 @@ class PlaceSettings:
         require(self, "most_repeats", 0 <= self.most_repeats <= 64, expected="from 0 to 64")
         is_near = len(self.repeat_radius) <= 4 and all(0 <= r <= 16 for r in self.repeat_radius)
         require(self, "repeat_radius", is_near, expected="up to 4 numbers from 0 to 16")
-        require(self, "repeat_near", 0 <= self.repeat_near <= 8, expected="from 0 to 8")
+        is_near = len(self.repeat_near) == len(self.repeat_radius) and all(
+            0 <= near <= 8 for near in self.repeat_near
+        )
+        require(self, "repeat_near", is_near, expected="as many numbers from 0 to 8")
+        is_order = len(self.order) <= _MAX_LEVELS and all(0 <= cost <= 8 for cost in self.order)
+        require(self, "order", is_order, expected="up to 12 numbers from 0 to 8")
+        for name in ("held_jitter", "order_tolerance", "most_disorder"):
+            require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
+        for name in ("texture_jitter", "thin"):
+            require(self, name, 0 <= getattr(self, name) <= 16, expected="from 0 to 16")
 
 
 @dataclass(frozen=True, slots=True)
 class CompositeSettings:
     """How places become an image, see `kernels.composite_places`; a bundle keeps them."""
 
-    screening: float = 0.01
+    screening: float = 0.03125
     """How fast the correction of a seam fades."""
-    slowest: float = 0.05
+    slowest: float = 0.0625
     """What is relaxed least."""
-    steps: int = 24
+    steps: int = 16
     """Relaxations: how far the correction of a seam reaches, in pixels."""
-    softness: float = 0.0
+    softness: float = 80.0
     """Step in levels that is closed by half; 0 closes all."""
 
     def __post_init__(self) -> None:

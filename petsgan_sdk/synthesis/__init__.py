@@ -10,16 +10,19 @@ from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_to_arrays
 from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
-from petsgan_sdk.synthesis.knobs import Knobs, Pin
+from petsgan_sdk.synthesis.frame import Frame
+from petsgan_sdk.synthesis.knobs import Knobs, Pin, PinnedRect
 from petsgan_sdk.synthesis.photo import MIN_PHOTO_PX, PhotoFit, PhotoLevels
 
 __all__ = [
     "MIN_PHOTO_PX",
     "Draw",
+    "Frame",
     "Knobs",
     "PhotoFit",
     "PhotoLevels",
     "Pin",
+    "PinnedRect",
     "PlaceField",
     "deployment",
     "fit_from_arrays",

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import astuple
 
 import numpy as np
 
 from petsgan_sdk._arrays import Array, ImageArray
 from petsgan_sdk.errors import CheckpointError, PetsganError
+from petsgan_sdk.synthesis.frame import Frame
 from petsgan_sdk.synthesis.photo import PhotoFit
 
 __all__ = ["fit_from_arrays", "fit_to_arrays"]
@@ -19,6 +21,7 @@ def fit_to_arrays(fit: PhotoFit) -> dict[str, Array]:
     """All of a fit but the photo itself."""
     return {
         "held": np.array(fit.held),
+        "frame": np.array(astuple(fit.frame), dtype=np.int32),
         "basis": fit.basis,
         "bias": fit.bias,
         "shift": fit.shift,
@@ -61,6 +64,12 @@ def fit_from_arrays(
     basis = take("basis", "int16", None, 8, 5, 5, 3)
     levels = len(basis)
     held = take("held", "float64", 2)
+    frame = take("frame", "int32", 4)
+    found = Frame(*frame.tolist())
+    size = (photo.shape[0], photo.shape[1])
+    if frame.min() < 0 or (found != Frame() and found.inside(*size) == size):
+        msg = f"'frame' must leave most of the photo, got {frame.tolist()}; train the model again"
+        raise error(msg)
     alike = [n for n in range(levels) if f"{_ALIKE}_{n}" in arrays] or [0]
     prices = [n for n in range(levels) if f"{_PRICES}_{n}" in arrays]
     return PhotoFit(
@@ -71,4 +80,5 @@ def fit_from_arrays(
         shift=take("shift", "int32", levels),
         alike=tuple(take(f"{_ALIKE}_{n}", "int16", None, None, None, 2) for n in alike),
         prices=tuple(take(f"{_PRICES}_{n}", "int32", None, None) for n in prices),
+        frame=found,
     )

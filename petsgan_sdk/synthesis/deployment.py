@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple
+
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.manifest import CompositeStep, PlacesStep
 from petsgan_sdk.settings.synthesis import SynthesisSettings
@@ -49,6 +51,7 @@ def deployment(
         alike=tuple(alike),
         prices=tuple(prices),
         held=fit.held,
+        frame=astuple(fit.frame),
         settings=settings.places,
         output="places",
         stage=stage,

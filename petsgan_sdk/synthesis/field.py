@@ -15,6 +15,7 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.settings.synthesis import PlaceSettings
+from petsgan_sdk.synthesis.frame import Frame
 from petsgan_sdk.synthesis.knobs import Knobs
 from petsgan_sdk.synthesis.photo import UNIT, PhotoLevels
 
@@ -53,6 +54,14 @@ class _Rect:
     def right(self) -> int:
         return self.left + self.width
 
+    @property
+    def rows(self) -> tuple[int, int]:
+        return self.top, self.height
+
+    @property
+    def columns(self) -> tuple[int, int]:
+        return self.left, self.width
+
 
 class PlaceField:
     """The places of one canvas: a function of photo, settings, knobs, size and `draw` alone.
@@ -69,6 +78,7 @@ class PlaceField:
         draw: Where its randomness comes from.
         seamless: Whether the canvas goes on at its other side.
         knobs: What the caller changed.
+        framed: Whether a photo's frame is shown at the canvas's border; a torus has none.
         threads: Threads for one window.
 
     Raises:
@@ -85,6 +95,7 @@ class PlaceField:
         draw: Draw,
         seamless: bool = False,
         knobs: Knobs | None = None,
+        framed: bool = True,
         threads: int = 1,
     ) -> None:
         """Draw nothing yet."""
@@ -94,13 +105,21 @@ class PlaceField:
         self._seamless = seamless
         self._knobs = knobs or Knobs()
         self._threads = threads
-        self._sizes = [
-            (-(-height // 2**number), -(-width // 2**number)) for number in range(levels.count)
-        ]
-        self._photo = [
-            levels.level(number, fill=self._knobs.fill * min(1.0, self._knobs.variation))
+        self._canvas = (height, width)
+        inside = self._canvas
+        if framed and not seamless:
+            inside = levels.frame.inside(height, width)
+        self._frame = levels.frame if inside != self._canvas else Frame()
+        self._sizes: list[tuple[int, int]] = [
+            (-(-inside[0] // 2**number), -(-inside[1] // 2**number))
             for number in range(levels.count)
         ]
+        # How many times taller than the photo the canvas is: places there keep their order, and
+        # prices would fill it with things that stand one above the other.
+        self._tall = height / levels.sizes[0][0]
+        fill = self._knobs.fill * min(1.0, self._knobs.variation)
+        fill *= max(1.0, self._tall) ** (-settings.thin * levels.held[0])
+        self._photo = [levels.level(number, fill=fill) for number in range(levels.count)]
         self._costs = [self._costs_of(number) for number in range(levels.count)]
         self._kept: OrderedDict[tuple[int, int, int], Places] = OrderedDict()
         self._kept_bytes = 0
@@ -122,13 +141,56 @@ class PlaceField:
             height: Rows.
             width: Columns.
         """
-        with self._lock:
-            return self._window(0, _Rect(top, left, height, width))
+        rect = _Rect(top, left, height, width)
+        cut = self._levels.frame
+        if self._frame != Frame():
+            found = self._framed(rect)
+        else:
+            with self._lock:
+                found = self._window(0, rect)
+            if cut != Frame():
+                found = found + np.array((cut.top, cut.left), dtype=np.int16)
+        self._show_pins(rect, found)
+        return found
+
+    def _framed(self, rect: _Rect) -> Places:
+        """A window of a canvas with a frame, in places of the whole photo."""
+        frame = self._frame
+        area = (rect.top, rect.left, rect.height, rect.width)
+        rows, columns = frame.places(self._levels.photo_size, self._canvas, area)
+        out = np.empty((rect.height, rect.width, 2), dtype=np.int16)
+        out[..., 0], out[..., 1] = rows[:, None], columns
+        height, width = self._sizes[0]
+        top, left = max(rect.top, frame.top), max(rect.left, frame.left)
+        bottom, right = min(rect.bottom, frame.top + height), min(rect.right, frame.left + width)
+        if top < bottom and left < right:
+            inner = _Rect(top - frame.top, left - frame.left, bottom - top, right - left)
+            with self._lock:
+                found = self._window(0, inner)
+            into = out[top - rect.top : bottom - rect.top, left - rect.left : right - rect.left]
+            into[...] = found + np.array((frame.top, frame.left), dtype=np.int16)
+        return out
+
+    def _show_pins(self, rect: _Rect, places: Places) -> None:
+        """Put the very places of pins into a window."""
+        for pin in self._knobs.pins:
+            y = self._within(np.arange(rect.top, rect.bottom) - pin.top, 0)
+            x = self._within(np.arange(rect.left, rect.right) - pin.left, 1)
+            rows, columns = np.flatnonzero(y < pin.height), np.flatnonzero(x < pin.width)
+            places[rows[:, None], columns, 0] = y[rows][:, None] + pin.photo_top
+            places[rows[:, None], columns, 1] = x[columns] + pin.photo_left
+
+    def _within(self, offset: npt.NDArray[np.int64], axis: int) -> npt.NDArray[np.int64]:
+        """Offsets from a pin's first pixel; on a torus modulo it. Before it: very large ones."""
+        if self._seamless:
+            return offset % self._canvas[axis]
+        return np.where(offset < 0, np.iinfo(np.int64).max // 2, offset)
 
     def level(self, number: int) -> Places:
         """All places of one level, `[h, w, 2]`: what fitting counts; 0 is the finest."""
+        rows, columns = self._sizes[number]
         with self._lock:
-            return self._window(number, _Rect(0, 0, *self._sizes[number]))
+            return self._window(number, _Rect(0, 0, rows, columns))
 
     def _order(self, number: int) -> int:
         """How many levels are coarser."""
@@ -143,7 +205,7 @@ class PlaceField:
 
     def _is_whole(self, number: int) -> bool:
         rows, columns = self._sizes[number]
-        return rows <= _WHOLE_PX and columns <= _WHOLE_PX
+        return max(rows, columns) <= _WHOLE_PX
 
     def _costs_of(self, number: int) -> kernels.PlaceCosts:
         settings, order = self._settings, self._order(number)
@@ -152,9 +214,11 @@ class PlaceField:
         height, width = self._levels.sizes[number]
         is_counted = radius > 0 and height * width < (1 << 16) - 1
         weights = [
-            round(settings.guide * 256 * held) if order < settings.guided_levels else 0
-            for held in self._levels.held
+            round(settings.guide * 256 * binding) if order < settings.guided_levels else 0
+            for binding in self._levels.held
         ]
+        asked = settings.order[order] if order < len(settings.order) else 0.0
+        held = self._levels.held[0]
         return kernels.PlaceCosts(
             weight_y=weights[0],
             weight_x=weights[1],
@@ -164,8 +228,11 @@ class PlaceField:
             edge=round(settings.edge * UNIT / 256),
             repeat=round(settings.repeat * UNIT) if is_counted else 0,
             most_repeats=settings.most_repeats,
-            repeat_radius=radius,
-            repeat_near=min(settings.repeat_near, radius),
+            repeat_radius=radius if is_counted else 0,
+            repeat_near=min(settings.repeat_near[order], radius) if is_counted else 0,
+            order=round(asked * min(1.0, max(0.0, self._tall - 1)) * held * UNIT / 1024),
+            order_tolerance=round(settings.order_tolerance * 1024),
+            most_disorder=round(settings.most_disorder * 1024),
         )
 
     def _check_torus(self, height: int, width: int) -> None:
@@ -332,7 +399,9 @@ class PlaceField:
             zip(self._levels.held, self._levels.sizes[number], strict=True)
         ):
             is_free = order == 0 and held < _TEXTURE_HELD
-            share = 1.0 if is_free else jitter[order] * (1 - 0.7 * held)
+            share = 1.0 if is_free else jitter[order] * (1 - self._settings.held_jitter * held)
+            if order > 0:
+                share *= min(1.0, self._settings.texture_jitter * max(self._levels.held))
             amount = np.float32(share * _UNIFORM * size * self._knobs.variation)
             if amount == 0:
                 continue
@@ -350,32 +419,29 @@ class PlaceField:
             return None
         fixed = np.zeros(start.shape[:2], dtype=np.uint8)
         size = 2**number
-        photo = self._levels.sizes[number]
-        grid = self._sizes[number]
+        photo, grid, cut = self._levels.sizes[number], self._sizes[number], self._levels.frame
         for pin in self._knobs.pins:
             axes = []
             for axis, (first, origin, extent, begin, count) in enumerate(
                 (
-                    (pin.top, pin.photo_top, pin.height, rect.top, rect.height),
-                    (pin.left, pin.photo_left, pin.width, rect.left, rect.width),
+                    (pin.top - self._frame.top, pin.photo_top - cut.top, pin.height, *rect.rows),
+                    (
+                        pin.left - self._frame.left,
+                        pin.photo_left - cut.left,
+                        pin.width,
+                        *rect.columns,
+                    ),
                 )
             ):
-                at = np.arange(begin, begin + count) % grid[axis]
-                # Pixels of this level that lie in the pin as a whole, by where they are in it; on
-                # a torus it may reach over the border.
-                periods = (0, -1, 1) if self._seamless else (0,)
-                inside = np.zeros(count, dtype=bool)
-                places = np.zeros(count, dtype=np.int64)
-                for turn in periods:
-                    pixel = (at + turn * grid[axis]) * size
-                    here = (pixel >= first) & (pixel + size <= first + extent)
-                    inside |= here
-                    place = (pixel + size // 2 - first + origin) // size
-                    places = np.where(here, place.clip(0, photo[axis] - 1), places)
-                axes.append((inside, places))
-            mask = axes[0][0][:, None] & axes[1][0]
+                # Pixels of this level that lie in the pin as a whole, by where they are in it.
+                pixel = np.arange(begin, begin + count) % grid[axis] * size
+                inner = self._within(pixel - first, axis)
+                places = (inner.clip(max=extent) + size // 2 + origin) // size
+                axes.append((inner + size <= extent, places.clip(0, photo[axis] - 1)))
+            (rows, y), (columns, x) = axes
+            mask = rows[:, None] & columns
             fixed[mask] = 1
-            both = np.stack(np.broadcast_arrays(axes[0][1][:, None], axes[1][1]), axis=-1)
+            both = np.stack(np.broadcast_arrays(y[:, None], x), axis=-1)
             start[mask] = both[mask].astype(np.int16)
         return fixed
 

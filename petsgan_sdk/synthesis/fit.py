@@ -13,6 +13,7 @@ from petsgan_sdk._arrays import FloatArray, ImageArray
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.settings.synthesis import FitSettings, PlaceSettings, SynthesisSettings
 from petsgan_sdk.synthesis.field import Draw, PlaceField
+from petsgan_sdk.synthesis.frame import find_frame
 from petsgan_sdk.synthesis.photo import (
     FEATURE_SCALE,
     MIN_PHOTO_PX,
@@ -62,8 +63,10 @@ def fit_photo(
         )
         raise InputError(msg)
     fit = settings.fit
-    levels = level_count(height, width, fit.coarsest_px)
-    images = pyramid(photo, levels)
+    frame = find_frame(photo)
+    inside = frame.cut(photo)
+    levels = level_count(inside.shape[0], inside.shape[1], fit.coarsest_px)
+    images = pyramid(inside, levels)
     projections = [_projection(image) for image in images]
     basis, bias, shift = (np.stack([each[k] for each in projections]) for k in range(3))
     features = [
@@ -77,7 +80,7 @@ def fit_photo(
             break
         tables.append(_alike(level, fit.alike))
     held = tuple(
-        min(1.0, max(0.0, (share - fit.free) / fit.bound)) for share in _between_bands(photo)
+        min(1.0, max(0.0, (share - fit.free) / fit.bound)) for share in _between_bands(inside)
     )
     found = PhotoFit(
         photo=photo,
@@ -87,6 +90,7 @@ def fit_photo(
         shift=shift.astype(np.int32),
         alike=tuple(tables),
         prices=(),
+        frame=frame,
     )
     return _with_prices(found, fit, settings.places, progress)
 
@@ -201,9 +205,7 @@ def _with_prices(
     """
     levels = PhotoLevels(fit)
     count = min(settings.price_levels, levels.count)
-    size = [
-        round((2 - held) * side) for held, side in zip(fit.held, fit.photo.shape[:2], strict=True)
-    ]
+    size = [round((2 - held) * side) for held, side in zip(fit.held, levels.sizes[0], strict=True)]
     prices = [np.zeros(levels.sizes[-1 - order]) for order in range(count)]
     for number in range(settings.price_rounds if count else 0):
         field = PlaceField(
@@ -212,6 +214,7 @@ def _with_prices(
             height=size[0],
             width=size[1],
             draw=_drawing(_FIRST_SEED + number),
+            framed=False,
         )
         for order, price in enumerate(prices):
             share = _shares_of_use(field.level(levels.count - 1 - order), price.shape)

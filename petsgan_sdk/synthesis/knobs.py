@@ -4,21 +4,38 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Knobs", "Pin"]
+__all__ = ["Knobs", "Pin", "PinnedRect"]
 
 
 @dataclass(frozen=True, slots=True)
 class Pin:
-    """A rectangle of the photo that stands on the canvas as it is."""
+    """A rectangle of the photo that stands on the canvas as it is, at the photo's own scale.
+
+    Its pixels are the photo's own bytes, but for those near its border, whose seam is closed.
+    """
+
+    left: int
+    """Column of the canvas at which it begins; on a seamless canvas anywhere."""
+    top: int
+    """Row of the canvas at which it begins; on a seamless canvas anywhere."""
+    photo_left: int = 0
+    """First column of the photo that is shown."""
+    photo_top: int = 0
+    """First row of the photo that is shown."""
+    width: int | None = None
+    """Columns that are shown; None for all that follow."""
+    height: int | None = None
+    """Rows that are shown; None for all that follow."""
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedRect:
+    """A pin that was checked, with its size."""
 
     top: int
-    """Row of the canvas at which it begins."""
     left: int
-    """Column of the canvas at which it begins."""
     photo_top: int
-    """First row of the photo that is shown."""
     photo_left: int
-    """First column of the photo that is shown."""
     height: int
     width: int
 
@@ -31,5 +48,5 @@ class Knobs:
     """How far places are moved at random: 0 gives the photo back on a canvas of its size."""
     fill: float = 1.0
     """How much prices count: at 0 quiet areas grow and things become rare."""
-    pins: tuple[Pin, ...] = ()
+    pins: tuple[PinnedRect, ...] = ()
     """Parts of the photo that stand as they are, none over another."""

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import ImageArray
+from petsgan_sdk.synthesis.frame import Frame
 
 __all__ = ["MIN_PHOTO_PX", "PhotoFit", "PhotoLevels", "halved", "level_count", "pyramid"]
 
@@ -45,6 +46,8 @@ class PhotoFit:
     """From the coarsest level on, `[h, w, K, 2]` each; finer levels take the last one's over."""
     prices: tuple[Int32, ...]
     """From the coarsest level on, `[h, w]` each; finer levels have none."""
+    frame: Frame = field(default_factory=Frame)
+    """What surrounds the photo; levels are of what lies within."""
 
     @property
     def levels(self) -> int:
@@ -62,10 +65,12 @@ class PhotoLevels:
 
     def __init__(self, fit: PhotoFit, *, threads: int = 1) -> None:
         """Make the features, about 20 ns a pixel."""
-        self.photo = fit.photo
+        self.frame = fit.frame
+        self.photo_size: tuple[int, int] = fit.photo.shape[:2]
+        """`(H, W)` of the photo, its frame included."""
         self.held = fit.held
         self.count = fit.levels
-        images = pyramid(fit.photo, fit.levels)
+        images = pyramid(fit.frame.cut(fit.photo), fit.levels)
         self.sizes: tuple[tuple[int, int], ...] = tuple(image.shape[:2] for image in images)
         """`(h, w)` of each."""
         self._features = [

@@ -44,7 +44,9 @@ struct PlaceContext {
   const std::int32_t* column_costs;  // [canvas columns, width], or null
 
   // Costs.
+  const std::int32_t* row_shares;  // [height]: middle of each row in 1/1024 of the photo
   std::int32_t coherence, edge, repeat, most_repeats;
+  std::int32_t order, order_tolerance, most_disorder;
   std::int64_t repeat_radius, repeat_near;
   const std::int16_t* weights;  // [kWindowPixels, 8], aligned to 32 bytes
 };

@@ -12,6 +12,8 @@ namespace {
 
 constexpr std::int64_t kAround = 8;  // neighbours of a pixel
 constexpr std::int64_t kMaxCandidates = (kAround + 1) * (kMaxAlike + 1);
+constexpr int kSeenShift = 26;
+constexpr std::int64_t kSeen = std::int64_t{1} << (32 - kSeenShift);
 
 // What a pixel that is corrected sees.
 struct View {
@@ -19,19 +21,31 @@ struct View {
   alignas(32) std::int16_t own_weights[kWindowValues];
   const std::int16_t* weights;
   alignas(32) PackedPlace continued[kAround];  // the places that neighbours would continue to
+  std::int32_t above[3], below[3];  // where in the photo's height neighbours are, or a number that
+                                    // is in order with all
 };
 
-// Candidates, none twice.
+// Candidates. Most of what is offered was offered before; a small table that forgets finds nearly
+// all of these, and one that is judged twice changes nothing.
 struct Candidates {
-  alignas(32) PackedPlace places[kMaxCandidates + 8];
+  PackedPlace places[kMaxCandidates + 1];
   std::int64_t count = 0;
+  PackedPlace seen[kSeen];
 
+  Candidates() {
+    for (std::int64_t i = 0; i < kSeen; ++i) seen[i] = kNoPlace;
+  }
+
+  // Without a branch: what is offered follows no pattern.
   void offer(const PlaceContext& context, PackedPlace place) {
-    if (place < 0 || place_row(place) >= context.height || place_column(place) >= context.width ||
-        contains(places, count, place)) {
-      return;
-    }
-    places[count++] = place;
+    PackedPlace& last = seen[(static_cast<std::uint32_t>(place) * 0x9E3779B1U) >> kSeenShift];
+    const bool is_new = place != last;
+    last = place;
+    const bool is_inside = (static_cast<std::uint64_t>(place_row(place)) <
+                            static_cast<std::uint64_t>(context.height)) &
+                           (place_column(place) < context.width);
+    places[count] = place;
+    count += (is_new & is_inside) ? 1 : 0;
   }
 };
 
@@ -71,12 +85,38 @@ void look(const PlaceContext& context, const PackedPlace* centre, View* view) {
   }
 }
 
+void look_up_and_down(const PlaceContext& context, const PackedPlace* centre, View* view) {
+  constexpr std::int32_t kFar = 4096;
+  for (std::int64_t k = 0; k < 3; ++k) {
+    const PackedPlace above = centre[k - 1 - context.stride];
+    const PackedPlace below = centre[k - 1 + context.stride];
+    view->above[k] = above >= 0 ? context.row_shares[place_row(above)] : -kFar;
+    view->below[k] = below >= 0 ? context.row_shares[place_row(below)] : kFar;
+  }
+}
+
+// By how much a place lies above its upper neighbours', and below its lower ones', beyond what is
+// tolerated.
+inline std::int32_t disorder(const PlaceContext& context, const View& view, std::int64_t y) {
+  const std::int32_t own = context.row_shares[y];
+  const auto counted = [&](std::int32_t apart) {
+    const std::int32_t beyond = apart - context.order_tolerance;
+    const std::int32_t most = context.most_disorder;
+    return beyond < 0 ? 0 : beyond < most ? beyond : most;
+  };
+  std::int32_t sum = 0;
+  for (std::int64_t k = 0; k < 3; ++k) {
+    sum += counted(view.above[k] - own) + counted(own - view.below[k]);
+  }
+  return sum;
+}
+
 // The pixel's own place first, then those that its neighbours continue to, then those alike to
 // these.
 void gather_candidates(const PlaceContext& context, const PackedPlace* centre, const View& view,
                        Candidates* candidates) {
   const PackedPlace own = *centre;
-  candidates->places[candidates->count++] = own;
+  candidates->offer(context, own);
   for (const PackedPlace place : view.continued) candidates->offer(context, place);
   const std::int64_t shift = context.alike_shift;
   const PackedPlace rest = packed_place((1 << shift) - 1, (1 << shift) - 1);
@@ -140,6 +180,8 @@ std::int32_t cost_of(const PlaceContext& context, const View& view, std::int64_t
   if (context.prices) total += context.prices[y * context.width + x];
   if (context.row_costs) total += context.row_costs[canvas_y * context.height + y];
   if (context.column_costs) total += context.column_costs[canvas_x * context.width + x];
+  if (context.order > 0) total += context.order * disorder(context, view, y);
+  if (total >= least) return total;  // nothing below takes away from it
   std::int32_t unfit = distance(feature(context, place) - kWindowRadius * (context.feature_row + 8),
                                 context.feature_row, view.near, view.weights);
   if (y < kWindowRadius || x < kWindowRadius || y + kWindowRadius >= context.height ||
@@ -162,6 +204,7 @@ PackedPlace PETSGAN_CORRECT_PIXEL(const PlaceContext& context, std::int64_t y, s
   const PackedPlace* centre = context.places + y * context.stride + x;
   View view;
   look(context, centre, &view);
+  if (context.order > 0) look_up_and_down(context, centre, &view);
   Candidates candidates;
   gather_candidates(context, centre, view, &candidates);
   std::int32_t least = INT32_MAX;

@@ -36,12 +36,5 @@ inline std::int32_t count_eight(const PackedPlace* places, PackedPlace place) {
   return count;
 }
 
-inline bool contains(const PackedPlace* places, std::int64_t count, PackedPlace place) {
-  for (std::int64_t i = 0; i < count; ++i) {
-    if (places[i] == place) return true;
-  }
-  return false;
-}
-
 }  // namespace
 }  // namespace petsgan

@@ -102,15 +102,5 @@ inline std::int32_t count_eight(const PackedPlace* places, PackedPlace place) {
   return __builtin_popcount(equal_eight(places, place));
 }
 
-// Whether a place is among the first `count`; up to seven more are read.
-inline bool contains(const PackedPlace* places, std::int64_t count, PackedPlace place) {
-  for (std::int64_t i = 0; i < count; i += 8) {
-    const unsigned equal = equal_eight(places + i, place);
-    const unsigned here = count - i >= 8 ? 0xFFU : (1U << (count - i)) - 1U;
-    if (equal & here) return true;
-  }
-  return false;
-}
-
 }  // namespace
 }  // namespace petsgan

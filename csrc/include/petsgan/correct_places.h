@@ -43,6 +43,9 @@ struct PlaceCosts {
   std::int32_t repeat;                    // for each time that it stands already close by; to 2^20
   std::int32_t most_repeats;
   std::int64_t repeat_radius, repeat_near;  // further than near and up to radius counts
+  std::int32_t order;                       // of places in the wrong order in y; to 2^10
+  std::int32_t order_tolerance;             // in 1/1024
+  std::int32_t most_disorder;               // in 1/1024, for each of six neighbours
 };
 
 // Pixels around a pixel that one subpass looks at.

@@ -23,6 +23,7 @@ class CompositeStep(Step):
     reads_fields = ("places",)
     reads_matches = True
     replaceable = True
+    cuts_anywhere = True
 
     places: str
     """Tensor `[1, H, W]` int32 of places."""

@@ -25,6 +25,7 @@ class PlacesStep(Step):
     runner = "petsgan_sdk.runtime.rendering.steps.places:RunPlaces"
     says_level = True
     takes_knobs = True
+    cuts_anywhere = True
 
     photo: str
     """Member with the photo `[H0, W0, 3]` uint8."""
@@ -44,6 +45,8 @@ class PlacesStep(Step):
     """How places are drawn."""
     output: str
     """Name of the tensor."""
+    frame: tuple[int, int, int, int] = (0, 0, 0, 0)
+    """Pixels above, below, left and right that frame the photo; levels are of what lies within."""
     stage: int = 0
     """The noise of its coarsest level; finer ones follow."""
     kind: Literal["places"] = "places"
@@ -55,6 +58,7 @@ class PlacesStep(Step):
             require_name(self, field)
         is_held = all(0 <= share <= 1 for share in self.held)
         require(self, "held", is_held, expected="two numbers from 0 to 1")
+        require(self, "frame", min(self.frame) >= 0, expected="numbers from 0")
         require(self, "alike", 1 <= len(self.alike) <= 12, expected="1 to 12 names")
         require(self, "prices", len(self.prices) <= 4, expected="up to 4 names")
         require(self, "stage", 0 <= self.stage < 1 << 15, expected="from 0 to 32767")
@@ -108,6 +112,11 @@ class PlacesStep(Step):
         rows, columns = (side * learned.factor for side in learned.base)
         if constants[self.photo] != (rows, columns, 3):
             refuse_shape(self.photo, constants[self.photo], (rows, columns, 3))
+        above, below, left, right = self.frame
+        rows, columns = rows - above - below, columns - left - right
+        if min(rows, columns) < 1 or max(self.frame) > max(rows, columns):
+            msg = f"manifest: frame of a places step must leave most of the photo, got {self.frame}"
+            raise BundleError(msg)
         levels = constants[self.basis][0]
         if not 1 <= levels <= 12:
             msg = f"{self.basis!r} must be of 1 to 12 levels, got {levels}; export the model again"
@@ -141,4 +150,4 @@ class PlacesStep(Step):
                     refuse_shape(name, constants[name], (*size, min(8, max(1, count)), 2))
             if order < len(self.prices) and constants[self.prices[order]] != size:
                 refuse_shape(self.prices[order], constants[self.prices[order]], size)
-        indexed[self.output] = (rows, columns)
+        indexed[self.output] = constants[self.photo][0], constants[self.photo][1]

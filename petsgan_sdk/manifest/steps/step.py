@@ -71,6 +71,8 @@ class Step(ABC):
     """Whether an image may take the place of what it makes."""
     takes_knobs: ClassVar[bool] = False
     """Whether a caller can change how it draws: variation, fill and pins."""
+    cuts_anywhere: ClassVar[bool] = False
+    """Whether it makes the same bits of a pixel whatever the window around it."""
     decides: ClassVar[bool] = False
     """Whether a rounding of what it reads may decide otherwise and move what it makes."""
 

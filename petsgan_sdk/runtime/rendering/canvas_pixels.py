@@ -19,6 +19,9 @@ from petsgan_sdk.runtime.rendering.tiles import TiledRun
 
 __all__ = ["CanvasPixels"]
 
+_CUT_PX = 1024
+"""Windows up to this long are made as they are, where no block is needed for the same bits."""
+
 _BLOCKS_UNTIL_FREED = 8
 """Blocks after which freed memory goes back to the system: often enough to keep the peak, seldom
 enough to cost a hundredth of their time."""
@@ -58,6 +61,7 @@ class CanvasPixels:
         self._observer = observer
         shape = block_lattice(pipeline, canvas, factor).shape
         is_one_block = shape == (1, 1) and not canvas.seamless
+        self._cuts_anywhere = all(step.step.cuts_anywhere for step in pipeline.steps)
         self._made = 0
         self._run: TiledRun | None = None
         if not (in_one_piece or is_one_block):
@@ -77,6 +81,11 @@ class CanvasPixels:
             -(-(top + height) // factor) - first.top,
             -(-(left + width) // factor) - first.left,
         )
+        is_small = max(window.height, window.width) * factor <= _CUT_PX
+        if is_small and self._cuts_anywhere and factor == 1:
+            made = self._run.window(window)
+            self._check(made, window)
+            return self._bytes(made, height, width)
         out = long_lived((height, width, 3), np.uint8)
         blocks: dict[tuple[int, int], ImageArray] = {}
         for piece in self._run.lattice.pieces(window):

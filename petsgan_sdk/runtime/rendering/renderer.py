@@ -15,6 +15,7 @@ from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
 from petsgan_sdk.runtime.rendering.tiles import can_tile
+from petsgan_sdk.synthesis import Knobs
 
 __all__ = ["Renderer", "in_bands_of"]
 
@@ -46,6 +47,7 @@ class Renderer:
         *,
         seamless: bool = False,
         start: Start | None = None,
+        knobs: Knobs | None = None,
         observer: Observer | None = None,
     ) -> ImageArray:
         """One image in memory. A bundle that cannot be tiled makes it in one piece."""
@@ -56,6 +58,7 @@ class Renderer:
             seamless=seamless,
             in_one_piece=not seamless and not can_tile(self._pipeline.steps),
             start=start,
+            knobs=knobs,
             observer=observer,
         )
         image: ImageArray | None = None
@@ -78,6 +81,7 @@ class Renderer:
         seamless: bool = False,
         in_one_piece: bool = False,
         start: Start | None = None,
+        knobs: Knobs | None = None,
         observer: Observer | None = None,
     ) -> CanvasPixels:
         """Prepare the next larger canvas.
@@ -93,6 +97,8 @@ class Renderer:
         release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
         manifest, pipeline = self._manifest, self._pipeline
         canvas = Canvas.of(manifest, rows, columns, noise, release=release, seamless=seamless)
+        if knobs is not None:
+            canvas = replace(canvas, knobs=knobs)
         if start is not None:
             canvas = replace(canvas, given=start.given(manifest, canvas, (height, width)))
             pipeline = pipeline.given(start.entry.tensor)

@@ -99,6 +99,12 @@ class TiledRun:
             )
             raise BundleError(msg) from exc
 
+    def window(self, window: Window) -> Array:
+        """Make any window of the result, of steps that make the same bits in each."""
+        maker = self._makers[self._output]
+        seen = self._canvas.at(maker.level).around(window, maker.halo or 0)
+        return self._run(maker, seen, window)[self._output]
+
     def forget_above(self, top: int) -> None:
         """Drop kept blocks that no window from row `top` on needs.
 

@@ -14,7 +14,7 @@ from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import PlacesStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings, Tensors
-from petsgan_sdk.synthesis import PhotoFit, PhotoLevels, PlaceField
+from petsgan_sdk.synthesis import Frame, PhotoFit, PhotoLevels, PlaceField
 
 __all__ = ["RunPlaces"]
 
@@ -37,6 +37,7 @@ class RunPlaces(StepRunner[PlacesStep]):
             shift=arrays[step.shift],
             alike=tuple(arrays[name] for name in step.alike),
             prices=tuple(arrays[name] for name in step.prices),
+            frame=Frame(*step.frame),
         )
         self._factor = around.bundle.manifest.factor
         self._threads = around.threads
