@@ -49,15 +49,18 @@ def test_the_network_makes_what_it_makes_alone(sampler, tmp_path):
     np.testing.assert_array_equal(ends, alone.interpolate(1, 2, steps=3))
 
 
-def test_each_way_runs_its_own_steps_alone(sampler):
-    for layout, kinds in (
+@pytest.mark.parametrize(
+    ("layout", "labels"),
+    [
         ("network", {"noise", "position", "depnet", "features", "patch_transfer"}),
         ("synthesis", {"places", "composite", "reduced"}),
-    ):
-        seen: list[str] = []
-        list(sampler.images(1, layout=layout, observer=lambda label, _: seen.append(label)))
-        assert kinds <= {*seen}
-        assert {*seen} - kinds <= {"texture_transfer", "restoration", "to_uint8"}
+    ],
+)
+def test_each_way_runs_its_own_steps_alone(sampler, layout, labels):
+    seen: list[str] = []
+    list(sampler.images(1, layout=layout, observer=lambda label, _: seen.append(label)))
+    assert labels <= {*seen}
+    assert {*seen} - labels <= {"texture_transfer", "restoration", "to_uint8"}
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -184,7 +187,7 @@ def test_results_of_another_level_are_refused(tmp_path):
         {"kind": "resize", "input": "transferred", "output": "small", "level": 0},
     ]
     changes = {"steps": changed, "levels": [[3, 4]], "layouts": {"synthesis": "small"}}
-    with pytest.raises(BundleError, match="layouts.synthesis must lie on the base grid"):
+    with pytest.raises(BundleError, match=r"layouts\.synthesis must lie on the base grid"):
         open_bundle(write_two_layouts(tmp_path / "bad.petsgan", **changes))
 
 

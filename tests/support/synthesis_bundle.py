@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import hashlib
 from functools import cache
 from pathlib import Path
 
@@ -11,12 +11,14 @@ import numpy as np
 from petsgan_sdk.container import pack_array, write_container
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.manifest import FORMAT, FORMAT_VERSION, PREVIEW, BundleManifest, to_header
-from petsgan_sdk.settings.synthesis import FitSettings, SynthesisSettings
+from petsgan_sdk.settings.synthesis import CompositeSettings, FitSettings, SynthesisSettings
 from petsgan_sdk.synthesis import PhotoFit, deployment, fit_photo
 from support.pictures import picture
 
 SIZE_PX = (48, 64)  # (H, W)
-SETTINGS = SynthesisSettings(fit=FitSettings(price_rounds=3))
+SETTINGS = SynthesisSettings(fit=FitSettings(price_rounds=3), composite=CompositeSettings(steps=8))
+SEAM_PX = 9
+"""How far from the border of a pin its colours may be others: a relaxation a pixel, and a step."""
 
 
 def photo() -> np.ndarray:
@@ -29,8 +31,8 @@ def fitted() -> PhotoFit:
     return fit_photo(photo(), SETTINGS)
 
 
-def write_synthesis_bundle(path: Path, **changes: object) -> Path:
-    """Write the bundle; `changes` are of its manifest."""
+def write_synthesis_bundle(path: Path) -> Path:
+    """Write the bundle."""
     steps, arrays = deployment(fitted(), SETTINGS, output="image")
     manifest = BundleManifest(
         family="instant",
@@ -40,12 +42,13 @@ def write_synthesis_bundle(path: Path, **changes: object) -> Path:
         min_canvas_px=16,
         steps=steps,
         output="image",
+        provenance={"digest": hashlib.sha256(photo().tobytes()).hexdigest()},
     )
     write_container(
         path,
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        header=to_header(replace(manifest, **changes)),  # type: ignore[arg-type]
+        header=to_header(manifest),
         members={
             **{name: pack_array(array) for name, array in arrays.items()},
             PREVIEW: encode_image(photo(), format="png"),
