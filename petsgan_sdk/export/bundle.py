@@ -128,7 +128,7 @@ class Draft:
             text = f"verified at {size[1]}x{size[0]}: largest difference {found.largest:.2g}"
             note(f"{text} ({found.largest_in})")
             largest = max(largest, found.largest)
-        in_windows = check_windows(self.manifest, pipeline)
+        in_windows = check_windows(manifest, by_network)
         note(f"verified in windows: largest difference from the whole {in_windows:.2g}")
         return largest
 

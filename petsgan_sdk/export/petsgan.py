@@ -22,7 +22,6 @@ from petsgan_sdk.manifest import (
     NoiseStep,
     PatchTransferStep,
     PositionStep,
-    ReduceStep,
     TextureTransferStep,
 )
 from petsgan_sdk.models.deploy import deployed
@@ -37,8 +36,8 @@ _DEPNET, _FEATURES, _RESTORATION = (
 )
 _REFERENCE, _VALUES = "arrays/reference_features.npy", "arrays/reference_values.npy"
 _TEXTURE = "arrays/texture.npy"
-_SYNTHESISED = "synthesised"
-"""The image whose layout is of places."""
+_COMPOSITE = "composite"
+"""The image that places make."""
 _PLACES_STAGE = 1
 """First stage of noise behind DEPNet's."""
 _MIN_LAYOUT_PX = 4
@@ -108,25 +107,20 @@ def _deployment(
 
 
 def _with_synthesis(made: Deployment, checkpoint: Checkpoint, factor: int) -> Deployment:
-    """A second way to the image: places of the photo in place of transferred layouts."""
+    """A second way to an image: places of the photo, which IR would leave as they are."""
+    fit = synthesis.fit_in(checkpoint.photo, checkpoint.arrays)
+    if fit is None:
+        return made
     settings = checkpoint.settings
     assert isinstance(settings, PetsganSettings)  # its family says so
-    fit = synthesis.fit_in(checkpoint.photo, checkpoint.arrays)
-    if fit is None or not settings.transfer.carry_texture:
-        return made
     steps, arrays = synthesis.deployment(
-        fit, settings.synthesis, factor=factor, stage=_PLACES_STAGE, output="composite"
-    )
-    inputs = {"transferred": "reduced", "texture": "composite"}
-    behind = (
-        ReduceStep("composite", "reduced", factor),
-        GraphStep(_RESTORATION, inputs, {"image": _SYNTHESISED}),
+        fit, settings.synthesis, factor=factor, stage=_PLACES_STAGE, output=_COMPOSITE
     )
     return replace(
         made,
-        steps=(*made.steps, *steps, *behind),
+        steps=(*made.steps, *steps),
         arrays={**made.arrays, **arrays},
-        layouts={"synthesis": _SYNTHESISED},
+        layouts={"synthesis": _COMPOSITE},
     )
 
 

@@ -177,9 +177,6 @@ class TrainingSettings(RunSettings):
     """Side of the crops that IR and D see; 0 takes whole images."""
     pool_size: int
     """Transferred layouts kept to train IR on when not end to end."""
-    synthesis_share: float = 0.0
-    """Share of the pool that is composites of places, which synthesis hands to IR, and no layouts
-    of DEPNet."""
     ema_decay: float = 0.99
     """Decay of the averaged weights that are exported."""
 
@@ -191,8 +188,6 @@ class TrainingSettings(RunSettings):
         for name in ("layout_batch", "image_batch", "pool_size"):
             require(self, name, 1 <= getattr(self, name) <= 4096, expected="from 1 to 4096")
         require(self, "crop_px", self.crop_px == 0 or self.crop_px >= 32, expected="0 or 32 up")
-        is_share = 0 <= self.synthesis_share < 1
-        require(self, "synthesis_share", is_share, expected="from 0 to below 1")
         require(self, "ema_decay", 0 <= self.ema_decay < 1, expected="from 0 to below 1")
         if not self.end_to_end:
             # IR learns on a pool made by a finished DEPNet.
@@ -223,7 +218,7 @@ class PetsganSettings(TrainedSettings):
     enlargement: EnlargementSettings = field(default_factory=EnlargementSettings)
     """Larger images than the generator's."""
     synthesis: SynthesisSettings = field(default_factory=SynthesisSettings)
-    """The other way to a layout: how the photo is fitted, and how its places are drawn."""
+    """The other way to an image: how the photo is fitted, and how its places are drawn."""
 
     @property
     def layout_factor(self) -> int:
@@ -246,9 +241,6 @@ class PetsganSettings(TrainedSettings):
         is_mending = self.restoration.network == "mending"
         is_fed = is_mending == self.transfer.carry_texture
         require(self, "restoration", is_fed, expected="mending exactly if carry_texture is true")
-        is_mended = self.training.synthesis_share == 0 or self.transfer.carry_texture
-        expected = "synthesis_share 0 where no texture is carried"
-        require(self, "training", is_mended, expected=expected)
         # Four pixels of the layout, as many as the smallest image has: reflected padding needs 3.
         is_wide = self.training.crop_px == 0 or self.training.crop_px >= 4 * self.layout_factor
         require(self, "training", is_wide, expected="crop_px 0 or at least 4 image.factor")

@@ -11,7 +11,6 @@ from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
 from petsgan_sdk.synthesis.frame import Frame
-from petsgan_sdk.synthesis.image import drawn_images
 from petsgan_sdk.synthesis.knobs import Knobs, Pin, PinnedRect
 from petsgan_sdk.synthesis.photo import MIN_PHOTO_PX, PhotoFit, PhotoLevels
 
@@ -26,7 +25,6 @@ __all__ = [
     "PinnedRect",
     "PlaceField",
     "deployment",
-    "drawn_images",
     "fit_from_arrays",
     "fit_in",
     "fit_photo",

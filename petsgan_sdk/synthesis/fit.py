@@ -12,9 +12,8 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import FloatArray, ImageArray
 from petsgan_sdk.errors import InputError
 from petsgan_sdk.settings.synthesis import FitSettings, PlaceSettings, SynthesisSettings
-from petsgan_sdk.synthesis.field import PlaceField
+from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.frame import find_frame
-from petsgan_sdk.synthesis.image import draw_of
 from petsgan_sdk.synthesis.photo import (
     FEATURE_SCALE,
     MIN_PHOTO_PX,
@@ -214,7 +213,7 @@ def _with_prices(
             places,
             height=size[0],
             width=size[1],
-            draw=draw_of(_FIRST_SEED + number),
+            draw=_drawing(_FIRST_SEED + number),
             framed=False,
         )
         for order, price in enumerate(prices):
@@ -228,6 +227,16 @@ def _with_prices(
 
 def _whole(prices: list[Plane]) -> tuple[npt.NDArray[np.int32], ...]:
     return tuple(np.rint(price * UNIT).astype(np.int32) for price in prices)
+
+
+def _drawing(seed: int) -> Draw:
+    def draw(stage: int, _size: tuple[int, int], area: tuple[int, int, int, int]) -> FloatArray:
+        top, left, height, width = area
+        shape = (1, 2, height, width)
+        drawn = kernels.normal_noise(shape, seed=seed, stage=stage, top=top, left=left)
+        return np.asarray(drawn[0])
+
+    return draw
 
 
 def _shares_of_use(places: npt.NDArray[np.int16], size: tuple[int, ...]) -> Plane:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 import numpy as np
 import pytest
 from support import bundles as factory
-from support.two_layouts import LAYOUTS, steps, write_two_layouts
+from support.two_layouts import steps, write_two_layouts
 
 from petsgan_sdk import Pin
 from petsgan_sdk.errors import BundleError, ConfigError
@@ -16,6 +14,16 @@ from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.flow import network_path
 from petsgan_sdk.runtime.rendering import blocks
 
+NETWORK = {
+    "noise",
+    "position",
+    "depnet",
+    "features",
+    "patch_transfer",
+    "texture_transfer",
+    "restoration",
+    "to_uint8",
+}
 H, W = factory.IMAGE_SIZE_PX
 
 
@@ -52,27 +60,14 @@ def test_the_network_makes_what_it_makes_alone(sampler, tmp_path):
 @pytest.mark.parametrize(
     ("layout", "labels"),
     [
-        ("network", {"noise", "position", "depnet", "features", "patch_transfer"}),
-        ("synthesis", {"places", "composite", "reduced"}),
+        ("network", NETWORK),
+        ("synthesis", {"places", "composite", "to_uint8"}),
     ],
 )
 def test_each_way_runs_its_own_steps_alone(sampler, layout, labels):
     seen: list[str] = []
     list(sampler.images(1, layout=layout, observer=lambda label, _: seen.append(label)))
-    assert labels <= {*seen}
-    assert {*seen} - labels <= {"texture_transfer", "restoration", "to_uint8"}
-
-
-@pytest.mark.usefixtures("small_blocks")
-def test_places_are_drawn_once_for_a_block(path):
-    seen: list[str] = []
-    drawn = load(path, provider="cpu", threads=1).stream(
-        97, 131, 3, layout="synthesis", observer=lambda label, _: seen.append(label)
-    )
-    list(drawn)
-    counts = Counter(seen)
-    assert counts["restoration"] > 4
-    assert counts["places"] == counts["composite"] == counts["reduced"] == counts["restoration"]
+    assert {*seen} == labels
 
 
 @pytest.mark.usefixtures("small_blocks")
@@ -89,22 +84,6 @@ def test_every_way_to_a_pixel_gives_its_bytes(path, layout):
     torus = opened().sample(height=96, width=128, seed=4, seamless=True, layout=layout)[0]
     across = opened().region(96, 128, 80, 100, 32, 60, 4, seamless=True, layout=layout)
     np.testing.assert_array_equal(across, np.roll(torus, (-80, -100), (0, 1))[:32, :60])
-
-
-def test_the_code_is_the_reduced_composite(path):
-    from petsgan_sdk.runtime.rendering.canvas import Canvas  # noqa: PLC0415
-    from petsgan_sdk.runtime.rendering.noise_fields import stream_noise  # noqa: PLC0415
-    from petsgan_sdk.runtime.rendering.pipeline import build_pipeline  # noqa: PLC0415
-
-    pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
-    bundle = open_bundle(path)
-    pipeline = build_pipeline(bundle, provider="cpu", threads=1)
-    made = pipeline.trace(Canvas.of(bundle.manifest, 5, 7, stream_noise(1, 0)))
-    f = factory.FACTOR
-    means = made["composite"].reshape(1, 3, 5, f, 7, f).mean(axis=(3, 5))
-    assert made["reduced"].dtype == np.float32
-    np.testing.assert_allclose(made["reduced"], means, atol=1e-6)
-    assert made["synthesised"].shape == made["composite"].shape == (1, 3, 5 * f, 7 * f)
 
 
 def test_auto_takes_the_network_near_the_photo_and_synthesis_elsewhere(sampler):
@@ -149,36 +128,14 @@ def test_the_way_by_the_network_is_the_bundle_of_before(path):
         ({"layouts": {"network": "image"}}, "layouts must be a table of synthesis alone"),
         ({"layouts": {"synthesis": ""}}, "layouts must be names"),
         ({"layouts": {"synthesis": "a\nb"}}, "layouts must be names"),
-        ({"layouts": ["synthesised"]}, "layouts must be a table"),
+        ({"layouts": ["composite"]}, "layouts must be a table"),
         ({"layouts": {"synthesis": 3}}, "layouts.synthesis must be a string"),
-        ({"entries": [{"name": "a", "tensor": "synthesised"}]}, "entries.0..tensor must be a map"),
+        ({"entries": [{"name": "a", "tensor": "composite"}]}, "entries.0..tensor must be a map"),
     ],
 )
 def test_a_strangers_layouts_are_refused(tmp_path, changes, problem):
     with pytest.raises(BundleError, match=problem):
         open_bundle(write_two_layouts(tmp_path / "bad.petsgan", **changes))
-
-
-@pytest.mark.parametrize(
-    ("change", "problem"),
-    [
-        ({"factor": 4}, "factor of a reduce step must be the bundle's, 8, got 4"),
-        ({"factor": 0}, "factor must be from 1 to 256"),
-        ({"input": "places"}, "must read a map, got 'places'"),
-        ({"output": ""}, "output must be a name"),
-    ],
-)
-def test_a_strangers_reduction_is_refused(tmp_path, change, problem):
-    changed = [{**s, **change} if s["kind"] == "reduce" else s for s in steps()]
-    with pytest.raises(BundleError, match=problem):
-        open_bundle(write_two_layouts(tmp_path / "bad.petsgan", steps=changed))
-
-
-def test_what_is_reduced_has_full_resolution(tmp_path):
-    changed = [{**s, "input": "layout"} if s["kind"] == "reduce" else s for s in steps()]
-    opened = write_two_layouts(tmp_path / "bad.petsgan", steps=changed)
-    with pytest.raises(BundleError, match="must"):
-        load(opened, provider="cpu", threads=1).sample(layout="synthesis")
 
 
 def test_results_of_another_level_are_refused(tmp_path):
@@ -192,10 +149,6 @@ def test_results_of_another_level_are_refused(tmp_path):
 
 
 def test_a_result_of_another_size_is_refused_when_it_is_made(tmp_path):
-    path = write_two_layouts(tmp_path / "low.petsgan", layouts={"synthesis": "reduced"})
-    with pytest.raises(BundleError, match="'reduced' must be"):
+    path = write_two_layouts(tmp_path / "low.petsgan", layouts={"synthesis": "transferred"})
+    with pytest.raises(BundleError, match="'transferred' must be"):
         load(path, provider="cpu", threads=1).sample(layout="synthesis")
-
-
-def test_names_of_layouts_are_those_of_the_manifest():
-    assert LAYOUTS.keys() == {"synthesis"}

@@ -11,7 +11,7 @@ from petsgan_sdk.synthesis import deployment
 from support import bundles as factory
 from support.synthesis_bundle import SETTINGS, fitted
 
-LAYOUTS = {"synthesis": "synthesised"}
+LAYOUTS = {"synthesis": "composite"}
 
 
 def steps() -> list[dict[str, Any]]:
@@ -20,19 +20,6 @@ def steps() -> list[dict[str, Any]]:
     return [
         *factory.header()["steps"],
         *(to_dict(step) for step in own),
-        {
-            "kind": "reduce",
-            "input": "composite",
-            "output": "reduced",
-            "factor": factory.FACTOR,
-        },
-        {
-            "kind": "graph",
-            "member": "graphs/restoration.onnx",
-            "inputs": {"low": "reduced", "texture": "composite"},
-            "outputs": {"image": "synthesised"},
-            "halo": 1,
-        },
     ]
 
 

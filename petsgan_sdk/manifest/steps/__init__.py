@@ -10,7 +10,6 @@ from petsgan_sdk.manifest.steps.noise import NoiseStep
 from petsgan_sdk.manifest.steps.patch_transfer import PatchTransferStep
 from petsgan_sdk.manifest.steps.places import PlacesStep
 from petsgan_sdk.manifest.steps.position import PositionStep
-from petsgan_sdk.manifest.steps.reduce import ReduceStep
 from petsgan_sdk.manifest.steps.resize import ResizeStep
 from petsgan_sdk.manifest.steps.step import Grids, Step
 from petsgan_sdk.manifest.steps.texture_transfer import TextureTransferStep
@@ -24,7 +23,6 @@ __all__ = [
     "PatchTransferStep",
     "PlacesStep",
     "PositionStep",
-    "ReduceStep",
     "ResizeStep",
     "Step",
     "TextureTransferStep",
@@ -39,6 +37,5 @@ AnyStep: TypeAlias = (
     | ResizeStep
     | PlacesStep
     | CompositeStep
-    | ReduceStep
 )
 """Every kind, told apart by `kind`: the one place that lists them."""

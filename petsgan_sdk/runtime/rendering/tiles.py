@@ -78,9 +78,6 @@ class TiledRun:
         self._observer = observer
         self._output = pipeline.output
         self._makers = {name: step for step in pipeline.steps for name in step.step.writes}
-        reads = [name for step in pipeline.steps for name in step.step.reads]
-        self._shared = {name for name in reads if reads.count(name) > 1}
-        self._last: dict[AnyRunner, tuple[Window, Tensors]] = {}
         self._kept = {
             step: _Kept(kept_lattice(pipeline, step, canvas, factor, most_px=block_px), {})
             for step in kept_steps(pipeline)
@@ -125,7 +122,8 @@ class TiledRun:
             return self._canvas.cut(name, window)
         maker = self._makers[name]
         if maker not in self._kept:
-            return self._made_last(maker, window)[name]
+            seen = self._canvas.at(maker.level).around(window, maker.halo or 0)
+            return self._run(maker, seen, window)[name]
         out: Array | None = None
         lattice = self._kept[maker].lattice
         for piece in lattice.pieces(window):
@@ -138,17 +136,6 @@ class TiledRun:
             out[piece.target(scale)] = block[piece.source(scale)]
         assert out is not None  # no window is empty
         return out
-
-    def _made_last(self, maker: AnyRunner, window: Window) -> Tensors:
-        """What a step makes for a window; the last one is held where another step reads it too."""
-        last = self._last.get(maker)
-        if last is not None and last[0] == window:
-            return last[1]
-        seen = self._canvas.at(maker.level).around(window, maker.halo or 0)
-        made = self._run(maker, seen, window)
-        if not self._shared.isdisjoint(made):
-            self._last[maker] = (window, made)
-        return made
 
     def _block_of(self, step: AnyRunner, key: tuple[int, int]) -> Tensors:
         kept = self._kept[step]

@@ -49,7 +49,6 @@ class Purpose(IntEnum):
     LARGE_CROP = 8
     LARGE_NOISY = 9
     LARGE_POOL = 10
-    COMPOSITES = 11
 
 
 class DipnetTraining:

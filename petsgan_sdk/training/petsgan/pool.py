@@ -16,22 +16,14 @@ __all__ = ["TransferPool", "cropped"]
 class TransferPool:
     """Patch transfer of a fixed set of layouts, done once instead of in every step.
 
-    What IR learns on besides reconstruction are the fresh layouts, and composites where there are.
-
     Args:
         network: What transfers.
         make_layouts: Makes the fresh ones, `[K, 3, h, w]`.
         noisy: `[R, 3, h, w]`, copies of c_I with noise.
-        composites: What needs no transfer, or None.
     """
 
     def __init__(
-        self,
-        network: DipNet,
-        make_layouts: Callable[[], Tensor],
-        *,
-        noisy: Tensor,
-        composites: Transferred | None = None,
+        self, network: DipNet, make_layouts: Callable[[], Tensor], *, noisy: Tensor
     ) -> None:
         """Transfer everything."""
         was_training = network.training
@@ -39,8 +31,6 @@ class TransferPool:
         network.eval()
         with torch.no_grad():
             self._fresh = network.transfer(make_layouts())
-            if composites is not None:
-                self._fresh = _joined(self._fresh, composites)
             self._noisy = network.transfer(noisy)
         network.train(was_training)
 
@@ -58,16 +48,6 @@ def cropped(transferred: Transferred, crop: Crop, *, factor: int) -> Transferred
     code, texture, weight = transferred
     large = None if texture is None else crop.of(texture, factor)
     return Transferred(crop.of(code), large, weight)
-
-
-def _joined(one: Transferred, other: Transferred) -> Transferred:
-    assert one.texture is not None  # of what composites stand beside
-    assert other.texture is not None
-    return Transferred(
-        torch.cat([one.code, other.code]),
-        torch.cat([one.texture, other.texture]),
-        torch.cat([one.weight, other.weight]),
-    )
 
 
 def _take(transferred: Transferred, numbers: list[int]) -> Transferred:

@@ -17,7 +17,6 @@ from petsgan_sdk.models.petsgan_enlargement import enlarging_net
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 from petsgan_sdk.stations.photo import TrainingPhoto
-from petsgan_sdk.training.petsgan.composites import PhotoComposites
 from petsgan_sdk.training.petsgan.enlargement import HighResTraining
 from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
 from petsgan_sdk.training.petsgan.training import PetsganTraining
@@ -86,11 +85,8 @@ class PetsganRecipe:
             return ManipulationTraining(network, given.make_prior(network.image, network.low_res))
         generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
         self._prepare(generator, given)
-        training = PetsganTraining(
-            generator,
-            given.make_prior(generator.image, generator.low_res),
-            PhotoComposites(given.photo.rgb, settings),
-        )
+        prior = given.make_prior(generator.image, generator.low_res)
+        training = PetsganTraining(generator, prior, given.photo.rgb)
         if times == 1:
             return training
         return HighResTraining(training, photo, enlarging_net(settings).to(given.device))

@@ -23,11 +23,11 @@ from petsgan_sdk.models import (
     Transferred,
 )
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
+from petsgan_sdk.synthesis import PhotoFit, fit_in, fit_photo, fit_within
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.pairs import PairedLayouts
-from petsgan_sdk.training.petsgan.composites import PhotoComposites
 from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
 from petsgan_sdk.training.petsgan.pool import TransferPool, cropped
 from petsgan_sdk.training.precision import compute
@@ -44,7 +44,7 @@ class PetsganTraining(DipnetTraining):
     Args:
         generator: The generator to train, on its device.
         prior: Where layouts come from; by default what the settings name.
-        composites: Of the photo, where it is larger than the generator's image.
+        photo: `[H, W, 3]` uint8, where it is larger than the generator's image.
 
     Raises:
         ConfigError: The image is too small for its critic, or there is no such prior.
@@ -56,7 +56,7 @@ class PetsganTraining(DipnetTraining):
         self,
         generator: PetsganGenerator,
         prior: LayoutPrior | None = None,
-        composites: PhotoComposites | None = None,
+        photo: ImageArray | None = None,
     ) -> None:
         """Build critics, optimizers and the averaged generator."""
         settings, schedule = generator.settings, generator.settings.training
@@ -68,10 +68,9 @@ class PetsganTraining(DipnetTraining):
         _check_critic(generator)
         span = Span(round(schedule.restoration_from * total), total)
         super().__init__(generator, prior, span=span)
-        self._composites: PhotoComposites | None = None
-        if settings.transfer.carry_texture:
-            photo = composites or PhotoComposites(_photo_of(generator), settings)
-            self._composites = photo
+        # Fitted when it is first saved: a run that goes on has it in its checkpoint.
+        self._photo = _image_of(generator) if photo is None else photo
+        self._fit: PhotoFit | None = None
         self._pairs = PairedLayouts(generator.depnet, prior, settings.depnet.modes)
         critic = StridedPatchCritic if schedule.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(self._device)
@@ -215,24 +214,8 @@ class PetsganTraining(DipnetTraining):
         return compute(self._patch_critic, image, precision=self._precision)
 
     def _make_pool(self) -> TransferPool:
-        count = self._composite_count
-        fresh, noisy = self._pool_noise(self._schedule.pool_size - count)
-        composites = None
-        if count and self._composites is not None:
-            composites = self._composites.transferred(
-                self.generator, count, self._rng(0, Purpose.COMPOSITES)
-            )
-        return TransferPool(
-            self.generator,
-            lambda: self._finished_layouts(fresh),
-            noisy=noisy,
-            composites=composites,
-        )
-
-    @property
-    def _composite_count(self) -> int:
-        """Of the pool."""
-        return int(self._schedule.synthesis_share * self._schedule.pool_size)
+        fresh, noisy = self._pool_noise()
+        return TransferPool(self.generator, lambda: self._finished_layouts(fresh), noisy=noisy)
 
     @property
     def averaged(self) -> PetsganGenerator:
@@ -245,15 +228,20 @@ class PetsganTraining(DipnetTraining):
         layouts: Tensor = self.generator.depnet(noise, self._position)
         return layouts
 
-    def _pool_noise(self, count: int) -> tuple[Tensor, Tensor]:
+    def _pool_noise(self) -> tuple[Tensor, Tensor]:
         """Noise of the pool's layouts, and noisy copies of c_I."""
         rng = self._rng(0, Purpose.POOL)
-        return self._noise(count, rng), self.add_noise(NOISY_POOL, rng)
+        return self._noise(self._schedule.pool_size, rng), self.add_noise(NOISY_POOL, rng)
+
+    def _noise(self, count: int, rng: Generator) -> Tensor:
+        shape = self.generator.noise_shape(count, *self.generator.size)
+        return torch.randn(shape, generator=rng).to(self._device)
 
     def state(self) -> dict[str, Array]:
-        """As of every training, and the fit of the photo where synthesis can use it."""
-        fitted = {} if self._composites is None else self._composites.state()
-        return {**super().state(), **fitted}
+        """As of every training, and the photo fitted for synthesis."""
+        if self._fit is None:
+            self._fit = fit_photo(self._photo, self.generator.settings.synthesis)
+        return {**super().state(), **fit_within(self._fit)}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Restore what `state` returned.
@@ -262,12 +250,7 @@ class PetsganTraining(DipnetTraining):
             CheckpointError: An array is missing or of another shape.
         """
         super().load(arrays)
-        if self._composites is not None:
-            self._composites.load(arrays)
-
-    def _noise(self, count: int, rng: Generator) -> Tensor:
-        shape = self.generator.noise_shape(count, *self.generator.size)
-        return torch.randn(shape, generator=rng).to(self._device)
+        self._fit = fit_in(self._photo, arrays)
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from super()._modules()
@@ -276,8 +259,7 @@ class PetsganTraining(DipnetTraining):
             yield "layout_critic", self._layout_critic
 
 
-def _photo_of(generator: PetsganGenerator) -> ImageArray:
-    """The photo at the size of the generator's image."""
+def _image_of(generator: PetsganGenerator) -> ImageArray:
     return to_u8(generator.image[0].permute(1, 2, 0).cpu().numpy())
 
 
