@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         ShapeError,
         TrainingError,
     )
-    from petsgan_sdk.runtime import Sampler, load
+    from petsgan_sdk.runtime import Pin, Sampler, load
 
     __version__: str
 
@@ -45,6 +45,7 @@ __all__ = [
     "OutputError",
     "ParityError",
     "PetsganError",
+    "Pin",
     "Sampler",
     "ShapeError",
     "TrainingError",
@@ -52,7 +53,7 @@ __all__ = [
     "load",
 ]
 
-_RUNTIME = ("Sampler", "load")
+_RUNTIME = ("Pin", "Sampler", "load")
 
 
 def __getattr__(name: str) -> Any:

@@ -123,6 +123,22 @@ def copier(tmp_path_factory):
     return write_copier(tmp_path_factory.mktemp("bundle") / "copier.petsgan", cat())
 
 
+@pytest.fixture(scope="session")
+def synthesis_bundle(tmp_path_factory):
+    """The file of a bundle that draws places of its photo."""
+    from support.synthesis_bundle import write_synthesis_bundle  # noqa: PLC0415 - fits a photo
+
+    return write_synthesis_bundle(tmp_path_factory.mktemp("bundle") / "places.petsgan")
+
+
+@pytest.fixture(scope="session")
+def synthesis(synthesis_bundle):
+    """The bundle that draws places of its photo, loaded."""
+    from petsgan_sdk.runtime import load  # noqa: PLC0415 - heavy
+
+    return load(synthesis_bundle, provider="cpu", threads=1)
+
+
 @pytest.fixture
 def draw():
     """A generator of torch's random numbers."""

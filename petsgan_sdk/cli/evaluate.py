@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from petsgan_sdk._extras import import_extra
+from petsgan_sdk.cli._drawing import (
+    Fill,
+    Layout,
+    LayoutOption,
+    Variation,
+    drawing_json,
+    make_drawing,
+)
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import (
     Provider,
@@ -26,6 +34,7 @@ if TYPE_CHECKING:
     from petsgan_sdk.evaluation.samples import SampleSet
     from petsgan_sdk.evaluation.table import Table
     from petsgan_sdk.metrics import Judge
+    from petsgan_sdk.runtime.drawing import Drawing
 
 __all__ = ["evaluate_command"]
 
@@ -54,6 +63,9 @@ def evaluate_command(
     seamless: Annotated[
         bool, typer.Option("--seamless", help="Samples of a bundle that can be laid edge to edge.")
     ] = False,
+    layout: LayoutOption = Layout.auto,
+    variation: Variation = 1.0,
+    fill: Fill = 1.0,
     seed: Annotated[int, typer.Option(help="0 to 2**63-1.")] = 0,
     metrics: Annotated[
         str | None,
@@ -119,8 +131,13 @@ def evaluate_command(
     if (table is None) == (samples is None) or (samples is None) != (image is None):
         msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
         raise ConfigError(msg)
-    if (size is not None or seamless) and (samples is None or is_folder(samples)):
-        msg = "--size and --seamless must come with a bundle, which makes samples of any size"
+    drawing = make_drawing(layout=layout, variation=variation, fill=fill, seamless=seamless)
+    is_drawn = size is not None or bool(drawing.record())
+    if is_drawn and (samples is None or is_folder(samples)):
+        msg = (
+            "--size, --seamless, --layout, --variation and --fill must come with a bundle, whose "
+            "samples are drawn as they say"
+        )
         raise ConfigError(msg)
     size_px = None if size is None else parse_size(size)
     if table is not None:
@@ -156,11 +173,11 @@ def evaluate_command(
             image,
             count=count,
             size_px=size_px,
-            seamless=seamless,
+            drawing=drawing,
             seed=seed,
             provider=provider,
         )
-        _print_results(samples, image, found, judge, as_json=as_json)
+        _print_results(samples, image, found, judge, drawing=drawing, as_json=as_json)
 
 
 def _metrics(names: str | None, *, of_a_size: bool) -> tuple[str, ...]:
@@ -177,7 +194,7 @@ def _collect(
     *,
     count: int | None,
     size_px: tuple[int, int] | None,
-    seamless: bool,
+    drawing: Drawing,
     seed: int,
     provider: Provider,
 ) -> SampleSet:
@@ -198,7 +215,7 @@ def _collect(
             image,
             count=number if count is None else count,
             size_px=size_px,
-            seamless=seamless,
+            drawing=drawing,
             seed=seed,
             provider=provider.value,
             note=bar.note,
@@ -207,7 +224,13 @@ def _collect(
 
 
 def _print_results(
-    samples: Path, image: Path, found: SampleSet, judge: Judge, *, as_json: bool
+    samples: Path,
+    image: Path,
+    found: SampleSet,
+    judge: Judge,
+    *,
+    drawing: Drawing,
+    as_json: bool,
 ) -> None:
     results = judge(found.samples, found.photo)
     height, width = found.samples.shape[1:3]
@@ -224,6 +247,7 @@ def _print_results(
                 "size": [width, height],
                 "photo_size": [found.photo.shape[1], found.photo.shape[0]],
                 "skipped": skipped,
+                **drawing_json(drawing),
                 "metrics": {name: result.to_json() for name, result in results.items()},
             }
         )

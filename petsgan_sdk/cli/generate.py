@@ -9,6 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petsgan_sdk.cli._drawing import (
+    Fill,
+    Layout,
+    LayoutOption,
+    Pins,
+    Variation,
+    drawing_json,
+    make_drawing,
+)
 from petsgan_sdk.cli._options import (
     Pairs,
     Precision,
@@ -89,6 +98,10 @@ def generate_command(
     seamless: Annotated[
         bool, typer.Option("--seamless", help="Copies can be laid edge to edge.")
     ] = False,
+    layout: LayoutOption = Layout.auto,
+    variation: Variation = 1.0,
+    fill: Fill = 1.0,
+    pins: Pins = None,
     provider: Annotated[
         Provider, typer.Option(help="auto may fall back to cpu and says so.")
     ] = Provider.auto,
@@ -114,6 +127,9 @@ def generate_command(
     """
     asked = None if size is None else parse_size(size)
     options = make_options(provider, precision=precision, build=build, pairs=provider_option)
+    drawing = make_drawing(
+        layout=layout, variation=variation, fill=fill, seamless=seamless, pins=pins
+    )
     is_file = output.suffix.lower() in _FILES and not is_folder(output)
     if is_file:
         _refuse_folder_options(count=count, sheet=sheet)
@@ -139,7 +155,7 @@ def generate_command(
             size_px=size_px,
             seed=seed,
             rows=tile,
-            seamless=seamless,
+            drawing=drawing,
             overwrite=force,
         )
         _write_file(load_on(threads=threads), large, as_json=as_json)
@@ -155,7 +171,7 @@ def generate_command(
         template=name,
         extension=image_format.value,
         sheet=sheet,
-        seamless=seamless,
+        drawing=drawing,
         overwrite=force,
         resume=resume,
         shard_size=shard_size,
@@ -189,6 +205,7 @@ def _write_batch(
             {
                 "files": [str(path) for path in plan.paths],
                 "seed": plan.seed,
+                **drawing_json(plan.drawing),
                 "provider": sampler.provider,
                 "seconds": result.seconds,
                 "images": result.written,
@@ -222,6 +239,7 @@ def _write_file(sampler: Sampler, plan: LargePlan, *, as_json: bool) -> None:
             {
                 "files": [str(plan.path)],
                 "seed": plan.seed,
+                **drawing_json(plan.drawing),
                 "provider": sampler.provider,
                 "seconds": seconds,
                 "size": [width, height],

@@ -14,6 +14,7 @@ from petsgan_sdk.errors import ConfigError, InputError
 from petsgan_sdk.files.regular import is_folder, is_taken
 from petsgan_sdk.imaging import load_image, resize
 from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime.drawing import PLAIN, Drawing
 
 __all__ = ["SampleSet", "SkippedFile", "each_image", "read_samples", "sample_bundle"]
 
@@ -51,7 +52,7 @@ def sample_bundle(
     *,
     count: int,
     size_px: tuple[int, int] | None = None,
-    seamless: bool = False,
+    drawing: Drawing = PLAIN,
     seed: int = 0,
     provider: str = "auto",
     note: Note = lambda _: None,
@@ -64,7 +65,7 @@ def sample_bundle(
         photo: The photo that it learned. It is reduced as training reduces it.
         count: Number of samples.
         size_px: `(width, height)` of the samples; by default as trained.
-        seamless: As `Sampler.sample`.
+        drawing: How the samples are drawn.
         seed: As `Sampler.sample`.
         provider: As `runtime.load`.
         note: Told when the photo is not the one that was learned.
@@ -88,7 +89,7 @@ def sample_bundle(
         )
     images: list[U8Array] = []
     wide, tall = size_px or (width, height)
-    drawn = sampler.images(count, height=tall, width=wide, seed=seed, seamless=seamless)
+    drawn = sampler.images(count, height=tall, width=wide, seed=seed, **drawing.keywords())
     for image in drawn:
         images.append(image)
         progress(len(images), count)

@@ -68,7 +68,7 @@ def generate_images(
         progress: Called with the number of images that are written or were there.
 
     Raises:
-        ConfigError: A seamless image cannot have this size.
+        ConfigError: The images cannot be drawn like that at this size.
         OutputError: A file cannot be written, or one that is there is another image.
         BundleError: The bundle makes no images from seeds.
     """

@@ -16,6 +16,7 @@ from petsgan_sdk.imaging import FORMATS
 from petsgan_sdk.output.file_names import DEFAULT_TEMPLATE, TAR_TEMPLATE, file_names
 from petsgan_sdk.output.shards import shard_paths
 from petsgan_sdk.runtime.checks import check_int, check_seed, check_size
+from petsgan_sdk.runtime.drawing import PLAIN, Drawing
 
 __all__ = ["MAX_IMAGES", "BatchPlan", "OutputFile", "plan_batch"]
 
@@ -46,8 +47,8 @@ class BatchPlan:
     """The files that hold them, in order."""
     sheet: Path | None
     """The contact sheet."""
-    seamless: bool
-    """Whether every image goes on at its other side."""
+    drawing: Drawing
+    """How every image is drawn."""
     overwrite: bool
     """Whether existing files may be replaced."""
     resume: bool
@@ -88,7 +89,7 @@ def plan_batch(
     template: str | None = None,
     extension: str = "png",
     sheet: Path | None = None,
-    seamless: bool = False,
+    drawing: Drawing = PLAIN,
     overwrite: bool = False,
     resume: bool = False,
     shard_size: int | None = None,
@@ -106,7 +107,7 @@ def plan_batch(
             six digits in a tar.
         extension: `png`, `jpg` or `webp`.
         sheet: A contact sheet to write as well.
-        seamless: See `Sampler.sample`, which also checks the size.
+        drawing: How the images are drawn; the sampler checks it.
         overwrite: Whether existing files may be replaced.
         resume: Whether existing files that are whole stay as they are, and others are made again.
         shard_size: Images of one tar; None for one tar of all.
@@ -139,7 +140,7 @@ def plan_batch(
         tuple(names),
         files,
         sheet,
-        seamless=seamless,
+        drawing=drawing,
         overwrite=overwrite,
         resume=resume,
         is_tar=is_tar,

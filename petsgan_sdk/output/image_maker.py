@@ -23,7 +23,7 @@ class ImageMaker:
         at_once: Images that are sampled at the same time.
 
     Raises:
-        ConfigError: A seamless image cannot have this size.
+        ConfigError: The images cannot be drawn like that at this size.
         BundleError: The bundle makes no images from seeds.
     """
 
@@ -37,7 +37,7 @@ class ImageMaker:
         self.workers = min(at_once + 1, len(plan.names)) if cores > 1 else 1
         """Threads that make images."""
         self._sampled = sampler.images_of(
-            plan.seed, height=height, width=width, seamless=plan.seamless
+            plan.seed, height=height, width=width, **plan.drawing.keywords()
         )
         self._model: str = sampler.info()["digest"]
         self._slots = threading.Semaphore(at_once)
@@ -73,5 +73,5 @@ class ImageMaker:
     def _provenance(self, **part: int) -> dict[str, Any]:
         plan = self.plan
         return provenance(
-            self._model, part, seed=plan.seed, size_px=plan.size_px, seamless=plan.seamless
+            self._model, part, seed=plan.seed, size_px=plan.size_px, drawing=plan.drawing
         )

@@ -22,6 +22,7 @@ from petsgan_sdk.imaging.png import largest_png, png_chunks
 from petsgan_sdk.imaging.tiff import tiff_chunks, tiff_size
 from petsgan_sdk.output.parallel import one_ahead
 from petsgan_sdk.runtime.checks import check_canvas, check_int, check_seed
+from petsgan_sdk.runtime.drawing import PLAIN, Drawing
 from petsgan_sdk.runtime.sampler import Sampler
 
 __all__ = ["LARGE_FORMATS", "LargePlan", "plan_large", "write_large"]
@@ -63,8 +64,8 @@ class LargePlan:
     """The seed."""
     rows: int | None
     """Rows of a band, or None for what is made at a time."""
-    seamless: bool
-    """Whether the image goes on at its other side."""
+    drawing: Drawing
+    """How the image is drawn."""
     overwrite: bool
     """Whether an existing file may be replaced."""
 
@@ -81,7 +82,7 @@ def plan_large(
     size_px: tuple[int, int],
     seed: int = 0,
     rows: int | None = None,
-    seamless: bool = False,
+    drawing: Drawing = PLAIN,
     overwrite: bool = False,
 ) -> LargePlan:
     """Refuse what could not be written, before anything is made.
@@ -92,7 +93,7 @@ def plan_large(
         size_px: `(width, height)`.
         seed: 0 to 2**64 - 1.
         rows: Rows that are written at a time; the pixels are the same for any number.
-        seamless: See `Sampler.sample`.
+        drawing: How the image is drawn; the sampler checks it.
         overwrite: Whether an existing file may be replaced.
 
     Raises:
@@ -113,7 +114,7 @@ def plan_large(
     seed = check_seed(seed)
     check_distinct(path, bundle)
     check_writable(path, overwrite=overwrite)
-    plan = LargePlan(path, form, (width, height), seed, rows, seamless, overwrite)
+    plan = LargePlan(path, form, (width, height), seed, rows, drawing, overwrite)
     _check_space(plan)
     return plan
 
@@ -133,7 +134,7 @@ def write_large(
 
     Raises:
         OutputError: The file cannot be written, or the disk is full; what was written is removed.
-        ConfigError: A seamless image cannot have this size.
+        ConfigError: The image cannot be drawn like that at this size.
         BundleError: The image needs tiles, and the bundle cannot be run in tiles.
     """
     started = time.perf_counter()
@@ -144,8 +145,8 @@ def write_large(
         width,
         plan.seed,
         rows=plan.rows,
-        seamless=plan.seamless,
         observer=partial(_check, stopping),
+        **plan.drawing.keywords(),
     )
     try:
         with closing(one_ahead(bands, stop=stopping.set)) as made:

@@ -1,13 +1,12 @@
-"""What a generated file says of itself: the model, seed, index and size that its pixels come from.
-
-Imports the standard library only.
-"""
+"""What a generated file says of itself: the model, seed, index, size and way of drawing."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
 from typing import Any
+
+from petsgan_sdk.runtime.drawing import PLAIN, Drawing
 
 __all__ = ["comment_of", "provenance"]
 
@@ -20,7 +19,7 @@ def provenance(
     *,
     seed: int,
     size_px: tuple[int, int],
-    seamless: bool = False,
+    drawing: Drawing = PLAIN,
 ) -> dict[str, Any]:
     """What decides the pixels of a file, as JSON types.
 
@@ -30,11 +29,11 @@ def provenance(
             sheet of the first n.
         seed: The seed.
         size_px: `(width, height)` of each image.
-        seamless: Whether an image goes on at its other side.
+        drawing: How an image is drawn; what is not usual of it is told.
     """
     width, height = size_px
-    decided = {"model": model, "seed": seed, **part, "width": width, "height": height}
-    return {**decided, "seamless": True} if seamless else decided
+    size = {"width": width, "height": height}
+    return {"model": model, "seed": seed, **part, **size, **drawing.record()}
 
 
 def comment_of(provenance: Mapping[str, Any]) -> str:

@@ -105,8 +105,8 @@ def _has_end(data: bytes, kind: str | None) -> bool:
 def _refuse_foreign(path: Path, state: FileState | None) -> None:
     if state is FileState.foreign:
         msg = (
-            f"output: {str(path)!r} must be of this bundle, seed and size to go on, got other "
-            "images; choose another output or overwrite it with --force"
+            f"output: {str(path)!r} must be of this bundle, seed, size and options to go on, "
+            "got other images; choose another output or overwrite it with --force"
         )
         raise OutputError(msg)
 

@@ -1,52 +1,114 @@
-"""What a caller may change of how places are drawn: checked against bundle and canvas."""
+"""How an image is drawn besides its seed, index and size: checked against bundle and canvas."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from itertools import combinations
+from typing import Any
 
+from petsgan_sdk._text import short
 from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.manifest import BundleManifest
-from petsgan_sdk.runtime.checks import MAX_CANVAS_SIDE_PX, check_int, check_number
+from petsgan_sdk.runtime.checks import (
+    MAX_CANVAS_SIDE_PX,
+    check_int,
+    check_number,
+    check_seamless,
+)
 from petsgan_sdk.synthesis import Knobs, Pin, PinnedRect
 
-__all__ = ["MAX_FILL", "MAX_PINS", "MAX_VARIATION", "check_knobs"]
+__all__ = [
+    "LAYOUTS",
+    "MAX_FILL",
+    "MAX_PINS",
+    "MAX_VARIATION",
+    "PLAIN",
+    "Drawing",
+    "check_drawing",
+    "knobs_of",
+    "layouts_of",
+]
 
+LAYOUTS = ("auto", "network", "synthesis")
+"""Where a layout may come from; `auto` is the bundle's usual way."""
 MAX_VARIATION = 4.0
 MAX_FILL = 4.0
 MAX_PINS = 256
 
+_KNOBS = ("variation", "fill", "pins")
 
-def check_knobs(
-    manifest: BundleManifest,
-    canvas: tuple[int, int],
-    *,
-    variation: object,
-    fill: object,
-    pins: Sequence[Pin | tuple[int, int]],
-    seamless: bool,
-) -> Knobs:
-    """Check variation, fill and pins.
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """How an image is drawn, as a caller says it: `check_drawing` checks it."""
+
+    seamless: bool = False
+    """Whether it goes on at its other side."""
+    layout: str = "auto"
+    """Where its layout comes from, of `LAYOUTS`."""
+    variation: float = 1.0
+    """How far places of the photo are moved at random."""
+    fill: float = 1.0
+    """How often things recur on a large canvas."""
+    pins: Sequence[Pin | tuple[int, int]] = ()
+    """Rectangles of the photo that stand as they are; `(x, y)` stands for the whole photo."""
+
+    def keywords(self) -> dict[str, Any]:
+        """What `Sampler.sample` and its like are called with."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    def record(self) -> dict[str, Any]:
+        """What is not the default, in JSON types; of a drawing that was checked."""
+        plain: dict[str, Any] = {
+            "seamless": bool(self.seamless),
+            "layout": self.layout,
+            "variation": float(self.variation),
+            "fill": float(self.fill),
+            "pins": [_record_of(_as_pin(pin)) for pin in self.pins],
+        }
+        return {name: value for name, value in plain.items() if value != _PLAIN_RECORD[name]}
+
+
+PLAIN = Drawing()
+"""The usual way."""
+_PLAIN_RECORD = {**PLAIN.keywords(), "pins": []}
+
+
+def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
+    """Where the layouts of a bundle can come from; the first is what `auto` takes."""
+    draws_places = any(step.takes_knobs for step in manifest.steps)
+    return ("synthesis",) if draws_places else ("network",)
+
+
+def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
+    """Names of what a caller may change of how a bundle draws."""
+    return _KNOBS if "synthesis" in layouts_of(manifest) else ()
+
+
+def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing) -> Knobs:
+    """Check how an image is to be drawn.
 
     Args:
         manifest: Of the bundle.
         canvas: `(height, width)` in pixels.
-        variation: 0 to 4.
-        fill: 0 to 4.
-        pins: Up to 256; `(x, y)` stands for the whole photo.
-        seamless: Whether the canvas goes on at its other side.
+        drawing: Variation and fill from 0 to 4, up to 256 pins.
 
     Raises:
         ConfigError: A number is out of range, a pin is outside the photo or the canvas, or two
-            overlap.
-        BundleError: The bundle draws no places.
+            overlap; or a seamless image cannot have this size.
+        BundleError: The bundle has no such layouts, or draws no places.
     """
+    if drawing.seamless:
+        least = manifest.min_canvas_px
+        check_seamless(*canvas, factor=manifest.factor, least=least)
+    layout = _choose_layout(manifest, drawing.layout)
     knobs = Knobs(
-        variation=check_number(variation, "variation", low=0, high=MAX_VARIATION),
-        fill=check_number(fill, "fill", low=0, high=MAX_FILL),
-        pins=_check_pins(pins, manifest.image_size_px, canvas, seamless=seamless),
+        variation=check_number(drawing.variation, "variation", low=0, high=MAX_VARIATION),
+        fill=check_number(drawing.fill, "fill", low=0, high=MAX_FILL),
+        pins=_check_pins(drawing.pins, manifest.image_size_px, canvas, seamless=drawing.seamless),
     )
-    if knobs != Knobs() and not any(step.takes_knobs for step in manifest.steps):
+    if knobs != Knobs() and layout != "synthesis":
         msg = (
             "variation, fill and pins must be left alone for a bundle that draws no places of its "
             "photo; those of train --model instant do"
@@ -55,17 +117,54 @@ def check_knobs(
     return knobs
 
 
+def _choose_layout(manifest: BundleManifest, layout: object) -> str:
+    """Where the layout comes from, of what the bundle can do."""
+    able = layouts_of(manifest)
+    if not isinstance(layout, str) or layout not in LAYOUTS:
+        msg = f"layout must be {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}, got {short(layout)}"
+        raise ConfigError(msg)
+    if layout == "auto":
+        return able[0]
+    if layout not in able:
+        reason = (
+            "its layouts come from its network alone; newer training or train --model instant "
+            "gives a bundle that can"
+            if layout == "synthesis"
+            else "it has no network, and draws places of its photo"
+        )
+        msg = f"layout must be auto or {able[0]} for this bundle, got {layout!r}: {reason}"
+        raise BundleError(msg)
+    return layout
+
+
+def _as_pin(pin: object) -> Pin:
+    if isinstance(pin, Pin):
+        return pin
+    if not isinstance(pin, tuple | list) or len(pin) != 2:
+        msg = f"pins must be a list of Pin or (x, y), got {short(pin)} in it"
+        raise ConfigError(msg)
+    return Pin(*pin)
+
+
+def _record_of(pin: Pin) -> dict[str, int]:
+    given = {field.name: (getattr(pin, field.name), field.default) for field in fields(pin)}
+    return {name: int(value) for name, (value, default) in given.items() if value != default}
+
+
 def _check_pins(
-    pins: Sequence[Pin | tuple[int, int]],
+    pins: object,
     photo: tuple[int, int],
     canvas: tuple[int, int],
     *,
     seamless: bool,
 ) -> tuple[PinnedRect, ...]:
+    if not isinstance(pins, Sequence) or isinstance(pins, str):
+        msg = f"pins must be a list of Pin or (x, y), got {short(pins)}"
+        raise ConfigError(msg)
     if len(pins) > MAX_PINS:
         msg = f"pins must be at most {MAX_PINS}, got {len(pins)}"
         raise ConfigError(msg)
-    checked = tuple(_check_pin(pin, photo, canvas, seamless=seamless) for pin in pins)
+    checked = tuple(_check_pin(_as_pin(pin), photo, canvas, seamless=seamless) for pin in pins)
     for one, other in combinations(checked, 2):
         if all(_overlap(one, other, axis, canvas[axis], seamless=seamless) for axis in (0, 1)):
             msg = (
@@ -78,17 +177,12 @@ def _check_pins(
 
 
 def _check_pin(
-    pin: Pin | tuple[int, int],
+    pin: Pin,
     photo: tuple[int, int],
     canvas: tuple[int, int],
     *,
     seamless: bool,
 ) -> PinnedRect:
-    if isinstance(pin, tuple):
-        if len(pin) != 2:
-            msg = f"pins must be Pin or (x, y), got {pin!r}"
-            raise ConfigError(msg)
-        pin = Pin(*pin)
     furthest = MAX_CANVAS_SIDE_PX
     axes = []
     for name, begin, origin, extent, has, most in (

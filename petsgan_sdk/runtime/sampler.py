@@ -22,19 +22,18 @@ from petsgan_sdk.runtime.checks import (
     check_number,
     check_range,
     check_region,
-    check_seamless,
     check_seed,
     check_size,
 )
 from petsgan_sdk.runtime.describe import describe_bundle
-from petsgan_sdk.runtime.drawing import check_knobs
+from petsgan_sdk.runtime.drawing import Drawing, check_drawing
 from petsgan_sdk.runtime.entries import check_makes_images, check_start
 from petsgan_sdk.runtime.rendering.canvas import NoiseField
 from petsgan_sdk.runtime.rendering.noise_fields import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
 from petsgan_sdk.runtime.rendering.steps.runner import Observer
-from petsgan_sdk.synthesis import Knobs, Pin
+from petsgan_sdk.synthesis import Pin
 
 __all__ = ["Sampler"]
 
@@ -86,6 +85,7 @@ class Sampler:
         seed: int = 0,
         start: int = 0,
         seamless: bool = False,
+        layout: str = "auto",
         variation: float = 1.0,
         fill: float = 1.0,
         pins: Sequence[Pin | tuple[int, int]] = (),
@@ -100,6 +100,8 @@ class Sampler:
             start: Index of the first image, 0 to 2**32 - 1.
             seamless: Make images that go on at their other side, so that copies can be laid edge
                 to edge. Sides must be multiples of `manifest.factor`.
+            layout: Where layouts come from: `network` or `synthesis`, places of the photo; `auto`
+                is the bundle's own way. `info` says which it can do.
             variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
                 back at its size, beyond 1 it goes further. For bundles that draw places.
             fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.
@@ -109,9 +111,10 @@ class Sampler:
             `[n, height, width, 3]` uint8, RGB.
 
         Raises:
-            ConfigError: A size, count or seed is out of range.
-            BundleError: `seamless` with a bundle that cannot be run in tiles, or the bundle was
-                trained for manipulation and only starts from images.
+            ConfigError: A size, count or seed is out of range, or a knob or pin is.
+            BundleError: The bundle has no such layouts or draws no places, `seamless` with one that
+                cannot be run in tiles, or it was trained for manipulation and only starts from
+                images.
 
         Note:
             The same bundle, seed, index and size give the same bytes on the same provider, for
@@ -123,10 +126,7 @@ class Sampler:
             seed,
             height=height,
             width=width,
-            seamless=seamless,
-            variation=variation,
-            fill=fill,
-            pins=pins,
+            **Drawing(seamless, layout, variation, fill, pins).keywords(),
         )
         if n == 1:
             return sampled(start)[np.newaxis]
@@ -144,6 +144,7 @@ class Sampler:
         seed: int = 0,
         start: int = 0,
         seamless: bool = False,
+        layout: str = "auto",
         variation: float = 1.0,
         fill: float = 1.0,
         pins: Sequence[Pin | tuple[int, int]] = (),
@@ -158,6 +159,7 @@ class Sampler:
             seed: As in `sample`.
             start: As in `sample`.
             seamless: As in `sample`.
+            layout: As in `sample`.
             variation: As in `sample`.
             fill: As in `sample`.
             pins: As in `sample`.
@@ -173,11 +175,8 @@ class Sampler:
             seed,
             height=height,
             width=width,
-            seamless=seamless,
-            variation=variation,
-            fill=fill,
-            pins=pins,
             observer=observer,
+            **Drawing(seamless, layout, variation, fill, pins).keywords(),
         )
         return map(sampled, range(start, start + n))
 
@@ -188,6 +187,7 @@ class Sampler:
         height: int | None = None,
         width: int | None = None,
         seamless: bool = False,
+        layout: str = "auto",
         variation: float = 1.0,
         fill: float = 1.0,
         pins: Sequence[Pin | tuple[int, int]] = (),
@@ -200,6 +200,7 @@ class Sampler:
             height: As in `sample`.
             width: As in `sample`.
             seamless: As in `sample`.
+            layout: As in `sample`.
             variation: As in `sample`.
             fill: As in `sample`.
             pins: As in `sample`.
@@ -216,9 +217,8 @@ class Sampler:
         check_makes_images(self.manifest)
         height, width = self._size(height, width)
         seed = check_seed(seed)
-        if seamless:
-            self._check_seamless(height, width)
-        knobs = self._knobs(height, width, variation, fill, pins, seamless)
+        drawing = Drawing(seamless, layout, variation, fill, pins)
+        knobs = check_drawing(self.manifest, (height, width), drawing)
 
         def sampled(index: int) -> ImageArray:
             noise = stream_noise(seed, index)
@@ -240,6 +240,7 @@ class Sampler:
         *,
         index: int = 0,
         seamless: bool = False,
+        layout: str = "auto",
         variation: float = 1.0,
         fill: float = 1.0,
         pins: Sequence[Pin | tuple[int, int]] = (),
@@ -256,6 +257,7 @@ class Sampler:
             seed: 0 to 2**64 - 1.
             index: Index of the image in the seed's stream.
             seamless: As in `sample`; the window may then lie anywhere, since the canvas repeats.
+            layout: As in `sample`.
             variation: As in `sample`.
             fill: As in `sample`.
             pins: As in `sample`.
@@ -269,16 +271,11 @@ class Sampler:
             BundleError: The bundle cannot be run in tiles, and the canvas needs it.
         """
         height, width = check_canvas(height, width)
-        if seamless:
-            self._check_seamless(height, width)
+        drawing = Drawing(seamless, layout, variation, fill, pins)
+        knobs = check_drawing(self.manifest, (height, width), drawing)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
-        pixels = self._renderer.pixels(
-            self._noise(seed, index),
-            height,
-            width,
-            seamless=seamless,
-            knobs=self._knobs(height, width, variation, fill, pins, seamless),
-        )
+        noise = self._noise(seed, index)
+        pixels = self._renderer.pixels(noise, height, width, seamless=seamless, knobs=knobs)
         return pixels.region(top, left, h, w)
 
     def stream(
@@ -290,6 +287,7 @@ class Sampler:
         rows: int | None = None,
         index: int = 0,
         seamless: bool = False,
+        layout: str = "auto",
         variation: float = 1.0,
         fill: float = 1.0,
         pins: Sequence[Pin | tuple[int, int]] = (),
@@ -305,6 +303,7 @@ class Sampler:
                 pixels are the same.
             index: Index of the image in the seed's stream.
             seamless: As in `sample`.
+            layout: As in `sample`.
             variation: As in `sample`.
             fill: As in `sample`.
             pins: As in `sample`.
@@ -320,10 +319,9 @@ class Sampler:
         height, width = check_canvas(height, width)
         if rows is not None:
             rows = check_int(rows, "rows", low=1, high=height)
-        if seamless:
-            self._check_seamless(height, width)
+        drawing = Drawing(seamless, layout, variation, fill, pins)
+        knobs = check_drawing(self.manifest, (height, width), drawing)
         noise = self._noise(seed, index)
-        knobs = self._knobs(height, width, variation, fill, pins, seamless)
         pixels = self._renderer.pixels(
             noise, height, width, seamless=seamless, knobs=knobs, observer=observer
         )
@@ -438,28 +436,6 @@ class Sampler:
             trained_height if height is None else height,
             trained_width if width is None else width,
         )
-
-    def _knobs(
-        self,
-        height: int,
-        width: int,
-        variation: float,
-        fill: float,
-        pins: Sequence[Pin | tuple[int, int]],
-        seamless: bool,
-    ) -> Knobs:
-        return check_knobs(
-            self.manifest,
-            (height, width),
-            variation=variation,
-            fill=fill,
-            pins=pins,
-            seamless=seamless,
-        )
-
-    def _check_seamless(self, height: int, width: int) -> None:
-        factor, least = self.manifest.factor, self.manifest.min_canvas_px
-        check_seamless(height, width, factor=factor, least=least)
 
     def _noise(self, seed: int, index: int) -> NoiseField:
         index = check_int(index, "index", low=0, high=2**32 - 1)

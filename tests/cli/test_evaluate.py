@@ -9,13 +9,14 @@ import pytest
 from support.commands import refused, runner
 from support.metric_cases import keras_inception, save_safetensors
 from support.pictures import noise_picture
+from support.synthesis_bundle import photo as synthesis_photo
 from typer.testing import Result
 
 from petsgan_sdk.cli import app
 from petsgan_sdk.evaluation import cell
 from petsgan_sdk.imaging import save_image
 from petsgan_sdk.metrics import Judge
-from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime import Sampler, load
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -121,10 +122,31 @@ def test_another_size_than_the_photo(bundle: Path, photo: Path) -> None:
     assert "the photo" in next(x for x in text.stdout.splitlines() if "repeats_photo" in x)
 
 
+def test_a_drawing(synthesis_bundle: Path, synthesis: Sampler, tmp_path: Path) -> None:
+    learned = tmp_path / "learned.png"
+    save_image(learned, synthesis_photo())
+    words = ("-n", 2, "--metrics", "ssim,copy", "--json")
+    told = ("--variation", 0.25, "--fill", 2, "--layout", "synthesis")
+    result = evaluate(synthesis_bundle, learned, *words, *told)
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert printed["drawing"] == {"layout": "synthesis", "variation": 0.25, "fill": 2.0}
+    drawn = synthesis.sample(2, variation=0.25, fill=2)
+    found = Judge(["ssim", "copy"])(drawn, synthesis_photo())
+    assert printed["metrics"] == {name: one.to_json() for name, one in found.items()}
+    same = json.loads(evaluate(synthesis_bundle, learned, *words, "--variation", 0).stdout)
+    assert same["metrics"]["ssim"]["mean"] == pytest.approx(1)
+    assert "drawing" not in json.loads(evaluate(synthesis_bundle, learned, *words).stdout)
+    said = refused(evaluate(synthesis_bundle, learned, *words, "--variation", "nan"))
+    assert "variation must be a number from 0 to 4, got nan" in said
+
+
 def test_a_folder_has_no_other_size(tmp_path: Path, photo: Path) -> None:
-    for words in (("--size", "64x64"), ("--seamless",)):
+    for words in (("--size", "64x64"), ("--seamless",), ("--fill", "0"), ("--layout", "network")):
         said = refused(evaluate(tmp_path, photo, *words))
-        assert "--size and --seamless must come with a bundle" in said
+        assert (
+            "--size, --seamless, --layout, --variation and --fill must come with a bundle" in said
+        )
 
 
 @pytest.mark.parametrize("words", [[], ["one"], ["one", "two", "--table", "three"]])

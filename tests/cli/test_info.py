@@ -52,4 +52,5 @@ def test_json_holds_all_of_it_and_is_ascii(tmp_path: Path) -> None:
 
 def test_a_bundle_s_steps_are_named(bundle: Path) -> None:
     result = runner.invoke(app, ["info", str(bundle)])
+    assert 'layouts: ["network"]\nknobs: []\n' in result.stdout
     assert "steps: noise > position > graph > graph > patch_transfer" in result.stdout

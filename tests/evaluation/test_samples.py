@@ -11,7 +11,8 @@ from support.pictures import noise_picture
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
 from petsgan_sdk.evaluation.samples import each_image, read_samples, sample_bundle
 from petsgan_sdk.imaging import resize, save_image
-from petsgan_sdk.runtime import load
+from petsgan_sdk.runtime import Pin, load
+from petsgan_sdk.runtime.drawing import Drawing
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
@@ -66,6 +67,14 @@ def test_a_photo_of_another_shape(tmp_path):
     save_image(tmp_path / "tall.png", noise_picture(90, 60, seed=0))
     with pytest.raises(InputError, match=r"must have the shape of the bundle's, 64x48, got 60x90"):
         sample_bundle(bundle, tmp_path / "tall.png", count=1)
+
+
+def test_samples_are_drawn_as_is_said(synthesis_bundle, synthesis, photo):
+    drawing = Drawing(seamless=True, variation=0.5, fill=0, pins=(Pin(-4, 2, 8, 8, 24, 20),))
+    found = sample_bundle(synthesis_bundle, photo, count=2, seed=5, drawing=drawing)
+    np.testing.assert_array_equal(found.samples, synthesis.sample(2, seed=5, **drawing.keywords()))
+    plain = sample_bundle(synthesis_bundle, photo, count=2, seed=5)
+    np.testing.assert_array_equal(plain.samples, synthesis.sample(2, seed=5))
 
 
 def test_no_bundle(photo):

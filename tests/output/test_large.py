@@ -17,9 +17,11 @@ from petsgan_sdk.imaging import png, tiff
 from petsgan_sdk.output import large
 from petsgan_sdk.output.large import plan_large, write_large
 from petsgan_sdk.runtime import Sampler
+from petsgan_sdk.runtime.drawing import Drawing
 from petsgan_sdk.runtime.rendering import blocks
 
 RNG = np.random.default_rng(0)
+TILE = Drawing(seamless=True)
 
 
 def picture(height: int, width: int) -> np.ndarray:
@@ -105,12 +107,12 @@ def test_the_file_holds_the_image(
 
 def test_a_seamless_file(sampler: Sampler, tmp_path: Path) -> None:
     path = tmp_path / "tile.png"
-    plan = plan_large(tmp_path / "m.petsgan", path, size_px=(64, 48), seed=3, seamless=True)
+    plan = plan_large(tmp_path / "m.petsgan", path, size_px=(64, 48), seed=3, drawing=TILE)
     write_large(sampler, plan)
     with Image.open(path) as found:
         whole = sampler.sample(height=48, width=64, seed=3, seamless=True)[0]
         np.testing.assert_array_equal(np.asarray(found), whole)
-    plan = plan_large(tmp_path / "m.petsgan", tmp_path / "b.png", size_px=(65, 48), seamless=True)
+    plan = plan_large(tmp_path / "m.petsgan", tmp_path / "b.png", size_px=(65, 48), drawing=TILE)
     with pytest.raises(ConfigError, match="the nearest is 64x48"):
         write_large(sampler, plan)
     assert [found.name for found in tmp_path.iterdir()] == ["tile.png"]

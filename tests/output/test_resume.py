@@ -8,17 +8,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from petsgan_sdk.errors import OutputError
+from petsgan_sdk.errors import BundleError, ConfigError, OutputError
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.output.batch import BatchResult, generate_images
 from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
 from petsgan_sdk.output.provenance import comment_of, provenance
 from petsgan_sdk.output.resume import FileState, judge_image
-from petsgan_sdk.runtime import Sampler, load
+from petsgan_sdk.runtime import Pin, Sampler, load
+from petsgan_sdk.runtime.drawing import Drawing
 
 pytest.importorskip("onnxruntime", reason="sampling needs onnxruntime")
 
 COUNT = 6
+OTHERS = (
+    Drawing(variation=0.5),
+    Drawing(fill=0),
+    Drawing(pins=(Pin(4, 6, 0, 0, 20, 16),)),
+    Drawing(pins=(Pin(5, 6, 0, 0, 20, 16),)),
+    Drawing(seamless=True),
+    Drawing(),
+)
 
 
 def plan(bundle: Path, output: Path, **changes: Any) -> BatchPlan:
@@ -91,7 +100,7 @@ def test_other_images_are_never_overwritten(
     generate_images(sampler, plan(bundle, tmp_path, **settings))
     before = files(tmp_path)
     for changes in ({"seed": 4}, {"size_px": (24, 40)}):
-        with pytest.raises(OutputError, match="must be of this bundle, seed and size to go on"):
+        with pytest.raises(OutputError, match="must be of this bundle, seed, size and options"):
             resumed(bundle, sampler, tmp_path, **settings, **changes)
     photo = tmp_path / f"2.{extension}"
     Image.new("RGB", (40, 24)).save(photo)
@@ -177,3 +186,36 @@ def test_resume_still_refuses_what_is_no_file(
     resumed(bundle, sampler, tmp_path)
     assert planned.paths[0].is_file()
     assert not planned.paths[0].is_symlink()
+
+
+@pytest.mark.parametrize("name", ["out", "out.tar"])
+@pytest.mark.parametrize("drawing", OTHERS)
+def test_images_of_another_drawing_are_not_kept_as_whole(
+    synthesis_bundle: Path, synthesis: Sampler, tmp_path: Path, name: str, drawing: Drawing
+) -> None:
+    output, sheet = tmp_path / name, tmp_path / "sheet.png"
+    settings = {"count": 2, "sidecars": name.endswith(".tar"), "sheet": sheet}
+    first = plan(synthesis_bundle, output, drawing=drawing, **settings)
+    generate_images(synthesis, first)
+    before = [path.read_bytes() for path in first.outputs]
+    for other in OTHERS:
+        if other != drawing:
+            with pytest.raises(OutputError, match=r"this bundle, seed, size and options to go on"):
+                resumed(synthesis_bundle, synthesis, output, drawing=other, **settings)
+    assert [path.read_bytes() for path in first.outputs] == before
+    result = resumed(synthesis_bundle, synthesis, output, drawing=drawing, **settings)
+    assert (result.written, result.skipped) == (0, 2)
+    first.paths[-1].unlink()
+    resumed(synthesis_bundle, synthesis, output, drawing=drawing, **settings)
+    assert [path.read_bytes() for path in first.outputs] == before
+
+
+def test_a_drawing_that_cannot_be_leaves_nothing(
+    synthesis_bundle: Path, synthesis: Sampler, tmp_path: Path
+) -> None:
+    for drawing in (Drawing(variation=5), Drawing(pins=(Pin(0, 0),)), Drawing(layout="network")):
+        with pytest.raises((ConfigError, BundleError)):
+            generate_images(
+                synthesis, plan(synthesis_bundle, tmp_path / "new" / "out", drawing=drawing)
+            )
+    assert list(tmp_path.iterdir()) == []

@@ -35,6 +35,14 @@ def test_bundle(bundle: Path) -> None:
     assert found["bytes"] == bundle.stat().st_size
     assert found["size"] == [64, 48]
     assert [step["kind"] for step in found["steps"]][:2] == ["noise", "position"]
+    assert (found["layouts"], found["knobs"]) == (["network"], [])
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_bundle_that_draws_places(synthesis_bundle: Path) -> None:
+    found = describe_file(synthesis_bundle)
+    assert found["layouts"] == ["synthesis"]
+    assert found["knobs"] == ["variation", "fill", "pins"]
     json.dumps(found, allow_nan=False)
 
 
