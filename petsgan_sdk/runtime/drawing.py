@@ -26,6 +26,7 @@ __all__ = [
     "MAX_VARIATION",
     "PLAIN",
     "Drawing",
+    "auto_layout",
     "check_drawing",
     "knobs_of",
     "layouts_of",
@@ -86,6 +87,22 @@ def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
     return (own, *(name for name in manifest.layouts if name != own))
 
 
+def auto_layout(manifest: BundleManifest, canvas: tuple[int, int]) -> str:
+    """Where `auto` takes the layout of an image from which nothing is changed.
+
+    A network has seen the photo as a whole, and things are where they belong on a canvas of about
+    its size; on others it repeats what it knows, and places of the photo go on from each other.
+
+    Args:
+        manifest: Of the bundle.
+        canvas: `(height, width)` in pixels.
+    """
+    own, *others = layouts_of(manifest)
+    sides = zip(canvas, manifest.image_size_px, strict=True)
+    is_near = all(1 / _NEAR <= side / learned <= _NEAR for side, learned in sides)
+    return own if is_near or not others else others[0]
+
+
 def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
     """Names of what a caller may change of how a bundle draws."""
     return _KNOBS if "synthesis" in layouts_of(manifest) else ()
@@ -137,9 +154,7 @@ def _choose_layout(
         msg = f"layout must be {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}, got {short(layout)}"
         raise ConfigError(msg)
     if layout == "auto":
-        if len(able) > 1 and not (is_plain and _is_near(canvas, manifest.image_size_px)):
-            return able[1]
-        return able[0]
+        return auto_layout(manifest, canvas) if is_plain else able[-1]
     if layout not in able:
         reason = (
             "its layouts come from its network alone; newer training or train --model instant "
@@ -150,11 +165,6 @@ def _choose_layout(
         msg = f"layout must be auto or {able[0]} for this bundle, got {layout!r}: {reason}"
         raise BundleError(msg)
     return layout
-
-
-def _is_near(canvas: tuple[int, int], photo: tuple[int, int]) -> bool:
-    """Whether a canvas is about as large as the photo, which a network knows as a whole."""
-    return all(1 / _NEAR <= side / own <= _NEAR for side, own in zip(canvas, photo, strict=True))
 
 
 def _as_pin(pin: object) -> Pin:
