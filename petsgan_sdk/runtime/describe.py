@@ -62,11 +62,11 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "levels": [[columns, rows] for rows, columns in manifest.levels],
         "makes_images": "from seeds" if required_image(manifest) is None else "from images only",
         "layouts": list(layouts_of(manifest)),
+        "knobs": list(knobs_of(manifest)),
         "auto_layout": {
             "at_photo_size": auto_layout(manifest, (height, width)),
             "else": layouts_of(manifest)[-1],
         },
-        "knobs": list(knobs_of(manifest)),
         "entries": describe_entries(manifest),
         "steps": to_header(manifest)["steps"],
         "members": dict(bundle.member_sizes_bytes),
