@@ -131,12 +131,13 @@ class Correction {
   Correction& operator=(const Correction&) = delete;
 
   void run(std::int64_t passes, int threads) {
-    std::int64_t to_come = passes * kSubpasses;
+    std::int64_t done = 0;
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       find_active();
       for (std::int64_t sub = 0; sub < kSubpasses; ++sub) {
-        --to_come;
-        subpass(sub & 1, sub >> 1, to_come * reach_, threads);
+        // What the window does not show spreads inwards by a reach with each subpass.
+        ++done;
+        subpass(sub & 1, sub >> 1, done * reach_, threads);
       }
     }
     for (std::int64_t y = 0; y < window_.height; ++y) {
@@ -375,7 +376,8 @@ void check_places(const PlacePhoto& photo, const PlaceWindow& window) {
 }  // namespace
 
 std::int64_t places_reach(const PlaceCosts& costs) {
-  return std::max<std::int64_t>(kRadius, costs.repeat > 0 ? costs.repeat_radius : 0);
+  // A break at the border of a pixel's window lies between it and the pixel beyond.
+  return std::max<std::int64_t>(kRadius + 1, costs.repeat > 0 ? costs.repeat_radius : 0);
 }
 
 void correct_places(const PlacePhoto& photo, const PlaceWindow& window, const PlaceCosts& costs,

@@ -77,7 +77,8 @@ class PlaceCosts:
     @property
     def reach(self) -> int:
         """Pixels around a pixel that one subpass looks at."""
-        return max(_BORDER, self.repeat_radius if self.repeat > 0 else 0)
+        # A break at the border of a pixel's window lies between it and the pixel beyond.
+        return max(_BORDER + 1, self.repeat_radius if self.repeat > 0 else 0)
 
 
 def correct_places(

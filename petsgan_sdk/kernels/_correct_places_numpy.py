@@ -54,14 +54,15 @@ def correct_in_numpy(
         raise ShapeError(msg)
     rows, columns = np.mgrid[: places.shape[0], : places.shape[1]]
     current = places.astype(np.int64)
-    left = passes * 4
+    done = 0
     for _ in range(passes):
         active = _active(current, level, costs, wraps=wraps)
         if fixed is not None:
             active &= fixed == 0
         for x, y in product((0, 1), repeat=2):
-            left -= 1
-            margin = left * costs.reach
+            # What the window does not show spreads inwards by a reach with each subpass.
+            done += 1
+            margin = done * costs.reach
             inner = _inside(rows, columns, margin, open_sides)
             parity = ((rows + corner[0]) % 2 == y) & ((columns + corner[1]) % 2 == x)
             at = np.argwhere(active & inner & parity)
