@@ -1,6 +1,6 @@
 """A checkpoint: a container of named arrays and JSON; loading one runs no code from it.
 
-Training writes it, training and export read it. Never imports torch.
+Training and fitting write it, training and export read it. Never imports torch.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Checkpoint:
     """A model in training, or a finished one."""
 
     settings: ModelSettings
-    """`settings.training.steps` is the length of the whole run."""
+    """`settings.total_steps` is the length of the whole run."""
     steps_done: int
-    """Optimizer steps made so far."""
+    """Steps made so far: updates of an optimizer, or the one of a fit."""
     seconds: float
     """Training time so far."""
     photo: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]
@@ -49,12 +49,12 @@ class Checkpoint:
     provenance: dict[str, Any]
     """Image name and digest, versions, device."""
     arrays: dict[str, Array]
-    """State of networks and optimizers by name."""
+    """State of networks and optimizers, or of a fit, by name."""
 
     @property
     def is_finished(self) -> bool:
         """Whether the run reached its last step."""
-        return self.steps_done >= self.settings.training.steps
+        return self.steps_done >= self.settings.total_steps
 
 
 def save_checkpoint(path: Path, checkpoint: Checkpoint, *, overwrite: bool) -> None:
@@ -100,11 +100,8 @@ def load_checkpoint(path: Path) -> Checkpoint:
         error=CheckpointError,
         label="checkpoint",
     )
-    if run.steps_done > settings.training.steps:
-        msg = (
-            f"checkpoint: steps_done must be at most {settings.training.steps}, "
-            f"got {run.steps_done}"
-        )
+    if run.steps_done > settings.total_steps:
+        msg = f"checkpoint: steps_done must be at most {settings.total_steps}, got {run.steps_done}"
         raise CheckpointError(msg)
     return Checkpoint(
         settings=settings,

@@ -74,7 +74,7 @@ def train_briefly(model: Path, *, name: str, quick: bool) -> str:
     Returns:
         What was trained, in words.
     """
-    from petsgan_sdk.training.run import train  # noqa: PLC0415 - torch
+    from petsgan_sdk.training import train  # noqa: PLC0415 - torch
 
     image, title = PHOTO, f"examples/{PHOTO.name}"
     if quick or not image.is_file():

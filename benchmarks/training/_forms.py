@@ -14,8 +14,8 @@ from petsgan_sdk.models import PetsganGenerator
 from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.presets import load_preset
+from petsgan_sdk.stations.photo import load_photo
 from petsgan_sdk.training.petsgan.training import PetsganTraining
-from petsgan_sdk.training.photo import load_photo
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.rng import fold_seed
 from training._measure import OURS, OURS_FLOAT32, PUBLIC, TRANSFER

@@ -1,7 +1,7 @@
-"""What PyInstaller must put into a frozen program that samples; it asks by the entry point.
+"""What PyInstaller must put into a frozen program that samples or fits; it asks by the entry point.
 
 Its analysis finds none of what is imported by name at use: onnxruntime, the compiled kernels,
-CUDA's driver, and what runs each kind of step.
+CUDA's driver, what runs each kind of step, and who fits and exports models without networks.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import get_args
 
 from petsgan_sdk.manifest.steps import AnyStep
+from petsgan_sdk.settings.families import FAMILIES
 
 __all__ = ["compiled_files", "data_folders", "distributions", "hidden_imports", "hook_dirs"]
 
@@ -43,11 +44,14 @@ def data_folders() -> list[tuple[str, str]]:
 
 
 def hidden_imports() -> list[str]:
-    """Modules imported by name: what runs each kind of step, and what is installed here."""
+    """Modules imported by name: what runs each kind of step, what fits, and what is installed."""
     ours = [f"{_PACKAGE}.{name}" for name in _EXTENSIONS if _origin(name) is not None]
-    targets = (target for kind in get_args(AnyStep) for target in (kind.runner, kind.device_runner))
-    runners = sorted({target.partition(":")[0] for target in targets if target is not None})
-    return ours + runners + [name for name in _BY_NAME if _is_installed(name)]
+    targets = [target for kind in get_args(AnyStep) for target in (kind.runner, kind.device_runner)]
+    for family in FAMILIES:
+        if not family.has_networks:  # else torch does it, which a frozen program is not brought
+            targets += [family.trainer, family.bundler, family.recipe, family.export]
+    named = sorted({target.partition(":")[0] for target in targets if target is not None})
+    return ours + named + [name for name in _BY_NAME if _is_installed(name)]
 
 
 def distributions() -> list[str]:

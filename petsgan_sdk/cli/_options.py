@@ -6,14 +6,12 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from importlib import import_module
-from types import ModuleType
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from petsgan_sdk.cli._streams import write_beside, write_result
-from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.errors import ConfigError
 
 if TYPE_CHECKING:
     from petsgan_sdk.runtime.options import ProviderOptions
@@ -22,7 +20,6 @@ __all__ = [
     "Pairs",
     "Precision",
     "Provider",
-    "import_extra",
     "make_options",
     "note",
     "parse_size",
@@ -155,24 +152,3 @@ def show_warnings() -> None:
         notes = Notes(logging.WARNING)
         notes.name = "cli"
         logger.addHandler(notes)
-
-
-def import_extra(module: str, *, extra: str, task: str) -> ModuleType:
-    """Import a part of the SDK that needs an optional package.
-
-    Args:
-        module: Its full name.
-        extra: The extra that brings the package.
-        task: What the user wants to do, for the message.
-
-    Raises:
-        BackendUnavailableError: A package of the extra is not installed.
-    """
-    try:
-        return import_module(module)
-    except ModuleNotFoundError as exc:
-        missing = exc.name or "a package"
-        if missing.partition(".")[0] == "petsgan_sdk":
-            raise
-        msg = f"{task} needs the package {missing!r}, which is not installed"
-        raise BackendUnavailableError(msg, hint=f'pip install "petsgan-sdk[{extra}]"') from exc

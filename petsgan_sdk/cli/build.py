@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
+from petsgan_sdk._extras import import_extra
+from petsgan_sdk.cli._options import Precision, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
 
 __all__ = ["build_command"]
@@ -53,12 +54,13 @@ def build_command(
     """Build TensorRT engines here and keep them in the cache; sampling then only loads them."""
     asked = _asked(sizes, (least, best, most))
 
-    from petsgan_sdk.runtime.bundle import open_bundle  # noqa: PLC0415 - heavy
+    from petsgan_sdk.runtime.bundle import open_bundle, require_graphs  # noqa: PLC0415 - heavy
     from petsgan_sdk.runtime.tensorrt.build import build_engines, find_target  # noqa: PLC0415
     from petsgan_sdk.runtime.tensorrt.cache import EngineCache  # noqa: PLC0415
     from petsgan_sdk.runtime.tensorrt.sizes import plan_ranges  # noqa: PLC0415
 
     opened = open_bundle(bundle)
+    require_graphs(opened)
     ranges = plan_ranges(opened.manifest, **asked)
     target = find_target()
     halves = None

@@ -16,7 +16,7 @@ def doctor_command(
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Try every part; exit 0 when bundles can be sampled here, else 3."""
+    """Try every part; exit 0 when bundles of every model can be sampled here, else 3."""
     from petsgan_sdk.diagnosis.doctor import diagnose  # noqa: PLC0415 - heavy
 
     diagnosis = diagnose()
@@ -42,7 +42,14 @@ def _print_table(diagnosis: dict[str, Any]) -> None:
     print_line(
         f"kernels           {', '.join(diagnosis['kernels'])}; used: {backend['used']}{simd}"
     )
+    for model, tasks in diagnosis["models"].items():
+        answers = (f"{task} {'ok' if is_ready else 'no'}" for task, is_ready in tasks.items())
+        print_line(f"model {model:<12}{', '.join(answers)}")
     for entry in diagnosis["missing"]:
         print_line(f"missing: {entry['what']}: {entry['detail']}")
         print_line(f"    {entry['install']}")
-    print_line("ready to sample" if diagnosis["ok"] else "not ready to sample")
+    if diagnosis["ok"]:
+        print_line("ready to sample")
+        return
+    others = [model for model, tasks in diagnosis["models"].items() if tasks["sampling"]]
+    print_line("not ready to sample" + (f", but for {', '.join(others)}" if others else ""))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from petsgan_sdk._extras import import_extra
 from petsgan_sdk.cli._drawing import (
     Fill,
     Layout,
@@ -19,7 +20,6 @@ from petsgan_sdk.cli._drawing import (
 from petsgan_sdk.cli._evaluation_text import counted, result_lines, table_lines
 from petsgan_sdk.cli._options import (
     Provider,
-    import_extra,
     note,
     parse_size,
     print_json,

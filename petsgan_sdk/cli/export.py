@@ -8,7 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from petsgan_sdk.cli._options import Precision, import_extra, note, print_json, print_line
+from petsgan_sdk._extras import import_extra
+from petsgan_sdk.cli._options import Precision, note, print_json, print_line
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.endings import check_ending
 
@@ -84,6 +85,8 @@ def export_command(
     check_distinct(path, checkpoint)
     if form is not ExportFormat.tensorrt:
         check_writable(path, overwrite=force)
+    if form is not ExportFormat.bundle:
+        _require_networks(checkpoint)
     settings: dict[str, Any] = {"verify": verify, "overwrite": force, "note": note}
     if form is ExportFormat.bundle:
         report, line = _to_bundle(checkpoint, path, settings)
@@ -97,11 +100,20 @@ def export_command(
         print_line(line)
 
 
+def _require_networks(checkpoint: Path) -> None:
+    """Say so before a package is asked for that would not help."""
+    from petsgan_sdk.checkpoint import load_checkpoint  # noqa: PLC0415 - heavy
+    from petsgan_sdk.stations.export import require_networks  # noqa: PLC0415 - heavy
+
+    require_networks(load_checkpoint(checkpoint))
+
+
 def _to_bundle(
     checkpoint: Path, path: Path, settings: dict[str, Any]
 ) -> tuple[dict[str, Any], str]:
-    exporting = import_extra("petsgan_sdk.export", extra="export", task="exporting")
-    result = exporting.export_bundle(checkpoint, path, **settings)
+    from petsgan_sdk.export import export_bundle  # noqa: PLC0415 - heavy
+
+    result = export_bundle(checkpoint, path, **settings)
     difference = result.max_abs_diff
     checked = "not verified" if difference is None else f"largest difference {difference:.2g}"
     report = {

@@ -1,4 +1,4 @@
-"""`petsgan-sdk train`: a photo to a checkpoint."""
+"""`petsgan-sdk train`: a photo to a checkpoint, or to a bundle at once."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand, TyperOption
 
-from petsgan_sdk.cli._options import import_extra, print_json, print_line
+from petsgan_sdk.cli._options import print_json, print_line
 from petsgan_sdk.cli.progress import ProgressBar, format_seconds
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.files.endings import check_ending
 
 __all__ = ["TrainCommand", "train_command"]
 
-_HINTS = dict.fromkeys(("petsgan", "onnx", "tensorrt"), "petsgan-sdk export makes it of MODEL.pt")
+_CHECKPOINTS = ("pt", "pth", "ckpt")
+_BUNDLE = "petsgan"
+_HINTS = dict.fromkeys((_BUNDLE, "onnx", "tensorrt"), "petsgan-sdk export makes it of MODEL.pt")
 
 
 class TrainCommand(TyperCommand):
@@ -66,7 +68,13 @@ def train_command(
     image: Annotated[Path, typer.Argument(metavar="IMAGE", help="Any photo that Pillow reads.")],
     *,
     output: Annotated[
-        Path, typer.Option("-o", "--output", metavar="MODEL.pt", help="The checkpoint.")
+        Path,
+        typer.Option(
+            "-o",
+            "--output",
+            metavar="MODEL.pt",
+            help="The checkpoint; a model without networks also as a bundle, MODEL.petsgan.",
+        ),
     ],
     model: Annotated[str, typer.Option(metavar="NAME")] = "petsgan",
     preset: Annotated[
@@ -120,19 +128,29 @@ def train_command(
     ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Learn a generator from one image. Ctrl-C saves; --resume continues."""
+    """Learn a generator from one image. Ctrl-C saves; --resume continues.
+
+    A model without networks is fitted at once, by the base install: see --model.
+    """
     # Torch's idle OpenMP threads otherwise spin, which slows every step down on a busy machine.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    from petsgan_sdk.settings.families import family_of_model  # noqa: PLC0415 - costs at import
     from petsgan_sdk.settings.presets import parse_overrides  # noqa: PLC0415 - costs at import
 
-    check_ending(output, ("pt", "pth", "ckpt"), expected="a checkpoint, MODEL.pt", hints=_HINTS)
-    training = import_extra("petsgan_sdk.training", extra="train", task="training")
-    with ProgressBar("training", unit="step") as bar:
+    is_fitted = not family_of_model(model).has_networks
+    accepted = (*_CHECKPOINTS, _BUNDLE) if is_fitted else _CHECKPOINTS
+    expected = "a checkpoint, MODEL.pt" + (", or a bundle, MODEL.petsgan" if is_fitted else "")
+    check_ending(output, accepted, expected=expected, hints=_HINTS)
+
+    from petsgan_sdk.training import train  # noqa: PLC0415 - heavy
+
+    task, unit = ("fitting", "round") if is_fitted else ("training", "step")
+    with ProgressBar(task, unit=unit) as bar:
 
         def show(progress: Any) -> None:
             bar.update(progress.step, progress.steps, numbers=progress.losses, phase=progress.phase)
 
-        result = training.train(
+        result = train(
             image,
             output,
             model=model,
@@ -152,9 +170,10 @@ def train_command(
         )
     width, height = result.size_px
     if as_json:
+        made = "bundle" if result.is_bundle else "checkpoint"
         print_json(
             {
-                "checkpoint": str(result.checkpoint),
+                made: str(result.checkpoint),
                 "steps": result.steps,
                 "seconds": result.seconds,
                 "size": [width, height],
@@ -162,7 +181,8 @@ def train_command(
         )
         return
     took = format_seconds(result.seconds)
-    print_line(f"{result.checkpoint} ({result.steps} steps at {width}x{height} in {took})")
+    done = "fitted" if is_fitted else f"{result.steps} steps"
+    print_line(f"{result.checkpoint} ({done} at {width}x{height} in {took})")
 
 
 def _with_weights(priors: list[str], folder: Path | None) -> list[str]:

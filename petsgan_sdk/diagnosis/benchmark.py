@@ -17,6 +17,7 @@ import numpy as np
 from petsgan_sdk._quota import usable_cores
 from petsgan_sdk.diagnosis.host import load_average, peak_rss_mb, reset_peak_rss, versions
 from petsgan_sdk.errors import BackendUnavailableError
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.checks import check_int, check_size, default_threads
 from petsgan_sdk.runtime.loading import load
 from petsgan_sdk.runtime.options import ProviderOptions
@@ -44,7 +45,8 @@ def benchmark(
         path: A bundle.
         sizes_px: `(width, height)` pairs. Default: the size of the training image.
         iterations: Timed calls of each row, after 5 that are not counted.
-        provider: As in `load`. Default: all that answer here, TensorRT where it is installed.
+        provider: As in `load`. Default: all that answer here, TensorRT where it is installed; the
+            CPU for a bundle without graphs.
         options: As in `load`.
         threads: As in `load`.
 
@@ -63,8 +65,11 @@ def benchmark(
     wanted = wanted or [None]
     threads = default_threads(threads)
     load_before = load_average()
+    asked = provider
+    if provider is None and not open_bundle(path).graphs:
+        asked = "cpu"  # all that can run it, and onnxruntime may not be here
     started = time.perf_counter()
-    names = _candidates() if provider is None else (provider,)
+    names = _candidates() if asked is None else (asked,)
     import_ms = (time.perf_counter() - started) * 1e3
     rows: list[dict[str, Any]] = []
     unavailable: dict[str, str] = {}

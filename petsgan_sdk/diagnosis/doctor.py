@@ -33,6 +33,7 @@ from petsgan_sdk.runtime.providers import (
 )
 from petsgan_sdk.runtime.session import GraphSession
 from petsgan_sdk.runtime.tensorrt.availability import Availability, find_availability
+from petsgan_sdk.settings.families import FAMILIES
 
 __all__ = ["diagnose", "probe_model", "probe_provider"]
 
@@ -98,12 +99,14 @@ def diagnose() -> dict[str, Any]:
     """Try every part.
 
     Returns:
-        JSON types: `ok` (a bundle can be sampled here), `versions`, `providers` (`cuda`, `cpu`,
-        `tensorrt`, `tensorrt-rtx`, each with `ok`, `present`, `version`, `detail` and `install`;
-        either TensorRT serves `--provider tensorrt`), `cores` (`allowed` by the system, `quota` of
-        the control groups or None, and how many are `usable`), `kernels` (names of backends),
-        `backend` (the one `used`, what PETSGAN_BACKEND `asked` for, `simd`, and the `problem` of
-        the compiled kernels or None), and `missing`: a list of `{"what", "detail", "install"}`.
+        JSON types: `ok` (a bundle with graphs can be sampled here), `models` (for each whether
+        `training`, `exporting` and `sampling` work; all do without networks), `versions`,
+        `providers` (`cuda`, `cpu`, `tensorrt`, `tensorrt-rtx`, each with `ok`, `present`,
+        `version`, `detail` and `install`; either TensorRT serves `--provider tensorrt`), `cores`
+        (`allowed` by the system, `quota` of the control groups or None, and how many are `usable`),
+        `kernels` (names of backends), `backend` (the one `used`, what PETSGAN_BACKEND `asked` for,
+        `simd`, and the `problem` of the compiled kernels or None), and `missing`: a list of
+        `{"what", "detail", "install"}`.
     """
     missing: list[dict[str, str]] = []
     providers = _try_providers(missing)
@@ -116,14 +119,24 @@ def diagnose() -> dict[str, Any]:
     if built["problem"] is not None:
         detail = f"numpy is used, which is several times slower ({built['problem']})"
         missing.append({"what": "compiled kernels", "detail": detail, "install": built["remedy"]})
-    for task, extra, packages in _EXTRAS:
-        absent = [package for package in packages if installed_version(package) is None]
-        if absent:
-            detail = f"{task} needs {', '.join(absent)}"
+    lacking = {
+        task: [package for package in packages if installed_version(package) is None]
+        for task, _, packages in _EXTRAS
+    }
+    for task, extra, _ in _EXTRAS:
+        if lacking[task]:
+            detail = f"{task} needs {', '.join(lacking[task])}"
             command = f'pip install "petsgan-sdk[{extra}]"'
             missing.append({"what": task, "detail": detail, "install": command})
+    is_ok = any(entry["ok"] for entry in providers.values()) and not wheels
+    ready = {task: not absent for task, absent in lacking.items()} | {"sampling": is_ok}
     return {
-        "ok": any(entry["ok"] for entry in providers.values()) and not wheels,
+        "ok": is_ok,
+        "models": {
+            model: {task: is_ready or not family.has_networks for task, is_ready in ready.items()}
+            for family in FAMILIES
+            for model in family.models
+        },
         "versions": {**versions(), **versions(("torch", "onnx", "onnxscript"))},
         "providers": providers,
         "cores": {"allowed": allowed_cores(), "quota": cpu_quota(), "usable": usable_cores()},

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings.families import family_of_model
 from petsgan_sdk.settings.presets import preset_ablations
 
 __all__ = ["FULL", "ablation_of", "choose_variants"]
@@ -27,8 +28,11 @@ def choose_variants(
         Names, once each, in the order given or that of the preset.
 
     Raises:
-        ConfigError: A name, the preset or the model is unknown.
+        ConfigError: A name, the preset or the model is unknown, or the model trains no networks.
     """
+    if not family_of_model(model).has_networks:
+        msg = f"model: --table trains networks, and model {model!r} has none; evaluate its bundle"
+        raise ConfigError(msg)
     ablations = preset_ablations(preset, model=model)
     if names is None:
         # An ablation without changes is what the preset is already.

@@ -6,36 +6,29 @@ import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from pkgutil import resolve_name
 
 from torch import Tensor
 
-import petsgan_sdk
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
-from petsgan_sdk.container import pack_array, write_container
-from petsgan_sdk.errors import CheckpointError, ConfigError, DTypeError, InputError, ShapeError
 from petsgan_sdk.export.parity.steps import compare_with_torch
 from petsgan_sdk.export.parity.windows import check_windows
 from petsgan_sdk.export.tiling.halo import with_halos
-from petsgan_sdk.files import atomic_write, check_distinct, check_writable
-from petsgan_sdk.imaging import encode_image
-from petsgan_sdk.manifest import (
-    FORMAT,
-    FORMAT_VERSION,
-    PREVIEW,
-    AnyStep,
-    BundleManifest,
-    Entry,
-    to_header,
-)
+from petsgan_sdk.files import atomic_write
+from petsgan_sdk.manifest import AnyStep, BundleManifest, Entry
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
-from petsgan_sdk.settings.families import family_named
-from petsgan_sdk.settings.presets import to_dict
+from petsgan_sdk.stations.export import (
+    ExportRequest,
+    ExportResult,
+    make_manifest,
+    require_networks,
+    take_apart,
+    write_bundle,
+)
 
-__all__ = ["Deployment", "Draft", "ExportResult", "draft_bundle", "export_bundle"]
+__all__ = ["Deployment", "Draft", "draft_bundle", "export_networks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,18 +56,6 @@ class Deployment:
 
 
 @dataclass(frozen=True, slots=True)
-class ExportResult:
-    """What an export left."""
-
-    bundle: Path
-    """The file."""
-    size_bytes: int
-    """Its size."""
-    max_abs_diff: float | None
-    """Largest difference between the bundle and torch; None if it was not verified."""
-
-
-@dataclass(frozen=True, slots=True)
 class Draft:
     """A checkpoint taken apart: all that a bundle holds, not yet written."""
 
@@ -89,14 +70,12 @@ class Draft:
         Raises:
             OutputError: The file exists, or cannot be written.
         """
-        arrays = {name: pack_array(array) for name, array in self.deployment.arrays.items()}
-        preview = encode_image(self.deployment.preview, format="png")
-        return write_container(
+        return write_bundle(
             path,
-            format=FORMAT,
-            format_version=FORMAT_VERSION,
-            header=to_header(self.manifest),
-            members={**self.deployment.graphs, **arrays, PREVIEW: preview},
+            self.manifest,
+            graphs=self.deployment.graphs,
+            arrays=self.deployment.arrays,
+            preview=self.deployment.preview,
             overwrite=overwrite,
         )
 
@@ -143,17 +122,14 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
         CheckpointError: The checkpoint is damaged or of another version.
         ExportError: A network could not be exported.
         BackendUnavailableError: A package for the export is missing.
+        ConfigError: The model has no networks.
     """
     checkpoint = load_checkpoint(checkpoint_path)
+    require_networks(checkpoint)
     if not checkpoint.is_finished:
-        done, total = checkpoint.steps_done, checkpoint.settings.training.steps
+        done, total = checkpoint.steps_done, checkpoint.settings.total_steps
         note(f"training stopped at step {done} of {total}; exporting the model as it is")
-    take_apart = resolve_name(family_named(checkpoint.settings.family).export)
-    try:
-        deployment: Deployment = take_apart(checkpoint)
-    except (ConfigError, DTypeError, InputError, ShapeError) as exc:
-        msg = f"checkpoint: {str(checkpoint_path)!r} must describe a model, but {exc}"
-        raise CheckpointError(msg) from exc
+    deployment: Deployment = take_apart(checkpoint, checkpoint_path)
     factor = checkpoint.settings.image.factor
     steps = with_halos(deployment.steps, deployment.graphs, factor=factor, note=note)
     deployment = replace(deployment, steps=steps)
@@ -161,73 +137,37 @@ def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
 
 
 @plain_torch()
-def export_bundle(
-    checkpoint_path: Path,
-    bundle_path: Path,
-    *,
-    verify: bool = True,
-    overwrite: bool = False,
-    note: Callable[[str], None] = lambda _: None,
-) -> ExportResult:
-    """Write the bundle of a checkpoint.
-
-    The same checkpoint always gives the same bytes (for the same versions of torch and onnx).
-
-    Args:
-        checkpoint_path: A model from `petsgan_sdk.training.train`, finished or not.
-        bundle_path: The file to write.
-        verify: Run the bundle against torch at three sizes, and its graphs in windows, before it is
-            written.
-        overwrite: Replace an existing file.
-        note: Told what a person should know.
+def export_networks(request: ExportRequest) -> ExportResult:
+    """Write the bundle of a checkpoint with networks.
 
     Raises:
-        CheckpointError: The checkpoint is damaged or of another version.
-        OutputError: The bundle exists, or cannot be written.
-        ExportError: A network could not be exported.
-        ParityError: The bundle and torch differ; nothing was written.
-        BackendUnavailableError: A package for the export or the check is missing.
+        PetsganError: As `stations.export.export_bundle`.
     """
-    check_distinct(bundle_path, checkpoint_path)
-    check_writable(bundle_path, overwrite=overwrite)
-    draft = draft_bundle(checkpoint_path, note)
-    if not verify:
-        return ExportResult(bundle_path, draft.write(bundle_path, overwrite=overwrite), None)
+    path, overwrite = request.bundle_path, request.overwrite
+    draft = draft_bundle(request.checkpoint_path, request.note)
+    if not request.verify:
+        return ExportResult(path, draft.write(path, overwrite=overwrite), None)
     with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
         trial = Path(folder) / "draft.petsgan"
         size = draft.write(trial)
         bundle = open_bundle(trial)
-        largest = draft.verify(bundle, build_pipeline(bundle, provider="cpu", threads=1), note)
+        pipeline = build_pipeline(bundle, provider="cpu", threads=1)
+        largest = draft.verify(bundle, pipeline, request.note)
         # The very bytes that were verified.
-        atomic_write(bundle_path, trial.read_bytes(), overwrite=overwrite)
-    return ExportResult(bundle_path, size, largest)
+        atomic_write(path, trial.read_bytes(), overwrite=overwrite)
+    return ExportResult(path, size, largest)
 
 
 def _manifest(checkpoint: Checkpoint, deployment: Deployment) -> BundleManifest:
     import onnx  # noqa: PLC0415 - optional, and its absence was reported before
     import torch  # noqa: PLC0415 - for its version only
 
-    config = checkpoint.settings
-    height, width = checkpoint.photo.shape[:2]
-    provenance = {
-        **checkpoint.provenance,
-        "checkpoint_steps": checkpoint.steps_done,
-        "exported_by": {
-            "petsgan_sdk": petsgan_sdk.__version__,
-            "torch": torch.__version__,
-            "onnx": onnx.__version__,
-        },
-    }
-    return BundleManifest(
-        family=config.family,
-        preset=config.preset,
-        factor=config.image.factor,
-        image_size_px=(height, width),
-        min_canvas_px=deployment.min_canvas_px,
+    return make_manifest(
+        checkpoint,
         steps=deployment.steps,
         output=deployment.output,
+        min_canvas_px=deployment.min_canvas_px,
         levels=deployment.levels,
         entries=deployment.entries,
-        provenance=provenance,
-        config=to_dict(config),
+        made_by={"torch": torch.__version__, "onnx": onnx.__version__},
     )

@@ -34,6 +34,7 @@ __all__ = [
     "Bundle",
     "open_bundle",
     "photo_of",
+    "require_graphs",
 ]
 
 _MAX_CANVAS_PX = 4096
@@ -125,6 +126,20 @@ def photo_of(bundle: Bundle) -> Array | None:
     if found is None or found.dtype == np.uint8:
         return found
     return to_u8(found.transpose(1, 2, 0))
+
+
+def require_graphs(bundle: Bundle) -> None:
+    """Refuse a bundle that nothing can be built of.
+
+    Raises:
+        BundleError: It has no graphs.
+    """
+    if not bundle.graphs:
+        msg = (
+            f"{str(bundle.path)!r} must have graphs to build engines of, got none; it runs on the "
+            "CPU as it is: petsgan-sdk generate"
+        )
+        raise BundleError(msg)
 
 
 def _check_tensors(manifest: BundleManifest) -> None:

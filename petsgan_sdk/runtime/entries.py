@@ -13,13 +13,14 @@ import numpy as np
 
 from petsgan_sdk import imaging
 from petsgan_sdk._arrays import FloatArray
+from petsgan_sdk._text import short
 from petsgan_sdk.errors import BundleError, ConfigError, InputError
 from petsgan_sdk.manifest import BundleManifest, Entry, level_size
 from petsgan_sdk.runtime.checks import MAX_PIXELS, MAX_SIDE_PX
 from petsgan_sdk.runtime.flow import required_image, tensor_levels
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 
-__all__ = ["Start", "check_makes_images", "check_start", "describe_entries"]
+__all__ = ["Start", "check_makes_images", "check_start", "describe_entries", "require_entries"]
 
 _MIN_SIDE_PX = 8
 """Smallest side of an image that a stage starts from."""
@@ -72,21 +73,34 @@ def check_start(manifest: BundleManifest, start_stage: object, image: object) ->
     Raises:
         ConfigError: There is no such stage; the message lists those that there are.
         InputError: The image is something else, or of a size that cannot be used.
-        BundleError: The bundle does not say where an image can come in.
+        BundleError: No stage of the bundle can start from an image.
     """
-    entries = manifest.entries
-    if not entries:
-        msg = (
-            "the bundle must have entries, stages that start from an image, got none: it is older "
-            "than they are; export the model again"
-        )
-        raise BundleError(msg)
+    entries = require_entries(manifest)
     is_integer = isinstance(start_stage, int | np.integer) and not isinstance(start_stage, bool)
     if not is_integer or not 1 <= start_stage <= len(entries):  # type: ignore[operator]
         known = ", ".join(f"{number} ({entry.name})" for number, entry in enumerate(entries, 1))
         msg = f"start_stage must be one of {known}, got {start_stage!r}"
         raise ConfigError(msg)
     return Start(entries[int(start_stage) - 1], _checked_image(image))  # type: ignore[call-overload]
+
+
+def require_entries(manifest: BundleManifest) -> tuple[Entry, ...]:
+    """The stages that start from an image.
+
+    Raises:
+        BundleError: There are none.
+    """
+    if not manifest.entries:
+        msg = "the bundle must have entries, stages that start from an image, got none: "
+        if any(step.graph_members for step in manifest.steps):
+            msg += "it is older than they are; export the model again: petsgan-sdk export MODEL.pt"
+        else:
+            msg += (
+                f"a model of family {short(manifest.family)} has no network that could go on from "
+                "an image; train one that has (petsgan-sdk train --help)"
+            )
+        raise BundleError(msg)
+    return manifest.entries
 
 
 def check_makes_images(manifest: BundleManifest) -> None:

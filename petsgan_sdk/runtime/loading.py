@@ -15,7 +15,7 @@ from petsgan_sdk.runtime.device.arrays import CudaDevice
 from petsgan_sdk.runtime.device.onnx_cuda import OnnxCudaGraph, memory_options, provider_options
 from petsgan_sdk.runtime.device.pipeline import device_pipeline, step_maker
 from petsgan_sdk.runtime.options import ProviderOptions
-from petsgan_sdk.runtime.providers import candidate_providers, check_provider_name
+from petsgan_sdk.runtime.providers import Candidate, candidate_providers, check_provider_name
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.runtime.sampler import Sampler
@@ -44,7 +44,8 @@ def load(
         path: A `.petsgan` file, or what `open_bundle` made of one.
         provider: `auto` (CUDA if this onnxruntime has it and it starts, else CPU, and
             `Sampler.provider_note` says why), `cpu`, `cuda`, or `tensorrt`, whose engines
-            `petsgan-sdk build` makes.
+            `petsgan-sdk build` makes. A bundle without graphs runs on the CPU, whatever is
+            installed.
         threads: Threads for one image, 1 to 256. Default: `PETSGAN_NUM_THREADS`, else the usable
             cores but at most 4. Fewer, with a warning in the log, where the system does not let
             this process start so many: every graph has its own, and so have our kernels.
@@ -52,7 +53,8 @@ def load(
 
     Raises:
         BundleError: The file is missing, damaged, unsafe, of another kind or version.
-        BackendUnavailableError: The named provider, or onnxruntime, is not there.
+        BackendUnavailableError: The named provider, or onnxruntime, is not there, or there are no
+            graphs for it.
         ConfigError: An unknown provider or an impossible number of threads.
     """
     check_provider_name(provider)
@@ -60,7 +62,7 @@ def load(
     bundle = path if isinstance(path, Bundle) else open_bundle(Path(path))
     threads = affordable_threads(threads, pools=len(bundle.graphs) + 1)
     note: str | None = None
-    for candidate in candidate_providers(provider):
+    for candidate in _candidates(provider, bundle):
         try:
             pipeline = _open_pipeline(
                 bundle,
@@ -77,6 +79,16 @@ def load(
         return Sampler(bundle, pipeline, provider=candidate.name, threads=threads, note=note)
     msg = "onnxruntime offers none of the providers that petsgan-sdk knows"
     raise BackendUnavailableError(msg, hint="petsgan-sdk doctor")
+
+
+def _candidates(provider: str, bundle: Bundle) -> tuple[Candidate, ...]:
+    """The providers to try; onnxruntime is asked only where there is a graph for it."""
+    if bundle.graphs:
+        return candidate_providers(provider)
+    if provider not in ("auto", "cpu"):
+        msg = f"provider {provider!r} runs graphs, and this bundle has none: it runs on the CPU"
+        raise BackendUnavailableError(msg, hint="--provider cpu")
+    return (Candidate("cpu", required=True),)
 
 
 def _open_pipeline(

@@ -398,7 +398,7 @@ class Sampler:
         Raises:
             ConfigError: There is no such stage, or a size, seed or `noise` is out of range.
             InputError: The image is no such array.
-            BundleError: The bundle is older than entries.
+            BundleError: No stage of the bundle can start from an image.
         """
         start = check_start(self.manifest, start_stage, image)
         own_height, own_width = start.image.shape[:2]

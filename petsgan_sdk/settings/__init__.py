@@ -7,6 +7,12 @@ modules import the standard library only.
 
 from __future__ import annotations
 
-from petsgan_sdk.settings.base import ImageSettings, ModelSettings, PriorSettings, RunSettings
+from petsgan_sdk.settings.base import (
+    ImageSettings,
+    ModelSettings,
+    PriorSettings,
+    RunSettings,
+    TrainedSettings,
+)
 
-__all__ = ["ImageSettings", "ModelSettings", "PriorSettings", "RunSettings"]
+__all__ = ["ImageSettings", "ModelSettings", "PriorSettings", "RunSettings", "TrainedSettings"]

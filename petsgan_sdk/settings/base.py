@@ -1,4 +1,4 @@
-"""The settings that every model family has, and the class that those of a family extend."""
+"""The settings that model families share, and the classes that those of a family extend."""
 
 from __future__ import annotations
 
@@ -8,7 +8,14 @@ from typing import Literal
 from petsgan_sdk._text import valid_text
 from petsgan_sdk.settings.typed import require
 
-__all__ = ["MAX_ASPECT", "ImageSettings", "ModelSettings", "PriorSettings", "RunSettings"]
+__all__ = [
+    "MAX_ASPECT",
+    "ImageSettings",
+    "ModelSettings",
+    "PriorSettings",
+    "RunSettings",
+    "TrainedSettings",
+]
 
 MAX_ASPECT = 32
 """How many times as long as the shorter side the longer one of an image to learn may be."""
@@ -71,18 +78,14 @@ class RunSettings:
 class ModelSettings:
     """Everything that decides what a model becomes; saved in checkpoints and bundles.
 
-    A family extends it, narrows `family` to its own name and `training` to its own class, and is
-    entered in `families`.
+    A family extends it, or `TrainedSettings` where it trains networks, narrows `family` to its own
+    name, and is entered in `families`.
     """
 
     family: str
     """Model family."""
     preset: str
     """Name of the preset it came from, for people."""
-    prior: PriorSettings
-    """Training layouts."""
-    training: RunSettings
-    """Schedule of training."""
     image: ImageSettings = field(default_factory=ImageSettings)
     """Preparation of the image."""
     ablation: str = ""
@@ -92,3 +95,23 @@ class ModelSettings:
         """Check what no part can check alone."""
         is_text = valid_text(self.preset) == self.preset  # it is written into files
         require(self, "preset", bool(self.preset) and is_text, expected="a name in valid Unicode")
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run; 1 where a photo is fitted at once."""
+        return 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainedSettings(ModelSettings):
+    """The settings of a family that trains networks; it narrows `training` to its own class."""
+
+    prior: PriorSettings
+    """Training layouts."""
+    training: RunSettings
+    """Schedule of training."""
+
+    @property
+    def total_steps(self) -> int:
+        """Steps of the whole run."""
+        return self.training.steps

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk.settings.base import ImageSettings, ModelSettings, RunSettings
+from petsgan_sdk.settings.base import ImageSettings, RunSettings, TrainedSettings
 from petsgan_sdk.settings.depnet import DepnetSettings
 from petsgan_sdk.settings.typed import require
 
@@ -209,7 +209,7 @@ class ExsinganTrainingSettings(RunSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ExsinganSettings(ModelSettings):
+class ExsinganSettings(TrainedSettings):
     """Everything that decides what a model becomes; saved in checkpoints and bundles."""
 
     family: Literal["exsingan"]
@@ -237,7 +237,7 @@ class ExsinganSettings(ModelSettings):
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
-        ModelSettings.__post_init__(self)
+        TrainedSettings.__post_init__(self)
         require(self, "image", self.image.factor == 1, expected="of factor 1")
         is_reusable = self.reused_stages in range(self.stages.structural + 1)
         expected = "0, or 1 in a mix with a structural stage"

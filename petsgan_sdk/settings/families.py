@@ -6,12 +6,14 @@ imported where it is used. This module imports the standard library and the sett
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from petsgan_sdk._text import short
 from petsgan_sdk.errors import ConfigError, PetsganError
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.exsingan import ExsinganSettings
+from petsgan_sdk.settings.instant import InstantSettings
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
 
@@ -19,6 +21,7 @@ __all__ = [
     "FAMILIES",
     "Family",
     "FamilyOption",
+    "check_options",
     "family_named",
     "family_of_model",
     "model_names",
@@ -50,9 +53,19 @@ class Family:
     settings: type[ModelSettings]
     """Class of its settings."""
     recipe: str
-    """How it is trained: a `training.recipe.Recipe`."""
+    """What its trainer makes of a photo: for networks a `training.recipe.Recipe`, else a
+    `fitting.run.Fit`."""
     export: str
-    """How it is taken apart: a function from `Checkpoint` to `export.bundle.Deployment`."""
+    """How its bundler takes a `Checkpoint` apart: for networks a function to
+    `export.bundle.Deployment`, else to `fitting.bundle.FittedDeployment`."""
+    trainer: str = "petsgan_sdk.training.run:train_networks"
+    """Who trains it: a function from `stations.train.TrainRequest` to `TrainResult`."""
+    bundler: str = "petsgan_sdk.export.bundle:export_networks"
+    """Who exports it: a function from `stations.export.ExportRequest` to `ExportResult`."""
+    has_networks: bool = True
+    """Whether networks are trained, which needs torch and may take a device, a prior and steps, and
+    can be continued; and become graphs, which need a provider. Else a photo is fitted at once, and
+    the base install does all of it."""
 
     @property
     def option_names(self) -> tuple[str, ...]:
@@ -119,7 +132,42 @@ FAMILIES: tuple[Family, ...] = (
         recipe="petsgan_sdk.training.exsingan.recipe:ExsinganRecipe",
         export="petsgan_sdk.export.exsingan:take_apart",
     ),
+    Family(
+        name="instant",
+        models=("instant",),
+        options=(),
+        settings=InstantSettings,
+        recipe="petsgan_sdk.fitting.instant:fit",
+        export="petsgan_sdk.fitting.instant:take_apart",
+        trainer="petsgan_sdk.fitting.run:fit_and_save",
+        bundler="petsgan_sdk.fitting.bundle:export_fit",
+        has_networks=False,
+    ),
 )
+
+
+def check_options(model: str, names: Iterable[str]) -> None:
+    """Refuse options that a model does not know.
+
+    Args:
+        model: A name from `model_names`.
+        names: As on the command line without the dashes.
+
+    Raises:
+        ConfigError: No such model, or an option of another one; the message says whose it is.
+    """
+    known = family_of_model(model).option_names
+    for name in names:
+        if name in known:
+            continue
+        owners = [each for f in FAMILIES if name in f.option_names for each in f.models]
+        if owners:
+            msg = f"options: {name!r} is of model {' and '.join(owners)}, got model {model!r}"
+        else:
+            listed = ", ".join(known) or "none"
+            close = nearest(name, known)
+            msg = f"options: of model {model!r} must be among {listed}, got {name!r}{close}"
+        raise ConfigError(msg)
 
 
 def family_named(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from petsgan_sdk.settings.base import ModelSettings, RunSettings
+from petsgan_sdk.settings.base import RunSettings, TrainedSettings
 from petsgan_sdk.settings.depnet import DepnetSettings
 from petsgan_sdk.settings.typed import FieldError, require
 
@@ -195,7 +195,7 @@ class TrainingSettings(RunSettings):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PetsganSettings(ModelSettings):
+class PetsganSettings(TrainedSettings):
     """Everything that decides what a PetsGAN becomes."""
 
     family: Literal["petsgan"]
@@ -230,7 +230,7 @@ class PetsganSettings(ModelSettings):
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""
-        ModelSettings.__post_init__(self)
+        TrainedSettings.__post_init__(self)
         if self.layout_factor not in (2, 4, 8, 16):  # a layout is a reduced image
             *most, last = (str(self.enlargement.factor * factor) for factor in (2, 4, 8, 16))
             problem = f"must be {', '.join(most)} or {last}, got {self.image.factor}"

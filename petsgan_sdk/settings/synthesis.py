@@ -86,8 +86,7 @@ class PlaceSettings:
     """What does not count yet, in pixels of the level."""
     order: tuple[float, ...] = (2.0, 2.0, 2.0)
     """Cost of the photo's height by which a place lies above its upper neighbour's or below its
-    lower one's, where position binds in y, on canvases of twice the photo's height and more; on
-    lower ones less, and none on those of its own. Finer levels have none."""
+    lower one's, where position binds in y. Finer levels have none."""
     order_tolerance: float = 0.1
     """Share of the photo's height that costs nothing."""
     most_disorder: float = 0.25

@@ -6,7 +6,6 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import sqrt
 
 import numpy as np
 import numpy.typing as npt
@@ -35,8 +34,8 @@ _KEPT_BYTES = 64 << 20
 """Of one canvas."""
 _TEXTURE_HELD = 0.1
 """Up to here position binds so little that the start is moved over the whole photo."""
-_UNIFORM = 1 / sqrt(3)
-"""Deviation of numbers that are uniform from -1 to 1."""
+_ERROR_FUNCTION = tuple(np.float32(a) for a in (0.278393, 0.230389, 0.000972, 0.078108))
+"""Of Hastings's approximation (Abramowitz and Stegun, 7.1.27), right to 5e-4."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +113,10 @@ class PlaceField:
             (-(-inside[0] // 2**number), -(-inside[1] // 2**number))
             for number in range(levels.count)
         ]
-        # How many times taller than the photo the canvas is: places there keep their order, and
-        # prices would fill it with things that stand one above the other.
-        self._tall = height / levels.sizes[0][0]
+        # On a canvas taller than the photo prices would fill it with things one above the other.
+        tall = max(1.0, height / levels.sizes[0][0])
         fill = self._knobs.fill * min(1.0, self._knobs.variation)
-        fill *= max(1.0, self._tall) ** (-settings.thin * levels.held[0])
+        fill *= tall ** (-settings.thin * levels.held[0])
         self._photo = [levels.level(number, fill=fill) for number in range(levels.count)]
         self._costs = [self._costs_of(number) for number in range(levels.count)]
         self._kept: OrderedDict[tuple[int, int, int], Places] = OrderedDict()
@@ -230,7 +228,7 @@ class PlaceField:
             most_repeats=settings.most_repeats,
             repeat_radius=radius if is_counted else 0,
             repeat_near=min(settings.repeat_near[order], radius) if is_counted else 0,
-            order=round(asked * min(1.0, max(0.0, self._tall - 1)) * held * UNIT / 1024),
+            order=round(asked * held * UNIT / 1024),
             order_tolerance=round(settings.order_tolerance * 1024),
             most_disorder=round(settings.most_disorder * 1024),
         )
@@ -389,12 +387,12 @@ class PlaceField:
         return start.astype(np.int16)
 
     def _move(self, number: int, rect: _Rect, start: npt.NDArray[np.int32]) -> None:
-        """Move places at random, reflected at the photo's border."""
+        """Move places at random, up to the photo's border."""
         order = self._order(number)
         jitter = self._settings.jitter
         if order >= len(jitter) or self._knobs.variation == 0:
             return
-        normals: FloatArray | None = None
+        uniform: FloatArray | None = None
         for axis, (held, size) in enumerate(
             zip(self._levels.held, self._levels.sizes[number], strict=True)
         ):
@@ -402,16 +400,14 @@ class PlaceField:
             share = 1.0 if is_free else jitter[order] * (1 - self._settings.held_jitter * held)
             if order > 0:
                 share *= min(1.0, self._settings.texture_jitter * max(self._levels.held))
-            amount = np.float32(share * _UNIFORM * size * self._knobs.variation)
+            amount = np.float32(share * size * self._knobs.variation)
             if amount == 0:
                 continue
-            if normals is None:
+            if uniform is None:
                 area = (rect.top, rect.left, rect.height, rect.width)
-                normals = self._draw(order, self._sizes[number], area)
-            moved = start[..., axis] + np.rint(normals[axis] * amount).astype(np.int32)
-            period = 2 * size
-            folded = moved % period
-            start[..., axis] = np.minimum(folded, period - 1 - folded)
+                uniform = _uniform(self._draw(order, self._sizes[number], area))
+            moved = start[..., axis] + np.rint(uniform[axis] * amount).astype(np.int32)
+            np.clip(moved, 0, size - 1, out=start[..., axis])
 
     def _pinned(self, number: int, rect: _Rect, start: Places) -> npt.NDArray[np.uint8] | None:
         """Put the places of pins into the start, and say where they stay."""
@@ -464,6 +460,15 @@ def _doubled(places: Places) -> npt.NDArray[np.int32]:
     fine[..., 0] = twice[..., 0] + np.arange(2)[:, None, None]
     fine[..., 1] = twice[..., 1] + np.arange(2)
     return fine.reshape(2 * height, 2 * width, 2)
+
+
+def _uniform(normals: FloatArray) -> FloatArray:
+    """Normal numbers as ones that are uniform from -1 to 1, by IEEE operations only."""
+    x = np.abs(normals) * np.float32(0.5**0.5)
+    a1, a2, a3, a4 = _ERROR_FUNCTION
+    power = np.float32(1) + x * (a1 + x * (a2 + x * (a3 + x * a4)))
+    power = power * power
+    return np.copysign(np.float32(1) - np.float32(1) / (power * power), normals)
 
 
 def _shares(first: int, count: int, size: int) -> npt.NDArray[np.int32]:

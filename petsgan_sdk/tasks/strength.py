@@ -12,9 +12,9 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.checks import check_number
+from petsgan_sdk.runtime.entries import require_entries
 
 __all__ = ["Freedom", "freedom"]
 
@@ -52,13 +52,7 @@ def freedom(manifest: BundleManifest, strength: float, *, first: Part) -> Freedo
         BundleError: No stage of the bundle can start from an image.
     """
     strength = check_number(strength, "strength", low=0, high=1)
-    entries = len(manifest.entries)
-    if not entries:
-        msg = (
-            "this bundle has no stage that starts from an image; export its checkpoint again: "
-            "petsgan-sdk export MODEL.pt"
-        )
-        raise BundleError(msg)
+    entries = len(require_entries(manifest))
     if entries > 1:
         steps = max(1, math.ceil(entries * strength))
         kept = min(1.0, entries * strength)

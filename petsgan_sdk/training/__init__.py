@@ -1,8 +1,7 @@
-"""Learn a generator from one photo. Needs torch; the runtime does not."""
+"""Learn a generator from one photo: networks, trained by torch, which is imported at use."""
 
 from __future__ import annotations
 
-from petsgan_sdk.training.loop import Progress
-from petsgan_sdk.training.run import TrainResult, train
+from petsgan_sdk.stations.train import Progress, TrainResult, train
 
 __all__ = ["Progress", "TrainResult", "train"]

@@ -8,29 +8,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from types import FrameType
 from typing import Any, NoReturn, Protocol
 
 from petsgan_sdk.errors import InputError, TrainingError
+from petsgan_sdk.stations.train import Progress
 
-__all__ = ["Progress", "Trainable", "run_steps"]
+__all__ = ["Trainable", "run_steps"]
 
 _SAVE_INTERVAL_S = 30.0
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """Where a run is; handed to the caller after every step."""
-
-    step: int
-    """Steps done."""
-    steps: int
-    """Steps of the whole run."""
-    losses: Mapping[str, float]
-    """Loss terms of the last step, unweighted."""
-    phase: str
-    """What is being learned."""
 
 
 class Trainable(Protocol):

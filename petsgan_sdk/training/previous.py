@@ -11,7 +11,7 @@ from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.presets import to_dict
-from petsgan_sdk.training.photo import TrainingPhoto
+from petsgan_sdk.stations.photo import TrainingPhoto
 from petsgan_sdk.training.recipe import TrainingRun
 
 __all__ = ["check_same_photo", "go_on", "load_previous"]
@@ -64,7 +64,7 @@ def go_on(
             _refuse(path, name)
     training.load(previous.arrays)
     done = "is already finished" if previous.is_finished else "continues"
-    total = previous.settings.training.steps
+    total = previous.settings.total_steps
     note(f"{str(path)!r} {done} at step {previous.steps_done} of {total}")
 
 

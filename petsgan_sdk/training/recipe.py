@@ -14,14 +14,14 @@ from torch import Tensor
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.priors import LayoutPrior, PriorChoice, PriorInput, create_prior
-from petsgan_sdk.settings import ModelSettings, families
-from petsgan_sdk.settings.typed import nearest
+from petsgan_sdk.settings import TrainedSettings
+from petsgan_sdk.settings.families import check_options, family_of_model
+from petsgan_sdk.stations.photo import TrainingPhoto
 from petsgan_sdk.training.loop import Trainable
-from petsgan_sdk.training.photo import TrainingPhoto
 
 __all__ = ["Recipe", "RunInput", "TrainingRun", "create_recipe"]
 
-SettingsT = TypeVar("SettingsT", bound=ModelSettings)
+SettingsT = TypeVar("SettingsT", bound=TrainedSettings)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,22 +121,14 @@ def create_recipe(model: str, options: Mapping[str, str]) -> Recipe[Any]:
         options: Texts by name, as on the command line without the dashes.
 
     Raises:
-        ConfigError: No such model, or an option that its recipe does not know; the message says
-            which model does.
+        ConfigError: No such model, one without networks, or an option that its recipe does not
+            know; the message says which model does.
         InputError: A file that an option names is not there.
     """
-    family = families.family_of_model(model)
-    for name in options:
-        if name not in family.option_names:
-            raise ConfigError(_unknown(name, model, family.option_names))
+    family = family_of_model(model)
+    if not family.has_networks:
+        msg = f"training: model must have networks to train, got {model!r}, which has none"
+        raise ConfigError(msg)
+    check_options(model, options)
     recipe: Recipe[Any] = resolve_name(family.recipe)(options)
     return recipe
-
-
-def _unknown(name: str, model: str, known: Sequence[str]) -> str:
-    having = [family for family in families.FAMILIES if name in family.option_names]
-    owners = [each for family in having for each in family.models]
-    if owners:
-        return f"options: {name!r} is of model {' and '.join(owners)}, got model {model!r}"
-    names = ", ".join(known) or "none"
-    return f"options: of model {model!r} must be among {names}, got {name!r}{nearest(name, known)}"

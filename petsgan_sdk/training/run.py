@@ -1,20 +1,18 @@
-"""From a photo to a checkpoint, whatever the model family: its recipe makes the run."""
+"""From a photo to a checkpoint, whatever networks are trained: their recipe makes the run."""
 
 from __future__ import annotations
 
-import platform
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 
-import petsgan_sdk
 from petsgan_sdk._arrays import Array
 from petsgan_sdk._text import valid_texts
 from petsgan_sdk.checkpoint import Checkpoint, save_checkpoint
@@ -22,123 +20,60 @@ from petsgan_sdk.errors import BackendUnavailableError, ConfigError, TrainingErr
 from petsgan_sdk.files import check_distinct, check_writable
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.priors import parse_priors
-from petsgan_sdk.settings import ModelSettings
-from petsgan_sdk.settings.presets import load_preset
-from petsgan_sdk.training.loop import Progress, run_steps
-from petsgan_sdk.training.photo import load_photo
+from petsgan_sdk.settings import TrainedSettings
+from petsgan_sdk.stations.photo import load_photo
+from petsgan_sdk.stations.train import Progress, TrainRequest, TrainResult, photo_facts
+from petsgan_sdk.training.loop import run_steps
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.previous import check_same_photo, go_on, load_previous
 from petsgan_sdk.training.recipe import RunInput, TrainingRun, create_recipe
 from petsgan_sdk.training.rng import fold_seed
 
-__all__ = ["TrainResult", "train"]
-
-Note = Callable[[str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class TrainResult:
-    """What a finished run left."""
-
-    checkpoint: Path
-    """The file."""
-    steps: int
-    """Steps of the whole run."""
-    seconds: float
-    """Training time, that of interrupted parts included."""
-    size_px: tuple[int, int]
-    """Width and height of the training image."""
+__all__ = ["train_networks"]
 
 
 @plain_torch()
-def train(
-    image_path: Path,
-    checkpoint_path: Path,
-    *,
-    model: str = "petsgan",
-    preset: str = "fast",
-    max_size_px: int | None = None,
-    steps: int | None = None,
-    prior: str | Sequence[str] | None = None,
-    ablation: str | None = None,
-    options: Mapping[str, str] | None = None,
-    device: str = "auto",
-    seed: int | None = None,
-    resume: bool = False,
-    overwrite: bool = False,
-    overrides: Mapping[str, object] | None = None,
-    progress: Callable[[Progress], None] | None = None,
-    note: Note = lambda _: None,
-) -> TrainResult:
-    """Learn a generator from one photo.
-
-    On the CPU the same arguments give the same weights, run after run, interrupted or not (for the
-    same number of torch threads), and whatever the caller set torch to: it runs under torch's own
-    defaults, see `models.ambient`, and leaves the caller's state as it was.
-
-    Args:
-        image_path: Any image that Pillow reads.
-        checkpoint_path: Where to write the model.
-        model: What to train, a name from `families.model_names`.
-        preset: `fast`, `paper`, or a TOML file.
-        max_size_px: Longest side to learn at, but see `imaging.fit_size` for panoramas; None takes
-            the preset's, here and below.
-        steps: Length of the run.
-        prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
-        ablation: A variant of the preset, see `settings.presets.preset_ablations`.
-        options: What only this model's family knows, such as `{"features": "filters"}`.
-        device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        seed: 0 to 2^63 - 1.
-        resume: Continue the run that `checkpoint_path` holds.
-        overwrite: Replace an existing file.
-        overrides: Further settings by dotted path, such as `{"losses.adversarial": 0.1}`.
-        progress: Called after every step.
-        note: Told of conversions, sizes and choices.
+def train_networks(request: TrainRequest) -> TrainResult:
+    """Train networks on one photo.
 
     Raises:
-        InputError: The image is not usable, or what the prior or an option names.
-        ConfigError: A setting is out of range, or an option is of another model.
-        OutputError: The checkpoint exists, or cannot be written.
-        CheckpointError: `resume`, and the file is of another run.
-        TrainingError: A loss or a weight became NaN.
-        BackendUnavailableError: The device is not there.
+        PetsganError: As `stations.train.train`.
         KeyboardInterrupt: After Ctrl-C; the state is saved.
     """
-    recipe = create_recipe(model, options or {})
-    choice = parse_priors(prior) if prior else None
+    path, note = request.checkpoint_path, request.note
+    recipe = create_recipe(request.model, request.options)
+    choice = parse_priors(request.prior) if request.prior else None
     given: dict[str, object] = {
-        "image.max_size_px": max_size_px,
+        "image.max_size_px": request.max_size_px,
         "prior.name": choice.name if choice else None,
-        "training.steps": steps,
-        "training.seed": seed,
+        "training.steps": request.steps,
+        "training.seed": request.seed,
     }
-    asked = {name: value for name, value in given.items() if value is not None}
-    asked = {**(overrides or {}), **recipe.overrides, **asked}
-    settings = load_preset(preset, model=model, overrides=asked, ablation=ablation)
-    torch_device = _choose_device(device)
-    settings = _settle_precision(recipe.settle(settings), torch_device)
-    check_distinct(checkpoint_path, image_path, *recipe.files)
-    check_writable(checkpoint_path, overwrite=overwrite or resume)
+    loaded = request.load_settings(given, decided=recipe.overrides)
+    device = _choose_device(request.device)
+    settings = _settle_precision(recipe.settle(loaded), device)
+    check_distinct(path, request.image_path, *recipe.files)
+    check_writable(path, overwrite=request.overwrite or request.resume)
     # All that can be refused without the image is refused before it is read.
-    previous = load_previous(checkpoint_path, settings) if resume else None
-    photo = load_photo(image_path, settings.image, note)
+    previous = load_previous(path, settings) if request.resume else None
+    photo = load_photo(request.image_path, settings.image, note)
     if previous is not None:
-        check_same_photo(previous, checkpoint_path, photo)
-    note(f"device {torch_device}, {settings.training.precision}")
+        check_same_photo(previous, path, photo)
+    note(f"device {device}, {settings.training.precision}")
     choice = choice or parse_priors(settings.prior.name)
-    run_input = RunInput(settings, photo, torch_device, choice, note)
+    run_input = RunInput(settings, photo, device, choice, note)
     with _seeded(settings.training.seed):
         training = recipe.start(run_input)
     if previous is not None:
-        go_on(training, previous, checkpoint_path, note)
-    elif resume:
-        note(f"nothing to resume at {str(checkpoint_path)!r}, starting at step 0")
-    return _run(training, run_input, previous, checkpoint_path, progress)
+        go_on(training, previous, path, note)
+    elif request.resume:
+        note(f"nothing to resume at {str(path)!r}, starting at step 0")
+    return _run(training, run_input, previous, path, request.progress)
 
 
 def _run(
     training: TrainingRun,
-    given: RunInput[ModelSettings],
+    given: RunInput[TrainedSettings],
     previous: Checkpoint | None,
     path: Path,
     progress: Callable[[Progress], None] | None,
@@ -214,22 +149,19 @@ def _check_finite(arrays: Mapping[str, Array], step: int) -> None:
             raise TrainingError(msg)
 
 
-def _settle_precision(settings: ModelSettings, device: torch.device) -> ModelSettings:
+def _settle_precision(settings: TrainedSettings, device: torch.device) -> TrainedSettings:
     """Replace `auto`, so that a checkpoint tells, and one of another precision is not continued."""
     precision = choose_precision(settings.training.precision, device)
     return replace(settings, training=replace(settings.training, precision=precision))
 
 
-def _provenance(training: TrainingRun, given: RunInput[ModelSettings]) -> dict[str, Any]:
+def _provenance(training: TrainingRun, given: RunInput[TrainedSettings]) -> dict[str, Any]:
     facts: dict[str, Any] = {
         **{name: dict(facts) for name, facts in training.record.items()},
-        "image": given.photo.name,
-        "digest": given.photo.digest,
+        **photo_facts(given.photo),
         "device": str(given.device),
         "threads": torch.get_num_threads(),
-        "petsgan_sdk": petsgan_sdk.__version__,
         "torch": torch.__version__,
-        "python": platform.python_version(),
     }
     named: dict[str, Any] = valid_texts(facts)  # names of files need not be valid text
     return named

@@ -8,17 +8,20 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from petsgan_sdk import runtime
+from petsgan_sdk.checkpoint import Checkpoint, save_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.diagnosis import benchmark, doctor
 from petsgan_sdk.errors import BackendUnavailableError, ParityError
 from petsgan_sdk.runtime import ProviderOptions
 from petsgan_sdk.settings import ModelSettings, families
 from petsgan_sdk.settings.families import FAMILIES, Family, FamilyOption, model_names
-from petsgan_sdk.settings.presets import ablation_names
+from petsgan_sdk.settings.presets import ablation_names, load_preset
+from petsgan_sdk.stations.train import Progress, TrainResult
 
 runner = CliRunner()
 
@@ -40,20 +43,9 @@ class Recorder:
         return self.result
 
 
-@dataclass
-class TrainResult:
-    checkpoint: Path = Path("m.pt")
-    steps: int = 40
-    seconds: float = 1.5
-    size_px: tuple[int, int] = (256, 171)
-
-
-@dataclass
-class Progress:
-    step: int = 1
-    steps: int = 40
-    losses: dict[str, float] = field(default_factory=dict)
-    phase: str = "joint"
+TRAINED = TrainResult(Path("m.pt"), steps=40, seconds=1.5, size_px=(256, 171))
+DOERS = {"train": "petsgan_sdk.training.run", "export": "petsgan_sdk.export.bundle"}
+"""What needs torch, by command."""
 
 
 @dataclass
@@ -72,9 +64,9 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, function: str, record
 def test_train(monkeypatch: pytest.MonkeyPatch) -> None:
     def report(**settings: Any) -> None:
         settings["note"]("training at 256x171 (input 1160x784)")
-        settings["progress"](Progress())
+        settings["progress"](Progress(1, 40, {}, "joint"))
 
-    train = Recorder(result=TrainResult(), before=report)
+    train = Recorder(result=TRAINED, before=report)
     stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
     words = ["train", "a.jpg", "-o", "m.pt", "--preset", "paper", "--max-size", "128"]
     words += ["--steps", "40", "--features", "filters", "--seed", "7", "--force"]
@@ -127,7 +119,7 @@ def test_an_entry_of_the_registry_brings_its_models_and_options(
     assert f"{', '.join(model_names()[:-1])} or another." in flat(shown)
     assert "  --fine-detail HOW " in shown
     assert "other: how much of it." in flat(shown)
-    train = Recorder(result=TrainResult())
+    train = Recorder(result=TRAINED)
     stand_in(monkeypatch, "petsgan_sdk.training", "train", train)
     words = ["train", "a.jpg", "-o", "m.pt", "--model", "another", "--fine-detail", "much"]
     result = runner.invoke(app, words)
@@ -216,18 +208,19 @@ def test_export_refuses_its_output_first(monkeypatch: pytest.MonkeyPatch, tmp_pa
 def test_no_torch(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, command: str) -> None:
     class NoTorch:
         def find_spec(self, name: str, *_: Any) -> None:
-            if name in ("petsgan_sdk.training", "petsgan_sdk.export"):
+            if name in DOERS.values():
                 msg = "No module named 'torch'"
                 raise ModuleNotFoundError(msg, name="torch")
 
-    for module in ("petsgan_sdk.training", "petsgan_sdk.export"):
+    for module in DOERS.values():
         monkeypatch.delitem(sys.modules, module, raising=False)
     monkeypatch.setattr(sys, "meta_path", [NoTorch(), *sys.meta_path])
-    (tmp_path / "a").write_bytes(b"x")
+    checkpoint = Checkpoint(load_preset("fast"), 0, 0.0, np.zeros((64, 64, 3), np.uint8), {}, {})
+    save_checkpoint(tmp_path / "a", checkpoint, overwrite=False)
     result = runner.invoke(app, [command, str(tmp_path / "a"), "-o", str(tmp_path / "out")])
     assert result.exit_code == 3
-    extra = {"train": "train", "export": "export"}[command]
-    assert f'pip install "petsgan-sdk[{extra}]"' in result.stderr
+    assert "needs the package 'torch', which is not installed" in result.stderr
+    assert f'pip install "petsgan-sdk[{command}]"' in result.stderr
 
 
 def test_info(bundle: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from petsgan_sdk import errors
+from petsgan_sdk._extras import import_extra
 from petsgan_sdk.cli import _options, app, main
 from petsgan_sdk.cli._signals import TerminatedError
 from petsgan_sdk.runtime import describe
@@ -101,12 +102,12 @@ def test_main_is_the_program(
 
 def test_a_missing_package_names_its_extra() -> None:
     with pytest.raises(errors.BackendUnavailableError, match=r'pip install "petsgan-sdk\[train\]"'):
-        _options.import_extra("no_such_package", extra="train", task="training")
+        import_extra("no_such_package", extra="train", task="training")
 
 
 def test_a_missing_part_of_the_sdk_is_a_bug_and_not_an_extra() -> None:
     with pytest.raises(ModuleNotFoundError):
-        _options.import_extra("petsgan_sdk.no_such_part", extra="train", task="training")
+        import_extra("petsgan_sdk.no_such_part", extra="train", task="training")
 
 
 @pytest.mark.parametrize(("text", "size"), [("640x480", (640, 480)), (" 16X20 ", (16, 20))])

@@ -16,6 +16,8 @@ from petsgan_sdk.diagnosis import benchmark as benchmark_module
 from petsgan_sdk.diagnosis import doctor, host
 from petsgan_sdk.diagnosis.benchmark import benchmark
 from petsgan_sdk.errors import BackendUnavailableError, ConfigError
+from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings.families import FAMILIES, Family
 
 pytest.importorskip("onnxruntime", reason="providers are those of onnxruntime")
 
@@ -45,6 +47,23 @@ def test_diagnosis() -> None:
     assert found["versions"]["numpy"] == np.__version__
     for entry in found["missing"]:
         assert set(entry) == {"what", "detail", "install"}
+
+
+def test_models_without_networks_need_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    every = {"training": True, "exporting": True, "sampling": True}
+    bare = Family("bare", ("bare",), (), ModelSettings, "no:fit", "no:apart", has_networks=False)
+    monkeypatch.setattr(doctor, "FAMILIES", (*FAMILIES, bare))
+    monkeypatch.setattr(doctor, "probe_provider", lambda _: "it does not answer")
+    monkeypatch.setattr(doctor, "installed_version", lambda name: None if name == "onnx" else "1")
+    models = doctor.diagnose()["models"]
+    assert {*models} == {*(model for each in FAMILIES for model in each.models), "bare"}
+    assert models["bare"] == every
+    assert models["petsgan"] == {"training": True, "exporting": False, "sampling": False}
+    shown = runner.invoke(app, ["doctor"])
+    assert shown.exit_code == 3
+    assert "model bare        training ok, exporting ok, sampling ok\n" in shown.stdout
+    assert "not ready to sample, but for " in shown.stdout.splitlines()[-1]
+    assert shown.stdout.endswith("bare\n")
 
 
 def test_the_quota_and_the_usable_cores_are_named(monkeypatch: pytest.MonkeyPatch) -> None:

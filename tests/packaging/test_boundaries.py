@@ -10,7 +10,8 @@ import pytest
 from support.paths import ROOT
 
 TORCH_FREE = ["", ".noise", ".kernels", ".imaging", ".manifest", ".container", ".runtime", ".cli"]
-TORCH_FREE += [".tasks", ".metrics", ".evaluation.samples"]
+TORCH_FREE += [".tasks", ".metrics", ".evaluation.samples", ".synthesis", ".stations.train"]
+TORCH_FREE += [".stations.export", ".fitting.run", ".fitting.bundle", ".training", ".export"]
 TORCH_FREE += [
     ".settings.families",
     ".settings",

@@ -12,7 +12,7 @@ from petsgan_sdk.settings.families import FAMILIES
 
 PACKAGE = Path(petsgan_sdk.__file__).parent
 NAMES = {name for family in FAMILIES for name in (family.name, *family.models)}
-OWN_FOLDERS = ("settings", "models", "training", "export")
+OWN_FOLDERS = ("settings", "models", "training", "export", "fitting")
 """Where a family has a module or package of its name, or modules whose names begin with it."""
 REEXPORTS = {"models/__init__.py"}
 PREFIX_TESTS = {"startswith", "endswith", "removeprefix", "removesuffix"}
@@ -74,12 +74,20 @@ def family_imports(tree):
 
 def test_there_is_something_to_look_at():
     shared = set(shared_modules())
-    assert {"training/run.py", "export/bundle.py", "settings/presets.py", "cli/train.py"} <= shared
+    assert {
+        "training/run.py",
+        "export/bundle.py",
+        "fitting/run.py",
+        "stations/train.py",
+        "settings/presets.py",
+        "cli/train.py",
+    } <= shared
     own = {
         "settings/families.py",
         "settings/petsgan.py",
         "training/petsgan/recipe.py",
         "export/petsgan.py",
+        "fitting/instant.py",
     }
     assert not own & shared
 

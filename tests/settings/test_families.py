@@ -10,7 +10,7 @@ from pkgutil import resolve_name
 import pytest
 
 from petsgan_sdk.errors import BundleError, ConfigError
-from petsgan_sdk.settings import ModelSettings, families, presets
+from petsgan_sdk.settings import TrainedSettings, families, presets
 from petsgan_sdk.settings.families import (
     FAMILIES,
     Family,
@@ -58,10 +58,14 @@ def test_every_folder_of_presets_is_a_model():
 
 @pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
 def test_what_an_entry_names_is_there(family):
-    pytest.importorskip("torch")
+    if family.has_networks:
+        pytest.importorskip("torch")
     assert callable(resolve_name(family.recipe))
-    pytest.importorskip("onnx")
+    assert callable(resolve_name(family.trainer))
+    if family.has_networks:
+        pytest.importorskip("onnx")
     assert callable(resolve_name(family.export))
+    assert callable(resolve_name(family.bundler))
 
 
 def test_unknown_names_are_told_the_known_ones():
@@ -86,7 +90,7 @@ def other(monkeypatch):
         name="other",
         models=("other", "variant"),
         options=(FamilyOption("detail", "HOW", "how much of it."),),
-        settings=ModelSettings,
+        settings=TrainedSettings,
         recipe="nowhere:Recipe",
         export="nowhere:take_apart",
     )

@@ -20,7 +20,7 @@ from petsgan_sdk.export.bundle import Deployment
 from petsgan_sdk.export.torch_to_onnx import to_onnx
 from petsgan_sdk.manifest import GraphStep, NoiseStep
 from petsgan_sdk.models.arrays import AVERAGED, image_tensor, load_state, named_arrays
-from petsgan_sdk.settings import ModelSettings
+from petsgan_sdk.settings import TrainedSettings
 from petsgan_sdk.settings.families import Family, FamilyOption
 from petsgan_sdk.training.averaging import AveragedGenerator
 
@@ -36,7 +36,7 @@ training.steps = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ToySettings(ModelSettings):
+class ToySettings(TrainedSettings):
     family: Literal["toy"]
     width: int
     activation: Literal["auto", "tanh", "relu"] = "auto"

@@ -8,8 +8,9 @@ from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.tasks.strength import freedom
 
 
-def manifest(entries):
-    return SimpleNamespace(entries=tuple(range(entries)))
+def manifest(entries, *, graphs=("graphs/net.onnx",)):
+    steps = (SimpleNamespace(graph_members=()), SimpleNamespace(graph_members=graphs))
+    return SimpleNamespace(entries=tuple(range(entries)), steps=steps, family="some")
 
 
 @pytest.mark.parametrize(
@@ -43,3 +44,9 @@ def test_bad_strength(strength):
 def test_a_bundle_without_entries_says_what_makes_one():
     with pytest.raises(BundleError, match=r"petsgan-sdk export MODEL\.pt"):
         freedom(manifest(0), 1.0, first="colours")
+
+
+def test_a_bundle_without_networks_is_not_called_old():
+    message = "a model of family 'some' has no network that could go on from an image; train one"
+    with pytest.raises(BundleError, match=message):
+        freedom(manifest(0, graphs=()), 1.0, first="colours")

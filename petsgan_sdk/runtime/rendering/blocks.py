@@ -28,17 +28,34 @@ _LEAST_SIDE = 4
 """Of a block, in pixels of its grid, whatever the graph needs."""
 
 
-def block_lattice(pipeline: Pipeline, canvas: Canvas, factor: int) -> Lattice:
-    """The blocks in which the result is made; one that is as large as the canvas has no halo."""
+def block_lattice(
+    pipeline: Pipeline, canvas: Canvas, factor: int, *, most_px: int | None = None
+) -> Lattice:
+    """The blocks in which the result is made; one that is as large as the canvas has no halo.
+
+    Args:
+        pipeline: The steps.
+        canvas: What is cut.
+        factor: Pixels of the result for one of the canvas, per axis.
+        most_px: Longest side of a block in pixels. Default: what memory allows.
+    """
     (last,) = (s for s in pipeline.steps if pipeline.output in s.step.writes)
-    height, width = _BLOCK_PX
+    height, width = (side if most_px is None else min(side, most_px) for side in _BLOCK_PX)
     height = min(height, max(_LEAST_SIDE * factor, _BAND_BYTES // (3 * canvas.width * factor)))
     return _lattice(pipeline, last, canvas, factor, most_px=(height, width), values=_BLOCK_VALUES)
 
 
-def kept_lattice(pipeline: Pipeline, step: AnyRunner, canvas: Canvas, factor: int) -> Lattice:
-    """The blocks of a step that keeps them, see `kept_steps`."""
-    most = (_KEPT_BLOCK_PX, _KEPT_BLOCK_PX)
+def kept_lattice(
+    pipeline: Pipeline,
+    step: AnyRunner,
+    canvas: Canvas,
+    factor: int,
+    *,
+    most_px: int | None = None,
+) -> Lattice:
+    """The blocks of a step that keeps them, see `kept_steps`; as `block_lattice`."""
+    side = _KEPT_BLOCK_PX if most_px is None else min(_KEPT_BLOCK_PX, most_px)
+    most = (side, side)
     return _lattice(pipeline, step, canvas, factor, most_px=most, values=_KEPT_BLOCK_VALUES)
 
 

@@ -55,24 +55,31 @@ class TiledRun:
         canvas: What is made.
         factor: Pixels of the result for one of the canvas, per axis.
         observer: Called with the name and seconds of every step for every window.
+        block_px: As `most_px` of `block_lattice`, for checks.
 
     Raises:
         BundleError: A graph does not say how far it sees.
     """
 
     def __init__(
-        self, pipeline: Pipeline, canvas: Canvas, *, factor: int, observer: Observer | None = None
+        self,
+        pipeline: Pipeline,
+        canvas: Canvas,
+        *,
+        factor: int,
+        observer: Observer | None = None,
+        block_px: int | None = None,
     ) -> None:
         """Cut the canvas; makes nothing yet."""
         _check_tileable(pipeline.steps)
-        self.lattice = block_lattice(pipeline, canvas, factor)
+        self.lattice = block_lattice(pipeline, canvas, factor, most_px=block_px)
         self._pipeline = pipeline
         self._canvas = canvas
         self._observer = observer
         self._output = pipeline.output
         self._makers = {name: step for step in pipeline.steps for name in step.step.writes}
         self._kept = {
-            step: _Kept(kept_lattice(pipeline, step, canvas, factor), {})
+            step: _Kept(kept_lattice(pipeline, step, canvas, factor, most_px=block_px), {})
             for step in kept_steps(pipeline)
         }
 

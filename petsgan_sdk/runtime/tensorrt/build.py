@@ -13,7 +13,7 @@ from typing import Any
 
 from petsgan_sdk.errors import BackendUnavailableError, BundleError, EngineError
 from petsgan_sdk.manifest import BundleManifest, GraphStep, Shape
-from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.bundle import Bundle, require_graphs
 from petsgan_sdk.runtime.device.driver import Gpu, find_gpu
 from petsgan_sdk.runtime.flow import last_decision, required_image
 from petsgan_sdk.runtime.graphs.check import CheckedGraph, check_run
@@ -125,8 +125,9 @@ def build_engines(
     Raises:
         EngineError: TensorRT refused a graph; says which operator and why.
         BackendUnavailableError: TensorRT is missing or too old, or needs a GPU.
-        BundleError: Graphs do not fit together.
+        BundleError: Graphs do not fit together, or there are none.
     """
+    require_graphs(bundle)
     halves = {} if halves is None else halves
     cache = EngineCache() if cache is None else cache
     target = find_target() if target is None else target

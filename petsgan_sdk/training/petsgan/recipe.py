@@ -16,10 +16,10 @@ from petsgan_sdk.models.arrays import image_tensor
 from petsgan_sdk.models.petsgan_enlargement import enlarging_net
 from petsgan_sdk.settings.petsgan import PetsganSettings
 from petsgan_sdk.settings.typed import nearest
+from petsgan_sdk.stations.photo import TrainingPhoto
 from petsgan_sdk.training.petsgan.enlargement import HighResTraining
 from petsgan_sdk.training.petsgan.manipulation import ManipulationTraining
 from petsgan_sdk.training.petsgan.training import PetsganTraining
-from petsgan_sdk.training.photo import TrainingPhoto
 from petsgan_sdk.training.recipe import RunInput, TrainingRun
 from petsgan_sdk.training.vgg import cached_vgg, choose_features, load_vgg
 

@@ -34,13 +34,16 @@ class TrainingPhoto:
     """`(width, height)` of the file."""
 
 
-def load_photo(path: Path, settings: ImageSettings, note: Callable[[str], None]) -> TrainingPhoto:
+def load_photo(
+    path: Path, settings: ImageSettings, note: Callable[[str], None], *, task: str = "training"
+) -> TrainingPhoto:
     """Read a photo and fit it to the training size.
 
     Args:
         path: The file.
         settings: Largest side and factor.
         note: Told once of every conversion, and of the size.
+        task: What is done at this size, for the note.
 
     Raises:
         InputError: The file is no usable image, or too long for its width.
@@ -50,7 +53,7 @@ def load_photo(path: Path, settings: ImageSettings, note: Callable[[str], None])
         note(text)
     height, width = loaded.rgb.shape[:2]
     size = fit_size(width, height, max_size_px=settings.max_size_px, multiple=settings.factor)
-    note(f"training at {size[0]}x{size[1]} (input {width}x{height})")
+    note(f"{task} at {size[0]}x{size[1]} (input {width}x{height})")
     for text in _remarks((width, height), size, settings):
         note(text)
     rgb = loaded.rgb if size == (width, height) else resize(loaded.rgb, size)
