@@ -28,6 +28,7 @@ def photo() -> np.ndarray:
 
 @cache
 def fitted() -> PhotoFit:
+    """What is learned of it."""
     return fit_photo(photo(), SETTINGS)
 
 
