@@ -63,3 +63,24 @@ def test_a_broken_fit_is_refused(small_photo, tmp_path):
     broken = {name: a for name, a in checkpoint.arrays.items() if name != "synthesis/bias"}
     with pytest.raises(CheckpointError, match="'bias' must be int32"):
         fit_in(checkpoint.photo, broken)
+
+
+@pytest.mark.parametrize("tables", [(0, 1), (1, -1), (1 << 20, 1), (1, 1 << 20)])
+def test_a_fit_of_impossible_tables_is_refused(small_photo, tmp_path, tables):
+    tiny_train(small_photo, tmp_path / "model.pt", steps=1)
+    checkpoint = load_checkpoint(tmp_path / "model.pt")
+    arrays = {**checkpoint.arrays, "synthesis/tables": np.array(tables, np.int32)}
+    with pytest.raises(CheckpointError, match="'tables' must be 1 to"):
+        fit_in(checkpoint.photo, arrays)
+
+
+def test_no_table_of_a_fit_may_be_missing(small_photo, tmp_path):
+    tiny_train(small_photo, tmp_path / "model.pt", steps=1)
+    checkpoint = load_checkpoint(tmp_path / "model.pt")
+    names = [name for name in checkpoint.arrays if name.startswith("synthesis/")]
+    assert any("alike" in name for name in names)
+    assert any("prices" in name for name in names)
+    for missing in names:
+        left = {name: a for name, a in checkpoint.arrays.items() if name != missing}
+        with pytest.raises(CheckpointError, match="got none"):
+            fit_in(checkpoint.photo, left)
