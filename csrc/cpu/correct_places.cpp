@@ -210,7 +210,7 @@ class Correction {
         breaks_[index(0, x)] = x > 0 && at(0, x) != at(0, x - 1) + 1;
       }
     }
-    // What continues in these four, continues in all eight neighbours.
+    // What continues in these four continues in all neighbours but the upper left one.
     spread_.assign(breaks_.size(), 0);
     for (std::int64_t y = 0; y < height; ++y) {
       const std::uint8_t* from = breaks_.data() + index(y, 0);
