@@ -43,7 +43,10 @@ class Layout(StrEnum):
 
 
 LayoutOption = Annotated[
-    Layout, typer.Option(help="Where layouts come from; auto is the bundle's own way.")
+    Layout,
+    typer.Option(
+        help="Where layouts come from; auto: the network about the photo's size, else synthesis."
+    ),
 ]
 Variation = Annotated[
     float, typer.Option(help="How far images go from the photo, 0 to 4; 0 gives the photo.")

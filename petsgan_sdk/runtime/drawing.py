@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 LAYOUTS = ("auto", "network", "synthesis")
-"""Where a layout may come from; `auto` is the bundle's usual way."""
+"""Where a layout may come from; `auto` decides by the canvas, see `auto_layout`."""
 MAX_VARIATION = 4.0
 MAX_FILL = 4.0
 MAX_PINS = 256

@@ -101,7 +101,9 @@ class Sampler:
             seamless: Make images that go on at their other side, so that copies can be laid edge
                 to edge. Sides must be multiples of `manifest.factor`.
             layout: Where layouts come from: `network` or `synthesis`, places of the photo; `auto`
-                is the bundle's own way. `info` says which it can do.
+                takes the network's on canvases of about the photo's size, up to a quarter more or
+                less along both sides, and synthesis elsewhere and where a knob is turned or a pin
+                is set, of a bundle that has both. `info` says which it has.
             variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
                 back at its size, beyond 1 it goes further. For bundles that draw places.
             fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.
