@@ -137,10 +137,13 @@ def check_drawing(
     is_plain = knobs == Knobs()
     layout = _choose_layout(manifest, canvas, drawing.layout, is_plain=is_plain)
     if not is_plain and layout != "synthesis":
-        msg = (
-            "variation, fill and pins must be left alone where no places of the photo are drawn: "
-            "--layout synthesis does, of a bundle that can, as those of train --model instant"
-        )
+        msg = "variation, fill and pins must be left alone "
+        if knobs_of(manifest):
+            msg += "where layouts come from the network; layout synthesis draws places"
+        else:
+            msg += (
+                "for a bundle that draws no places of its photo; those of train --model instant do"
+            )
         raise BundleError(msg)
     return layout, knobs
 

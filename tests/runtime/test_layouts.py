@@ -106,7 +106,7 @@ def test_what_only_places_can_do_takes_them(sampler):
     changed = sampler.sample(seed=2, variation=0.5)
     again = sampler.sample(seed=2, variation=0.5, layout="synthesis")
     np.testing.assert_array_equal(changed, again)
-    with pytest.raises(BundleError, match="must be left alone where no places"):
+    with pytest.raises(BundleError, match="must be left alone where layouts come from the"):
         sampler.sample(layout="network", pins=[Pin(0, 0, width=16, height=16)])
     with pytest.raises(ConfigError, match="layout must be auto, network or synthesis"):
         sampler.sample(layout="nets")
