@@ -131,12 +131,12 @@ class Correction {
   Correction& operator=(const Correction&) = delete;
 
   void run(std::int64_t passes, int threads) {
-    std::int64_t to_come = passes * kSubpasses;
+    std::int64_t margin = 0;  // what the window does not show has come so far
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       find_active();
       for (std::int64_t sub = 0; sub < kSubpasses; ++sub) {
-        --to_come;
-        subpass(sub & 1, sub >> 1, to_come * reach_, threads);
+        margin += reach_;
+        subpass(sub & 1, sub >> 1, margin, threads);
       }
     }
     for (std::int64_t y = 0; y < window_.height; ++y) {
