@@ -16,11 +16,10 @@ from petsgan_sdk.runtime.checks import (
     check_number,
     check_seamless,
 )
-from petsgan_sdk.synthesis import Knobs, Pin, PinnedRect
+from petsgan_sdk.synthesis import MAX_FILL, Knobs, Pin, PinnedRect
 
 __all__ = [
     "LAYOUTS",
-    "MAX_FILL",
     "MAX_PINS",
     "MAX_VARIATION",
     "PLAIN",
@@ -33,7 +32,6 @@ __all__ = [
 LAYOUTS = ("auto", "network", "synthesis")
 """Where a layout may come from; `auto` is the bundle's usual way."""
 MAX_VARIATION = 4.0
-MAX_FILL = 4.0
 MAX_PINS = 256
 
 _KNOBS = ("variation", "fill", "pins")
