@@ -74,7 +74,7 @@ class Correction {
         correct_(choose_kernel()),
         repeat_radius_(costs.repeat > 0 ? costs.repeat_radius : 0),
         photo_width_(photo.width),
-        looks_everywhere_(photo.prices != nullptr || costs.repeat > 0),
+        has_prices_(photo.prices != nullptr),
         reach_(places_reach(costs)),
         stride_(window.width + 2 * kRadius),
         places_(static_cast<std::size_t>((window.height + 2 * kRadius) * stride_), kNoPlace),
@@ -131,12 +131,13 @@ class Correction {
   Correction& operator=(const Correction&) = delete;
 
   void run(std::int64_t passes, int threads) {
-    std::int64_t margin = 0;  // what the window does not show has come so far
+    std::int64_t done = 0;
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       find_active();
       for (std::int64_t sub = 0; sub < kSubpasses; ++sub) {
-        margin += reach_;
-        subpass(sub & 1, sub >> 1, margin, threads);
+        // Where the canvas goes on, a pixel is right if all that it sees was right before.
+        ++done;
+        subpass(sub & 1, sub >> 1, done * reach_, threads);
       }
     }
     for (std::int64_t y = 0; y < window_.height; ++y) {
@@ -181,12 +182,13 @@ class Correction {
            [&](auto y, auto x, auto from_y, auto from_x) { id_at(y, x) = id_at(from_y, from_x); });
   }
 
-  // Marks the pixels that this pass looks at. Where neither prices nor repeats count, a pixel whose
-  // neighbours all continue its own piece of the photo is offered nothing better.
+  // Marks the pixels that this pass looks at. Where prices do not count, a pixel whose neighbours
+  // all continue its own piece of the photo has no reason to change but that the piece stands again
+  // nearby.
   void find_active() {
     const std::int64_t height = window_.height;
     const std::int64_t width = window_.width;
-    if (looks_everywhere_) {
+    if (has_prices_) {
       active_.assign(static_cast<std::size_t>(height * width), 1);
       return;
     }
@@ -208,13 +210,13 @@ class Correction {
         breaks_[index(0, x)] = x > 0 && at(0, x) != at(0, x - 1) + 1;
       }
     }
+    // What continues in these four continues in all neighbours but the upper left one.
     spread_.assign(breaks_.size(), 0);
     for (std::int64_t y = 0; y < height; ++y) {
       const std::uint8_t* from = breaks_.data() + index(y, 0);
       std::uint8_t* to = spread_.data() + index(y, 0);
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - 2] | from[x - 1] | from[x] | from[x + 1] |
-                                          from[x + 2]);
+        to[x] = static_cast<std::uint8_t>(from[x] | from[x + 1]);
       }
     }
     active_.resize(static_cast<std::size_t>(height * width));
@@ -222,8 +224,7 @@ class Correction {
       const std::uint8_t* from = spread_.data() + index(y, 0);
       std::uint8_t* to = active_.data() + y * width;
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - 2 * stride_] | from[x - stride_] | from[x] |
-                                          from[x + stride_] | from[x + 2 * stride_]);
+        to[x] = static_cast<std::uint8_t>(from[x] | from[x + stride_]);
       }
     }
     if (!window_.wraps) return;
@@ -255,8 +256,9 @@ class Correction {
         const std::uint8_t* active = active_.data() + y * window_.width;
         const std::uint8_t* fixed = window_.fixed ? window_.fixed + y * window_.width : nullptr;
         for (std::int64_t x = left + ((left + window_.left + odd_x) & 1); x < right; x += 2) {
-          if (!active[x] || (fixed && fixed[x])) continue;
-          const PackedPlace best = correct_(context_, y, x);
+          const bool is_coherent = active[x] == 0;
+          if ((is_coherent && repeat_radius_ == 0) || (fixed && fixed[x])) continue;
+          const PackedPlace best = correct_(context_, y, x, is_coherent);
           if (best != places_[index(y, x)]) changes.push_back({y, x, best});
         }
       }
@@ -279,7 +281,7 @@ class Correction {
   CorrectPixel correct_;
   std::int64_t repeat_radius_;
   std::int64_t photo_width_;
-  bool looks_everywhere_;
+  bool has_prices_;
   std::int64_t reach_;
   std::int64_t stride_;
   std::vector<PackedPlace> places_;  // of the window and kRadius around it

@@ -9,8 +9,6 @@ from petsgan_sdk.settings.typed import require
 __all__ = ["CompositeSettings", "FitSettings", "PlaceSettings", "SynthesisSettings"]
 
 _MAX_LEVELS = 12
-_MAX_REACH = 32
-"""A quarter of what a block sees around it, in pixels of its level."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,13 +117,6 @@ class PlaceSettings:
             0 <= near <= 8 for near in self.repeat_near
         )
         require(self, "repeat_near", is_near, expected="as many numbers from 0 to 8")
-        reach = [
-            self.passes[min(order, len(self.passes) - 1)] * radius
-            for order, radius in enumerate(self.repeat_radius)
-        ]
-        is_seen = max(reach, default=0) <= _MAX_REACH
-        expected = f"at most {_MAX_REACH} when multiplied with the passes of their level"
-        require(self, "repeat_radius", is_seen, expected=expected)
         is_order = len(self.order) <= _MAX_LEVELS and all(0 <= cost <= 8 for cost in self.order)
         require(self, "order", is_order, expected="up to 12 numbers from 0 to 8")
         for name in ("held_jitter", "order_tolerance", "most_disorder"):

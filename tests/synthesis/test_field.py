@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import itertools
 import threading
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from support.pictures import picture
 from support.place_fields import field_of, framed, whole
 from support.synthesis_bundle import SETTINGS, SIZE_PX, fitted, photo
 
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.settings.synthesis import FitSettings
 from petsgan_sdk.synthesis import Frame, PhotoFit, fit_photo
 from petsgan_sdk.synthesis import field as field_module
 
@@ -18,12 +21,11 @@ ODD = [(1, 1), (1, 77), (97, 131), (300, 30), (33, 330)]
 
 
 def small_blocks(
-    monkeypatch: pytest.MonkeyPatch, whole_px: int, coarse: int, fine: int, kept: int
+    monkeypatch: pytest.MonkeyPatch, *, whole_px: int = 20, block_px: int = 16, kept: int = 3000
 ) -> None:
-    """Blocks at every level, though the canvas is small."""
+    """Cells and blocks at every level, though the canvas is small."""
     monkeypatch.setattr(field_module, "_WHOLE_PX", whole_px)
-    monkeypatch.setattr(field_module, "_COARSE_BLOCK_PX", coarse)
-    monkeypatch.setattr(field_module, "_FINE_BLOCK_PX", fine)
+    monkeypatch.setattr(field_module, "_BLOCK_PX", block_px)
     monkeypatch.setattr(field_module, "_KEPT_BYTES", kept)
 
 
@@ -39,6 +41,12 @@ def windows(size: tuple[int, int], count: int, *, seed: int = 0):
         )
 
 
+@pytest.fixture(scope="module")
+def long_fit() -> PhotoFit:
+    """Of a photo so long that repeats are counted at the four coarsest of seven levels."""
+    return fit_photo(picture(512, 16), replace(SETTINGS, fit=FitSettings(price_rounds=1)))
+
+
 @pytest.mark.parametrize("size", [*ODD, (700, 345)])
 def test_windows_equal_the_whole(size: tuple[int, int]) -> None:
     wanted = whole(field_of(size), size)
@@ -51,18 +59,34 @@ def test_windows_equal_the_whole(size: tuple[int, int]) -> None:
         np.testing.assert_array_equal(found, wanted[top : top + height, left : left + width])
 
 
-@pytest.mark.parametrize(
-    "blocks", [(20, 8, 16, 3000), (20, 32, 7, 1 << 20), (60, 5, 64, 1), (1, 16, 16, 1 << 20)]
-)
+@pytest.mark.parametrize("whole_px", [1, 20, 60])
 @pytest.mark.parametrize("size", ODD)
-def test_blocks_change_nothing(
-    size: tuple[int, int], blocks: tuple[int, int, int, int], monkeypatch: pytest.MonkeyPatch
+def test_cells_and_what_is_kept_change_nothing(
+    size: tuple[int, int], whole_px: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    small_blocks(monkeypatch, whole_px=whole_px, kept=1 << 20)
     wanted = whole(field_of(size), size)
-    small_blocks(monkeypatch, *blocks)
-    np.testing.assert_array_equal(whole(field_of(size), size), wanted)
-    other = field_of(size)
-    for top, left, height, width in windows(size, 4, seed=1):
+    for kept in (1, 20_000):
+        small_blocks(monkeypatch, whole_px=whole_px, kept=kept)
+        other = field_of(size)
+        for top, left, height, width in windows(size, 3, seed=1):
+            found = other.window(top, left, height, width)
+            np.testing.assert_array_equal(found, wanted[top : top + height, left : left + width])
+
+
+@pytest.mark.parametrize("block_px", [7, 16, 64])
+@pytest.mark.parametrize("size", ODD)
+def test_blocks_are_the_whole(
+    long_fit: PhotoFit, size: tuple[int, int], block_px: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where repeats are not counted blocks have exact margins: at three levels of this photo."""
+    small_blocks(monkeypatch, whole_px=41, block_px=1 << 10, kept=1 << 20)
+    assert not any(number in field_of(size, long_fit)._cells for number in range(3))
+    wanted = whole(field_of(size, long_fit), size)
+    small_blocks(monkeypatch, whole_px=41, block_px=block_px, kept=9000)
+    np.testing.assert_array_equal(whole(field_of(size, long_fit), size), wanted)
+    other = field_of(size, long_fit)
+    for top, left, height, width in windows(size, 3, seed=2):
         found = other.window(top, left, height, width)
         np.testing.assert_array_equal(found, wanted[top : top + height, left : left + width])
 
@@ -74,6 +98,8 @@ def test_blocks_change_nothing(
         ((352, 400), False),
         ((101, 77), False),
         ((5, 300), False),
+        ((5, 1400), False),
+        ((2700, 16), False),
         ((1, 1), False),
     ],
 )
@@ -81,7 +107,7 @@ def test_a_torus_goes_on(
     size: tuple[int, int], has_blocks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if has_blocks:
-        small_blocks(monkeypatch, 24, 16, 32, 1 << 20)
+        small_blocks(monkeypatch, whole_px=24, kept=1 << 20)
     wanted = whole(field_of(size, torus=True), size)
     other = field_of(size, torus=True)
     for top, left in ((0, 0), (-17, -30), (size[0] - 3, size[1] - 2), (3 * size[0] + 1, -1)):
@@ -99,12 +125,16 @@ def test_a_torus_goes_on(
         ((1290, 1284), 8, "1280x1288"),
     ],
 )
-def test_a_large_torus_has_even_levels(size: tuple[int, int], multiple: int, nearest: str) -> None:
+def test_a_large_torus_has_even_levels(
+    long_fit: PhotoFit, size: tuple[int, int], multiple: int, nearest: str
+) -> None:
+    """Where blocks have exact margins."""
     message = f"must have sides that are multiples of {multiple}, got .*; the nearest is {nearest}"
     with pytest.raises(ConfigError, match=message):
-        field_of(size, torus=True)
+        field_of(size, long_fit, torus=True)
     width, height = (int(side) for side in nearest.split("x"))
-    field_of((height, width), torus=True)
+    field_of((height, width), long_fit, torus=True)
+    field_of(size, torus=True)  # which has cells at all levels
 
 
 def test_one_seed_one_canvas() -> None:
@@ -179,7 +209,8 @@ def test_a_frame_is_shown_at_the_border_only(
     corner = np.stack(np.mgrid[:4, :4], -1)
     np.testing.assert_array_equal(found[:4, :4], corner)
     np.testing.assert_array_equal(found[-4:, -4:], corner + np.array(SIZE_PX) - 4)
-    small_blocks(monkeypatch, 20, 8, 16, 3000)
+    small_blocks(monkeypatch)
+    found = whole(field_of(size, framed_fit), size)
     other = field_of(size, framed_fit)
     for top, left, height, width in [*windows(size, 8), (0, 0, 4, 131), (97, 100, 4, 31)]:
         part = other.window(top, left, height, width)
