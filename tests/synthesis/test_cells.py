@@ -21,6 +21,8 @@ def test_every_pixel_lies_in_one_cell(size: tuple[int, int], half: int, seamless
     for cell, here, there in cells.over(Rect(0, 0, *size)):
         assert (here.height, here.width) == (there.height, there.width)
         rect = cells.rect(cell)
+        assert rect.height <= size[0]  # no pixel twice
+        assert rect.width <= size[1]
         assert rect.top <= there.top < there.bottom <= rect.bottom
         assert rect.left <= there.left < there.right <= rect.right
         counted[here.top : here.bottom, here.left : here.right] += 1
