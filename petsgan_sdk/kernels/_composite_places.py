@@ -16,6 +16,9 @@ __all__ = ["composite_places"]
 _OP = "composite_places"
 _LAPLACIAN = 8.0
 """Largest value of the five-point Laplacian."""
+_MOST_SLOWEST = _LAPLACIAN / 2
+_LEAST_SOFTNESS = 1e-3
+"""Its fourth power is a number still."""
 
 Floats = NDArray[np.float32]
 
@@ -47,11 +50,11 @@ def composite_places(
         photo: `[h, w, 3]` uint8.
         screening: How fast the correction of a seam fades, above 0 to 1: over
             `1 / sqrt(screening)` pixels.
-        slowest: What is relaxed least, above 0 to 8: smooth corrections below it are left short.
+        slowest: What is relaxed least, above 0 to 4: smooth corrections below it are left short.
         steps: Relaxations, 1 to 256.
         softness: Step in levels that is closed by half, since two sides that disagree by much are
-            better cut than smeared: a step of t times it is closed to `1 / (1 + t^4)`; 0 closes
-            all.
+            better cut than smeared: a step of t times it is closed to `1 / (1 + t^4)`; from
+            0.001, or 0, which closes all.
         threads: Threads, at most one for each channel and for each 32 rows.
         backend: Implementation: "auto", "cpu" (C++) or "numpy". Both give the same bits.
 
@@ -71,12 +74,12 @@ def composite_places(
         if 0 in array.shape or array.shape[2] != last:
             msg = f"{_OP}: {name} must have shape [H >= 1, W >= 1, {last}], got {array.shape}"
             raise ShapeError(msg)
-    for name, value, most in (("screening", screening, 1.0), ("slowest", slowest, _LAPLACIAN)):
+    for name, value, most in (("screening", screening, 1.0), ("slowest", slowest, _MOST_SLOWEST)):
         if not 0 < value <= most:
             msg = f"{_OP}: {name} must be above 0 and up to {most:g}, got {value!r}"
             raise ConfigError(msg)
-    if not 0 <= softness <= 1e6:
-        msg = f"{_OP}: softness must be from 0 to 1e6, got {softness!r}"
+    if not (softness == 0 or _LEAST_SOFTNESS <= softness <= 1e6):
+        msg = f"{_OP}: softness must be 0 or from {_LEAST_SOFTNESS:g} to 1e6, got {softness!r}"
         raise ConfigError(msg)
     if not isinstance(steps, (int, np.integer)) or not 1 <= steps <= 256:
         msg = f"{_OP}: steps must be an integer from 1 to 256, got {steps!r}"

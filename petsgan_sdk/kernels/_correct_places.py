@@ -16,6 +16,21 @@ __all__ = ["PlaceCosts", "PlaceLevel", "correct_places"]
 
 _OP = "correct_places"
 _BORDER = 2
+_MOST = {
+    "weight_y": 1 << 14,
+    "weight_x": 1 << 14,
+    "tolerance_y": 1024,
+    "tolerance_x": 1024,
+    "coherence": 64,
+    "edge": 1 << 16,
+    "repeat": 1 << 20,
+    "most_repeats": 64,
+    "repeat_radius": 64,
+    "order": 1 << 10,
+    "order_tolerance": 1024,
+    "most_disorder": 1024,
+}
+"""Of each cost, so that no sum leaves 32 bits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +168,11 @@ def correct_places(
         if guides.size and not (guides.min() >= 0 and guides.max() <= 1024):
             msg = f"{_OP}: {name} must be from 0 to 1024, got {guides.min()} to {guides.max()}"
             raise ConfigError(msg)
+    for name, number, most in (("passes", passes, 64), ("level.shift", level.shift, 14)):
+        if not isinstance(number, (int, np.integer)) or not 0 <= number <= most:
+            msg = f"{_OP}: {name} must be an integer from 0 to {most}, got {number!r}"
+            raise ConfigError(msg)
+    numbers = _in_order(costs)
     if _backend.resolve(backend) == "numpy":
         from petsgan_sdk.kernels._correct_places_numpy import (  # noqa: PLC0415 - seldom used
             correct_in_numpy,
@@ -171,9 +191,9 @@ def correct_places(
         )
     found = _backend.core().correct_places(
         shown,
-        (level.features, level.alike, level.shift, level.prices),
-        costs=_in_order(costs),
-        passes=passes,
+        (level.features, level.alike, int(level.shift), level.prices),
+        costs=numbers,
+        passes=int(passes),
         row_guides=rows,
         column_guides=columns,
         corner=[corner[0] & 1, corner[1] & 1],
@@ -187,9 +207,10 @@ def correct_places(
 
 def _in_order(costs: PlaceCosts) -> list[int]:
     numbers = []
+    most = {**_MOST, "repeat_near": costs.repeat_radius}
     for name, value in asdict(costs).items():
-        if not isinstance(value, int | np.integer) or not -(1 << 30) < int(value) < 1 << 30:
-            msg = f"{_OP}: {name} must be an integer, got {value!r}"
+        if not isinstance(value, (int, np.integer)) or not 0 <= value <= most[name]:
+            msg = f"{_OP}: {name} must be an integer from 0 to {most[name]}, got {value!r}"
             raise ConfigError(msg)
         numbers.append(int(value))
     return numbers

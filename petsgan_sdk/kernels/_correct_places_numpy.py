@@ -8,13 +8,18 @@ from itertools import product
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError, ShapeError
+from petsgan_sdk.errors import ShapeError
+from petsgan_sdk.kernels._checks import check_array
 from petsgan_sdk.kernels._correct_places import PlaceCosts, PlaceLevel
 
 __all__ = ["correct_in_numpy"]
 
 _OP = "correct_places"
 _RADIUS = 2
+_MOST_SIDE = 16384
+_MOST_ALIKE = 8
+_MOST_PRICE = 1 << 24
+_NO_ID = 65535
 _WEIGHTS = np.array(
     [
         [4, 8, 10, 8, 4],
@@ -44,14 +49,8 @@ def correct_in_numpy(
     fixed: NDArray[np.uint8] | None,
 ) -> NDArray[np.int16]:
     """As `correct_places`."""
-    if not 0 <= passes <= 64:
-        msg = f"{_OP}: passes must be from 0 to 64, got {passes}"
-        raise ConfigError(msg)
-    height, width = level.size
-    outside = (places < 0) | (places >= (height, width))
-    if outside.any():
-        msg = f"{_OP}: places must lie in the photo, {height}x{width}"
-        raise ShapeError(msg)
+    _check_level(level, costs)
+    _check_window(places, level, guides, fixed)
     rows, columns = np.mgrid[: places.shape[0], : places.shape[1]]
     current = places.astype(np.int64)
     done = 0
@@ -69,6 +68,58 @@ def correct_in_numpy(
                 view = _View(current, level, costs, at, guides, wraps=wraps)
                 current[at[:, 0], at[:, 1]] = view.best(broken[at[:, 0], at[:, 1]])
     return current.astype(np.int16)
+
+
+def _check_level(level: PlaceLevel, costs: PlaceCosts) -> None:
+    check_array(level.features, name=f"{_OP}: features", axes="h + 4, w + 4, 8", dtype=np.int8)
+    alike = check_array(level.alike, name=f"{_OP}: alike", axes="h, w, K, 2", dtype=np.int16)
+    height, width = level.size
+    of_level = tuple((side - 1 >> level.shift) + 1 for side in (height, width))
+    _need(level.features.shape[2] == 8, "features must have shape [h + 4, w + 4, 8]")
+    _need(alike.shape[3] == 2, "alike must have shape [h, w, K, 2]")
+    _need(
+        min(height, width) >= 1 and max(height, width) <= _MOST_SIDE,
+        f"the photo must have sides from 1 to {_MOST_SIDE}",
+    )
+    _need(
+        costs.repeat == 0 or height * width < _NO_ID,
+        "repeats must be counted at a level of less than 65535 places",
+    )
+    _need(alike.shape[2] <= _MOST_ALIKE, f"alike must have at most {_MOST_ALIKE} places for each")
+    _need(alike.shape[0] == of_level[0], "alike must have the rows of its level")
+    _need(alike.shape[1] == of_level[1], "alike must have the columns of its level")
+    beyond = alike >= of_level
+    beyond[..., 1] |= (alike[..., 0] >= 0) & (alike[..., 1] < 0)
+    beyond[..., 1] &= alike[..., 0] >= 0
+    _need(not beyond.any(), "alike must lie within its level")
+    if level.prices is not None:
+        prices = check_array(level.prices, name=f"{_OP}: prices", axes="h, w", dtype=np.int32)
+        _need(prices.shape == (height, width), "prices must have the photo's shape [h, w]")
+        far = (prices < -_MOST_PRICE) | (prices > _MOST_PRICE)
+        _need(not far.any(), "prices must be within 2^24 of 0")
+
+
+def _check_window(
+    places: NDArray[np.int16],
+    level: PlaceLevel,
+    guides: tuple[NDArray[np.int32], NDArray[np.int32]],
+    fixed: NDArray[np.uint8] | None,
+) -> None:
+    is_map = 0 not in places.shape and places.shape[2] == 2
+    _need(is_map, f"places must have shape [H >= 1, W >= 1, 2], got {places.shape}")
+    size = places.shape[:2]
+    _need(len(guides[0]) == size[0], "row_guides must have shape [H]")
+    _need(len(guides[1]) == size[1], "column_guides must have shape [W]")
+    _need(fixed is None or fixed.shape == size, "fixed must have shape [H, W]")
+    height, width = level.size
+    outside = (places < 0) | (places >= (height, width))
+    _need(not outside.any(), f"places must lie in the photo, {height}x{width}")
+
+
+def _need(holds: bool, what: str) -> None:
+    if not holds:
+        msg = f"{_OP}: {what}"
+        raise ShapeError(msg)
 
 
 def _inside(

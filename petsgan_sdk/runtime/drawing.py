@@ -17,11 +17,10 @@ from petsgan_sdk.runtime.checks import (
     check_seamless,
 )
 from petsgan_sdk.runtime.flow import needed_steps
-from petsgan_sdk.synthesis import Knobs, Pin, PinnedRect
+from petsgan_sdk.synthesis import MAX_FILL, Knobs, Pin, PinnedRect
 
 __all__ = [
     "LAYOUTS",
-    "MAX_FILL",
     "MAX_PINS",
     "MAX_VARIATION",
     "PLAIN",
@@ -35,7 +34,6 @@ __all__ = [
 LAYOUTS = ("auto", "network", "synthesis")
 """Where a layout may come from; `auto` decides by the canvas, see `auto_layout`."""
 MAX_VARIATION = 4.0
-MAX_FILL = 4.0
 MAX_PINS = 256
 
 _NEAR = 1.25

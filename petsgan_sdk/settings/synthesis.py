@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, field
 
 from petsgan_sdk.settings.typed import require
@@ -137,15 +136,15 @@ class CompositeSettings:
     steps: int = 16
     """Relaxations: how far the correction of a seam reaches, in pixels."""
     softness: float = 80.0
-    """Step in levels that is closed by half; 0 closes all."""
+    """Step in levels that is closed by half, from 0.001; 0 closes all."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         for name in ("screening", "slowest"):
             require(self, name, 0 < getattr(self, name) <= 1, expected="above 0 and up to 1")
         require(self, "steps", 1 <= self.steps <= 64, expected="from 1 to 64")
-        is_soft = 0 <= self.softness <= 1e4 and math.isfinite(self.softness)
-        require(self, "softness", is_soft, expected="from 0 to 10000")
+        is_soft = self.softness == 0 or 1e-3 <= self.softness <= 1e4
+        require(self, "softness", is_soft, expected="0 or from 0.001 to 10000")
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,10 +11,11 @@ from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
 from petsgan_sdk.synthesis.frame import Frame
-from petsgan_sdk.synthesis.knobs import Knobs, Pin, PinnedRect
+from petsgan_sdk.synthesis.knobs import MAX_FILL, Knobs, Pin, PinnedRect
 from petsgan_sdk.synthesis.photo import MIN_PHOTO_PX, PhotoFit, PhotoLevels
 
 __all__ = [
+    "MAX_FILL",
     "MIN_PHOTO_PX",
     "Draw",
     "Frame",

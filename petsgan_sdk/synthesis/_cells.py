@@ -40,6 +40,8 @@ class _Axis:
             half: Half the width of a strip.
             seamless: Whether there is a strip where the axis closes.
         """
+        if seamless and size <= 2 * half:  # no longer than a strip: one piece
+            return cls((0, size), False, size, seamless)
         lines = max(1, size // max(_LINES_PX, _STRIPS * half))
         cuts = [index * size // lines for index in range(0 if seamless else 1, lines)]
         starts = [edge for cut in cuts for edge in (cut - half, cut + half)]

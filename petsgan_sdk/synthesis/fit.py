@@ -16,6 +16,7 @@ from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.frame import find_frame
 from petsgan_sdk.synthesis.photo import (
     FEATURE_SCALE,
+    MAX_PHOTO_PX,
     MIN_PHOTO_PX,
     UNIT,
     PhotoFit,
@@ -48,18 +49,24 @@ def fit_photo(
     """Learn of a photo what its places are drawn from, in about a second for 256 px.
 
     Args:
-        photo: `[H, W, 3]` uint8, sides from 16 px.
+        photo: `[H, W, 3]` uint8, sides from 16 to 16384 px.
         settings: Of fitting and of drawing, since prices are found by drawing.
         progress: Called with the rounds of prices that are done, and with all.
 
     Raises:
-        InputError: The photo is too small.
+        InputError: The photo is too small or too long.
     """
     height, width = photo.shape[:2]
     if min(height, width) < MIN_PHOTO_PX:
         msg = (
             f"photo: must have sides from {MIN_PHOTO_PX} px to be synthesised from, got "
             f"{width}x{height}; use a larger one"
+        )
+        raise InputError(msg)
+    if max(height, width) > MAX_PHOTO_PX:
+        msg = (
+            f"photo: must have sides to {MAX_PHOTO_PX} px to be synthesised from, got "
+            f"{width}x{height}; use a smaller one"
         )
         raise InputError(msg)
     fit = settings.fit

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["Knobs", "Pin", "PinnedRect"]
+__all__ = ["MAX_FILL", "Knobs", "Pin", "PinnedRect"]
+
+MAX_FILL = 4.0
+"""Of `Knobs.fill`: bundles whose prices allow no more are refused."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,21 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.synthesis.frame import Frame
 
-__all__ = ["MIN_PHOTO_PX", "PhotoFit", "PhotoLevels", "halved", "level_count", "pyramid"]
+__all__ = [
+    "MAX_PHOTO_PX",
+    "MIN_PHOTO_PX",
+    "PhotoFit",
+    "PhotoLevels",
+    "halved",
+    "level_count",
+    "pyramid",
+]
 
 MIN_PHOTO_PX = 16
 """Least side of a photo: below, the coarsest levels have nothing to choose from."""
+
+MAX_PHOTO_PX = 16384
+"""Largest side of a photo that `kernels.correct_places` takes."""
 
 UNIT = 1 << 16
 """A cost of 1 in the whole numbers of the kernel, for features that `FEATURE_SCALE` made whole."""
@@ -88,6 +99,28 @@ class PhotoLevels:
         other._prices = prices
         return other
 
+    def check(self, *, fill: float) -> None:
+        """Refuse tables that the kernel would refuse, before anything is drawn.
+
+        Args:
+            fill: The most that prices will be multiplied with.
+
+        Raises:
+            ShapeError: A level is too large, places that are alike lie beyond it, or prices are
+                too high.
+        """
+        nowhere = np.zeros((1, 1, 2), dtype=np.int16)
+        guide = np.zeros(1, dtype=np.int32)
+        for number in range(self.count):
+            kernels.correct_places(
+                nowhere,
+                self.level(number, fill=fill),
+                kernels.PlaceCosts(),
+                passes=0,
+                row_guides=guide,
+                column_guides=guide,
+            )
+
     def level(self, number: int, *, fill: float) -> kernels.PlaceLevel:
         """One level for the kernel.
 
@@ -102,7 +135,9 @@ class PhotoLevels:
             alike = np.ascontiguousarray(alike[:, :, :1])
         prices = None
         if order < len(self._prices):
-            prices = np.rint(self._prices[order] * fill).astype(np.int32)
+            # A number that no int32 holds would be any other one.
+            dear = np.clip(self._prices[order] * fill, -(1 << 30), 1 << 30)
+            prices = np.rint(dear).astype(np.int32)
         return kernels.PlaceLevel(self._features[number], alike, order - own, prices)
 
 

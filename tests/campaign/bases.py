@@ -14,6 +14,7 @@ from PIL import Image, ImageCms
 from support.bundles import write_bundle
 from support.copier_bundle import write_copier
 from support.pyramid_bundles import write_enlarger, write_pyramid
+from support.synthesis_bundle import write_synthesis_bundle
 
 from petsgan_sdk import checkpoint, manifest
 from petsgan_sdk.container import MANIFEST, read_container, stored_zip
@@ -59,6 +60,7 @@ def make_bases(folder: Path) -> Bases:
         "petsgan": small,
         "pyramid": write_pyramid(folder / "pyramid.petsgan"),
         "enlarger": write_enlarger(folder / "enlarger.petsgan"),
+        "instant": write_synthesis_bundle(folder / "instant.petsgan"),
     }
     return Bases(
         bundles={name: _parts(path, manifest.FORMAT) for name, path in bundles.items()},

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -28,30 +30,45 @@ def photo() -> np.ndarray:
 
 @cache
 def fitted() -> PhotoFit:
-    """What is learned of it."""
+    """The picture, fitted."""
     return fit_photo(photo(), SETTINGS)
 
 
-def write_synthesis_bundle(path: Path) -> Path:
-    """Write the bundle."""
-    steps, arrays = deployment(fitted(), SETTINGS, output="image")
+def write_synthesis_bundle(
+    path: Path,
+    *,
+    steps: Sequence[Mapping[str, Any]] = ({}, {}),
+    arrays: Mapping[str, np.ndarray] | None = None,
+    **changes: Any,
+) -> Path:
+    """Write the bundle.
+
+    Args:
+        path: Where to.
+        steps: What the two steps have instead.
+        arrays: Members that are others.
+        changes: What the manifest has instead.
+    """
+    found, members = deployment(fitted(), SETTINGS, output="image")
     manifest = BundleManifest(
         family="instant",
         preset="fast",
         factor=1,
         image_size_px=SIZE_PX,
         min_canvas_px=16,
-        steps=steps,
+        steps=found,
         output="image",
         provenance={"digest": hashlib.sha256(photo().tobytes()).hexdigest()},
     )
+    header = to_header(manifest) | changes
+    header["steps"] = [old | new for old, new in zip(header["steps"], steps, strict=True)]
     write_container(
         path,
         format=FORMAT,
         format_version=FORMAT_VERSION,
-        header=to_header(manifest),
+        header=header,
         members={
-            **{name: pack_array(array) for name, array in arrays.items()},
+            **{name: pack_array(array) for name, array in {**members, **(arrays or {})}.items()},
             PREVIEW: encode_image(photo(), format="png"),
         },
         overwrite=True,

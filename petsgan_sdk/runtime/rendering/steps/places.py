@@ -10,11 +10,11 @@ from dataclasses import replace
 import numpy as np
 
 from petsgan_sdk._arrays import FloatArray
-from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import PlacesStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
+from petsgan_sdk.runtime.rendering.steps.maps import reading_maps
 from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings, Tensors
-from petsgan_sdk.synthesis import Frame, PhotoFit, PhotoLevels, PlaceField
+from petsgan_sdk.synthesis import MAX_FILL, Frame, PhotoFit, PhotoLevels, PlaceField
 
 __all__ = ["RunPlaces"]
 
@@ -41,23 +41,23 @@ class RunPlaces(StepRunner[PlacesStep]):
         )
         self._factor = around.bundle.manifest.factor
         self._threads = around.threads
-        try:
+        with reading_maps(step):
             self._levels = PhotoLevels(fit, threads=around.threads)
-        except ValueError as exc:
-            msg = f"the places step cannot go on: {exc}; export the model again"
-            raise BundleError(msg) from exc
+            self._levels.check(fill=MAX_FILL)
         self._fields: OrderedDict[Hashable, PlaceField] = OrderedDict()
         self._lock = threading.Lock()
 
     def run(self, tensors: Tensors, canvas: Canvas, window: Window) -> None:
         """Draw the places of a window."""
         factor = self._factor
-        places = self._field(canvas).window(
-            window.top * factor,
-            window.left * factor,
-            window.height * factor,
-            window.width * factor,
-        )
+        field = self._field(canvas)  # what it refuses is the caller's size
+        with reading_maps(self.step):
+            places = field.window(
+                window.top * factor,
+                window.left * factor,
+                window.height * factor,
+                window.width * factor,
+            )
         # Two int16 are one int32 to whoever cuts and carries them.
         tensors[self.step.output] = np.ascontiguousarray(places).view(np.int32)[None, ..., 0]
 
