@@ -131,12 +131,13 @@ class Correction {
   Correction& operator=(const Correction&) = delete;
 
   void run(std::int64_t passes, int threads) {
-    std::int64_t to_come = passes * kSubpasses;
+    std::int64_t done = 0;
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       find_active();
       for (std::int64_t sub = 0; sub < kSubpasses; ++sub) {
-        --to_come;
-        subpass(sub & 1, sub >> 1, to_come * reach_, threads);
+        // Where the canvas goes on, a pixel is right if all that it sees was right before.
+        ++done;
+        subpass(sub & 1, sub >> 1, done * reach_, threads);
       }
     }
     for (std::int64_t y = 0; y < window_.height; ++y) {
@@ -208,13 +209,13 @@ class Correction {
         breaks_[index(0, x)] = x > 0 && at(0, x) != at(0, x - 1) + 1;
       }
     }
+    // As many as lie between pixels that are at most kRadius away.
     spread_.assign(breaks_.size(), 0);
     for (std::int64_t y = 0; y < height; ++y) {
       const std::uint8_t* from = breaks_.data() + index(y, 0);
       std::uint8_t* to = spread_.data() + index(y, 0);
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - 2] | from[x - 1] | from[x] | from[x + 1] |
-                                          from[x + 2]);
+        to[x] = static_cast<std::uint8_t>(from[x - 1] | from[x] | from[x + 1] | from[x + 2]);
       }
     }
     active_.resize(static_cast<std::size_t>(height * width));
@@ -222,8 +223,8 @@ class Correction {
       const std::uint8_t* from = spread_.data() + index(y, 0);
       std::uint8_t* to = active_.data() + y * width;
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - 2 * stride_] | from[x - stride_] | from[x] |
-                                          from[x + stride_] | from[x + 2 * stride_]);
+        to[x] = static_cast<std::uint8_t>(from[x - stride_] | from[x] | from[x + stride_] |
+                                          from[x + 2 * stride_]);
       }
     }
     if (!window_.wraps) return;

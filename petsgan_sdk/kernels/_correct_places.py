@@ -111,7 +111,7 @@ def correct_places(
     that lies beyond the photo; `broken` the number of neighbours that the candidate does not
     continue. Pixels beyond the canvas have no say. Of places that cost the same the first one of
     the order above is taken. Where a level has neither prices nor repeats, a pass leaves pixels
-    alone whose 5x5 window (and a pixel above and before it) is one coherent piece at its start.
+    alone around which nothing was broken at its start.
 
     Args:
         places: `[H, W, 2]` int16, (y, x) in the photo at this level.

@@ -54,14 +54,14 @@ def correct_in_numpy(
         raise ShapeError(msg)
     rows, columns = np.mgrid[: places.shape[0], : places.shape[1]]
     current = places.astype(np.int64)
-    left = passes * 4
+    done = 0
     for _ in range(passes):
         active = _active(current, level, costs, wraps=wraps)
         if fixed is not None:
             active &= fixed == 0
         for x, y in product((0, 1), repeat=2):
-            left -= 1
-            margin = left * costs.reach
+            done += 1
+            margin = done * costs.reach
             inner = _inside(rows, columns, margin, open_sides)
             parity = ((rows + corner[0]) % 2 == y) & ((columns + corner[1]) % 2 == x)
             at = np.argwhere(active & inner & parity)
@@ -94,9 +94,9 @@ def _active(places: Whole, level: PlaceLevel, costs: PlaceCosts, *, wraps: bool)
         # Every side of a torus is looked at.
         breaks[0] |= (places[0] != places[-1] + (1, 0)).any(axis=1)
         breaks[:, 0] |= (places[:, 0] != places[:, -1] + (0, 1)).any(axis=1)
-    padded = np.pad(breaks, _RADIUS)
-    side = 2 * _RADIUS + 1
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    # A break lies between a pixel and the one before it or above.
+    padded = np.pad(breaks, (_RADIUS - 1, _RADIUS))
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * _RADIUS, 2 * _RADIUS))
     found: Flags = np.asarray(windows.any(axis=(2, 3)))
     if wraps:
         found[:_RADIUS] = found[-_RADIUS:] = True

@@ -164,7 +164,7 @@ def test_an_output_that_is_no_file(photo):
         (["--prior", "folder:/no/such"], 2, "folder '/no/such' must exist, got nothing"),
         (["--preset", "slow"], 2, "preset must be one of fast, paper or a .toml file, got 'slow'"),
         (["--preset", "/no/such.toml"], 2, "'/no/such.toml' must be a TOML file"),
-        (["--model", "petgan"], 2, "exsingan, singan, got 'petgan'; did you mean 'petsgan'"),
+        (["--model", "petgan"], 2, "singan, instant, got 'petgan'; did you mean 'petsgan'"),
         (["--features", "vgg16"], 2, "must be auto, filters or vgg19:FILE"),
         (["--features", "vgg19:/no/such"], 2, "must be a file of VGG-19 weights, got no file"),
         (["--device", "tpu"], 2, "must be auto, cpu, cuda or cuda:N"),

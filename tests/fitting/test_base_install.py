@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from support.pictures import write_picture
 
 OPTIONAL = ("torch", "torchvision", "onnx", "onnxscript", "onnxruntime", "tensorrt", "safetensors")
 BASE = f"""
@@ -40,7 +41,7 @@ rounds = []
 trained = train(
     photo, folder / "model.pt", model="instant", progress=lambda p: rounds.append((p.step, p.steps))
 )
-assert trained.size_px == (40, 30)
+assert trained.size_px == (96, 64)
 assert rounds and rounds[-1][0] == rounds[-1][1]
 made = export_bundle(trained.checkpoint, folder / "model.petsgan")
 assert made.max_abs_diff == 0
@@ -50,7 +51,7 @@ assert once.checkpoint.read_bytes() == made.bundle.read_bytes()
 sampler = petsgan_sdk.load(made.bundle)
 assert sampler.provider == "cpu" and sampler.provider_note is None
 first = sampler.sample(2, seed=5)
-assert first.shape == (2, 30, 40, 3)
+assert first.shape == (2, 64, 96, 3)
 assert np.array_equal(sampler.sample(1, seed=5, start=1)[0], first[1])
 assert not np.array_equal(first[0], first[1])
 big = sampler.sample(height=700, width=1300, seed=5)[0]
@@ -77,6 +78,11 @@ def in_base(code, *words, given=""):
     )
     assert done.returncode == 0, done.stderr
     return done.stdout
+
+
+@pytest.fixture(scope="module")
+def photo(tmp_path_factory):
+    return write_picture(tmp_path_factory.mktemp("photo") / "photo.png", 96, 64)
 
 
 @pytest.fixture
@@ -113,7 +119,7 @@ def test_from_the_command_line(commands, photo, tmp_path):
         ["bench", bundle, "--iterations", 1, "--json"],
     )
     assert [code for code, *_ in results] == [0] * 8, results
-    assert results[0][1].startswith(f"{model} (fitted at 40x30 in ")
+    assert results[0][1].startswith(f"{model} (fitted at 96x64 in ")
     assert results[2][2] != ""
     assert once.read_bytes() == bundle.read_bytes()
     assert len([*images.iterdir()]) == 3

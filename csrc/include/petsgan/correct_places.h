@@ -21,7 +21,7 @@ struct PlacePhoto {
 };
 
 // A window of the canvas at that level. Where a side is open the canvas goes on beyond the window,
-// and what the missing part could still change is not computed.
+// and what the missing part could change is left alone.
 struct PlaceWindow {
   std::int64_t top, left;      // on the canvas: decides which rows and columns are odd
   std::int64_t height, width;  // from 1
