@@ -74,7 +74,7 @@ class Correction {
         correct_(choose_kernel()),
         repeat_radius_(costs.repeat > 0 ? costs.repeat_radius : 0),
         photo_width_(photo.width),
-        looks_everywhere_(photo.prices != nullptr || costs.repeat > 0),
+        has_prices_(photo.prices != nullptr),
         reach_(places_reach(costs)),
         stride_(window.width + 2 * kRadius),
         places_(static_cast<std::size_t>((window.height + 2 * kRadius) * stride_), kNoPlace),
@@ -182,12 +182,13 @@ class Correction {
            [&](auto y, auto x, auto from_y, auto from_x) { id_at(y, x) = id_at(from_y, from_x); });
   }
 
-  // Marks the pixels that this pass looks at. Where neither prices nor repeats count, a pixel whose
-  // neighbours all continue its own piece of the photo is offered nothing better.
+  // Marks the pixels that this pass looks at. Where prices do not count, a pixel whose neighbours
+  // all continue its own piece of the photo has no reason to change but that the piece stands again
+  // nearby.
   void find_active() {
     const std::int64_t height = window_.height;
     const std::int64_t width = window_.width;
-    if (looks_everywhere_) {
+    if (has_prices_) {
       active_.assign(static_cast<std::size_t>(height * width), 1);
       return;
     }
@@ -256,8 +257,9 @@ class Correction {
         const std::uint8_t* active = active_.data() + y * window_.width;
         const std::uint8_t* fixed = window_.fixed ? window_.fixed + y * window_.width : nullptr;
         for (std::int64_t x = left + ((left + window_.left + odd_x) & 1); x < right; x += 2) {
-          if (!active[x] || (fixed && fixed[x])) continue;
-          const PackedPlace best = correct_(context_, y, x);
+          const bool is_coherent = active[x] == 0;
+          if ((is_coherent && repeat_radius_ == 0) || (fixed && fixed[x])) continue;
+          const PackedPlace best = correct_(context_, y, x, is_coherent);
           if (best != places_[index(y, x)]) changes.push_back({y, x, best});
         }
       }
@@ -280,7 +282,7 @@ class Correction {
   CorrectPixel correct_;
   std::int64_t repeat_radius_;
   std::int64_t photo_width_;
-  bool looks_everywhere_;
+  bool has_prices_;
   std::int64_t reach_;
   std::int64_t stride_;
   std::vector<PackedPlace> places_;  // of the window and kRadius around it

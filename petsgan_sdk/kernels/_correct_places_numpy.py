@@ -56,18 +56,18 @@ def correct_in_numpy(
     current = places.astype(np.int64)
     done = 0
     for _ in range(passes):
-        active = _active(current, level, costs, wraps=wraps)
-        if fixed is not None:
-            active &= fixed == 0
+        broken = _broken(current, level, wraps=wraps)
+        free = np.ones_like(broken) if fixed is None else fixed == 0
         for x, y in product((0, 1), repeat=2):
             done += 1
             margin = done * costs.reach
             inner = _inside(rows, columns, margin, open_sides)
             parity = ((rows + corner[0]) % 2 == y) & ((columns + corner[1]) % 2 == x)
-            at = np.argwhere(active & inner & parity)
+            looked = broken if costs.repeat == 0 else np.ones_like(broken)
+            at = np.argwhere(looked & free & inner & parity)
             if len(at):
                 view = _View(current, level, costs, at, guides, wraps=wraps)
-                current[at[:, 0], at[:, 1]] = view.best()
+                current[at[:, 0], at[:, 1]] = view.best(broken[at[:, 0], at[:, 1]])
     return current.astype(np.int16)
 
 
@@ -82,10 +82,10 @@ def _inside(
     return vertically & across
 
 
-def _active(places: Whole, level: PlaceLevel, costs: PlaceCosts, *, wraps: bool) -> Flags:
-    """Which pixels a pass looks at."""
+def _broken(places: Whole, level: PlaceLevel, *, wraps: bool) -> Flags:
+    """Which pixels do not lie inside a coherent piece; where prices count, all."""
     size = places.shape[:2]
-    if level.prices is not None or costs.repeat > 0:
+    if level.prices is not None:
         return np.ones(size, dtype=bool)
     breaks = np.zeros(size, dtype=bool)
     breaks[1:] |= (places[1:] != places[:-1] + np.array((1, 0))).any(axis=2)
@@ -129,16 +129,17 @@ class _View:
         there = np.stack([is_there for _, is_there in shown], axis=1)
         self._weights = _WEIGHTS.ravel() * there  # what is beyond the canvas has no say
 
-    def best(self) -> Whole:
-        """The cheapest candidate of each, `[P, 2]`."""
-        best = self._places[self._at[:, 0], self._at[:, 1]]
+    def best(self, broken: Flags) -> Whole:
+        """The cheapest candidate of each `[P, 2]`; coherent ones that do not repeat stay."""
+        own = best = self._places[self._at[:, 0], self._at[:, 1]]
         least = self._cost(best)
         for places, is_one in self._candidates():
             inside = is_one & ((places >= 0) & (places < self._size)).all(axis=1)
             cost = self._cost(np.where(inside[:, None], places, best))
             better = inside & (cost < least)
             best, least = np.where(better[:, None], places, best), np.where(better, cost, least)
-        return best
+        stays = ~broken & (self._repeats(own) == 0)
+        return np.where(stays[:, None], own, best)
 
     def _shown(self, offset: Offset) -> tuple[Whole, Flags]:
         """The places that lie at an offset, and whether there is canvas."""

@@ -17,8 +17,8 @@ from petsgan_sdk.synthesis._rects import Rect
 
 __all__ = ["Cell", "Cells"]
 
-_LINES_PX = 64
-"""About the distance of lines."""
+_LINES_PX, _STRIPS = 32, 8
+"""About the distance of lines: at least so many pixels, and so many times half a strip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ class _Axis:
             half: Half the width of a strip.
             seamless: Whether there is a strip where the axis closes.
         """
-        lines = max(1, size // _LINES_PX)
+        lines = max(1, size // max(_LINES_PX, _STRIPS * half))
         cuts = [index * size // lines for index in range(0 if seamless else 1, lines)]
         starts = [edge for cut in cuts for edge in (cut - half, cut + half)]
         if seamless:

@@ -51,13 +51,18 @@ struct PlaceContext {
   const std::int16_t* weights;  // [kWindowPixels, 8], aligned to 32 bytes
 };
 
-// The place that fits best at a pixel of the canvas.
-using CorrectPixel = PackedPlace (*)(const PlaceContext& context, std::int64_t y, std::int64_t x);
+// The place that fits best at a pixel of the canvas. One that lies inside a coherent piece is left
+// alone unless its place stands again nearby.
+using CorrectPixel = PackedPlace (*)(const PlaceContext& context, std::int64_t y, std::int64_t x,
+                                     bool is_coherent);
 
-PackedPlace correct_pixel_portable(const PlaceContext& context, std::int64_t y, std::int64_t x);
+PackedPlace correct_pixel_portable(const PlaceContext& context, std::int64_t y, std::int64_t x,
+                                   bool is_coherent);
 #ifdef PETSGAN_X86_KERNELS
-PackedPlace correct_pixel_avx2(const PlaceContext& context, std::int64_t y, std::int64_t x);
-PackedPlace correct_pixel_avx512(const PlaceContext& context, std::int64_t y, std::int64_t x);
+PackedPlace correct_pixel_avx2(const PlaceContext& context, std::int64_t y, std::int64_t x,
+                               bool is_coherent);
+PackedPlace correct_pixel_avx512(const PlaceContext& context, std::int64_t y, std::int64_t x,
+                                 bool is_coherent);
 #endif
 
 }  // namespace petsgan

@@ -200,8 +200,10 @@ std::int32_t cost_of(const PlaceContext& context, const View& view, std::int64_t
 }  // namespace
 
 // Of two places that cost the same the first stays.
-PackedPlace PETSGAN_CORRECT_PIXEL(const PlaceContext& context, std::int64_t y, std::int64_t x) {
+PackedPlace PETSGAN_CORRECT_PIXEL(const PlaceContext& context, std::int64_t y, std::int64_t x,
+                                  bool is_coherent) {
   const PackedPlace* centre = context.places + y * context.stride + x;
+  if (is_coherent && repeats(context, y, x, *centre) == 0) return *centre;
   View view;
   look(context, centre, &view);
   if (context.order > 0) look_up_and_down(context, centre, &view);
