@@ -53,14 +53,14 @@ class PhotoJudge:
     Args:
         photo: `[H, W, 3]` uint8, at the size that was learned.
         stem: For SIFID, precision and coverage.
-        sets: For pairwise distance and copies.
+        sets: For pairwise distance and copies, if those are asked for.
 
     Raises:
         BenchmarkError: The photo does not pass for itself.
         InputError: It is too small.
     """
 
-    def __init__(self, photo: ImageArray, *, stem: InceptionStem, sets: Judge) -> None:
+    def __init__(self, photo: ImageArray, *, stem: InceptionStem, sets: Judge | None) -> None:
         """Prepare the photo, and judge it."""
         self._photo, self._sets = photo, sets
         self._sifid, self._coverage = Sifid(stem, photo), Coverage(stem, photo)
@@ -90,6 +90,7 @@ class PhotoJudge:
 
     def several(self, samples: ImageArray) -> dict[str, float]:
         """Judge `[N, H, W, 3]` samples of the photo's size together: `pairwise` and `copy`."""
+        assert self._sets is not None  # the caller asks for what it gave
         found = self._sets(samples, self._photo)
         values = {"pairwise": found["lpips"].values, "copy": found["copy"].values}
         return {name: float(np.mean(each)) for name, each in values.items()}

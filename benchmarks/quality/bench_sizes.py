@@ -123,7 +123,8 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     _refuse_twice(options)
     host = host_facts(_PACKAGES)
     weights = Weights(options.inception, options.lpips, options.lpips_backbone)
-    stem, sets = load_inception(weights.inception), weights.sets()
+    stem = load_inception(weights.inception)
+    sets = weights.sets() if AS_PHOTO in options.sizes else None
     if options.sheets is not None:
         options.sheets.mkdir(parents=True, exist_ok=True)
     rows: list[dict[str, Any]] = []
@@ -131,7 +132,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
         for model in options.models:
             for photo in options.photos:
                 bundle = model.bundle(photo, Path(name))
-                count = _TOGETHER if AS_PHOTO in options.sizes else 1
+                count = _TOGETHER if sets is not None else 1
                 drawn = sample_bundle(bundle, photo, count=count, provider="cpu", note=note)
                 judge = PhotoJudge(drawn.photo, stem=stem, sets=sets)
                 shown = [("photo", drawn.photo)]
@@ -152,7 +153,7 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
     return {
         "rows": rows,
         "summary": _summaries(rows),
-        "backbones": {"stem": str(stem.backbone), **sets.describe()},
+        "backbones": {"stem": str(stem.backbone), **(sets.describe() if sets is not None else {})},
         "host": host,
     }
 
