@@ -104,13 +104,18 @@ class _Sampled:
             image: ImageArray = self._sampler.sample(height=side, width=side, seed=seed)[0]
             return image
         last: ImageArray | None = None
-        for band in islice(self._sampler.stream(side, side, seed, rows=_BAND_ROWS), bands):
+        rows = min(side, _BAND_ROWS)
+        for band in islice(self._sampler.stream(side, side, seed, rows=rows), bands):
             last = band
         assert last is not None  # every canvas has a band
         return last
 
     def facts(self) -> dict[str, Any]:
         return {}
+
+
+def _create(options: argparse.Namespace) -> _Sampled:
+    return _Sampled(options.serve)
 
 
 def main() -> int:
@@ -121,7 +126,7 @@ def main() -> int:
 
 def _result(options: argparse.Namespace) -> dict[str, Any] | None:
     if options.serve is not None:
-        serve(lambda: _Sampled(options.serve))
+        serve(lambda: _create(options))
         return None
     if options.fit is not None:
         photo, px, bundle = options.fit

@@ -12,6 +12,35 @@ NAME = "sampling.bench_synthesis"
 pytestmark = pytest.mark.bench
 
 
+def test_every_figure_is_measured_of_both(tmp_path, monkeypatch):
+    script = benchmarks.load(NAME)
+    monkeypatch.setattr(script, "Worker", benchmarks.InProcess)
+    bundle = write_synthesis_bundle(tmp_path / "one.petsgan")
+    plan = script._Plan((), 32, 3, 2, canvas=256, region=32, fresh=2, stream=64, large=300)
+    rows = script._measure({"instant": bundle, "baseline": bundle}, plan, bands=1)
+    assert [(row["figure"], row["name"], row["samples"]) for row in rows] == [
+        (figure, name, count)
+        for figure, count in (
+            ("open", 2),
+            ("sample 32x32", 3),
+            ("region 32x32 of 256x256, cold", 2),
+            ("region right of it", 2),
+            ("stream 64x64", 1),
+            ("stream 300x300, 256 rows", 1),
+        )
+        for name in ("instant", "baseline")
+    ]
+    for row, other in zip(rows[::2], rows[1::2], strict=True):
+        assert row["times_baseline"] == row["cpu_ms"] / other["cpu_ms"]
+        assert "times_baseline" not in other
+    megapixels = {
+        row["figure"]: row["cpu_ms"] / 1e3 / row["cpu_s_per_megapixel"] for row in rows[2:]
+    }
+    assert megapixels["stream 300x300, 256 rows"] == pytest.approx(0.0768)
+    assert megapixels["region right of it"] == pytest.approx(0.001024)
+
+
+@pytest.mark.slow
 def test_quick_run_compares_with_another_bundle(tmp_path):
     photo = write_picture(tmp_path / "shore.png", 80, 64)
     baseline = write_synthesis_bundle(tmp_path / "other.petsgan")
