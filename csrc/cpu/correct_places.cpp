@@ -210,13 +210,13 @@ class Correction {
         breaks_[index(0, x)] = x > 0 && at(0, x) != at(0, x - 1) + 1;
       }
     }
-    // As many as lie between pixels that are at most kRadius away.
+    // What continues in these four continues in all neighbours but the upper left one.
     spread_.assign(breaks_.size(), 0);
     for (std::int64_t y = 0; y < height; ++y) {
       const std::uint8_t* from = breaks_.data() + index(y, 0);
       std::uint8_t* to = spread_.data() + index(y, 0);
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - 1] | from[x] | from[x + 1] | from[x + 2]);
+        to[x] = static_cast<std::uint8_t>(from[x] | from[x + 1]);
       }
     }
     active_.resize(static_cast<std::size_t>(height * width));
@@ -224,8 +224,7 @@ class Correction {
       const std::uint8_t* from = spread_.data() + index(y, 0);
       std::uint8_t* to = active_.data() + y * width;
       for (std::int64_t x = 0; x < width; ++x) {
-        to[x] = static_cast<std::uint8_t>(from[x - stride_] | from[x] | from[x + stride_] |
-                                          from[x + 2 * stride_]);
+        to[x] = static_cast<std::uint8_t>(from[x] | from[x + stride_]);
       }
     }
     if (!window_.wraps) return;

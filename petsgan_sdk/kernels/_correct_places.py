@@ -110,8 +110,9 @@ def correct_places(
     features that the canvas shows there from those around the candidate, and `edge` for the weight
     that lies beyond the photo; `broken` the number of neighbours that the candidate does not
     continue. Pixels beyond the canvas have no say. Of places that cost the same the first one of
-    the order above is taken. Where a level has no prices, a pass leaves pixels alone around which
-    nothing was broken at its start, unless their place stands again nearby.
+    the order above is taken. Where a level has no prices, a pass leaves pixels alone that continue
+    their neighbours (but for the upper left one) at its start, unless their place stands again
+    nearby.
 
     Args:
         places: `[H, W, 2]` int16, (y, x) in the photo at this level.

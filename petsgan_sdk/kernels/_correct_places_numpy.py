@@ -94,9 +94,9 @@ def _broken(places: Whole, level: PlaceLevel, *, wraps: bool) -> Flags:
         # Every side of a torus is looked at.
         breaks[0] |= (places[0] != places[-1] + (1, 0)).any(axis=1)
         breaks[:, 0] |= (places[:, 0] != places[:, -1] + (0, 1)).any(axis=1)
-    # A break lies between a pixel and the one before it or above.
-    padded = np.pad(breaks, (_RADIUS - 1, _RADIUS))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, (2 * _RADIUS, 2 * _RADIUS))
+    # A break lies between a pixel and the one before it or above; what continues in these four
+    # continues in all neighbours but the upper left one.
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(breaks, (0, 1)), (2, 2))
     found: Flags = np.asarray(windows.any(axis=(2, 3)))
     if wraps:
         found[:_RADIUS] = found[-_RADIUS:] = True

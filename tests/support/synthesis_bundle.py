@@ -27,13 +27,14 @@ def photo() -> np.ndarray:
 
 
 @cache
-def _fitted() -> PhotoFit:
+def fitted() -> PhotoFit:
+    """What is learned of it."""
     return fit_photo(photo(), SETTINGS)
 
 
 def write_synthesis_bundle(path: Path) -> Path:
     """Write the bundle."""
-    steps, arrays = deployment(_fitted(), SETTINGS, output="image")
+    steps, arrays = deployment(fitted(), SETTINGS, output="image")
     manifest = BundleManifest(
         family="instant",
         preset="fast",
