@@ -57,7 +57,7 @@ def test_each_size_is_judged_and_shown(folder, weights, tmp_path):
     assert "seam" not in report["rows"][0]
     assert report["rows"][1]["seam"] > 0
     sheet = load_image(tmp_path / "shore_mine.png").rgb
-    assert sheet.shape[1] > 2 * 128 + 128  # photo and wide ones first, each in its own pixels
+    assert sheet.shape[1] == 64 + 2 * 128 + 4 * 8  # each in its own pixels
 
 
 @pytest.mark.slow
