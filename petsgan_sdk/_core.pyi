@@ -24,6 +24,37 @@ def resize_window(
     wrap: bool,
     threads: int,
 ) -> NDArray[np.float32]: ...
+def place_features(
+    image: NDArray[np.uint8],
+    *,
+    basis: NDArray[np.int16],
+    bias: NDArray[np.int32],
+    shift: int,
+    threads: int,
+) -> NDArray[np.int8]: ...
+def correct_places(
+    places: NDArray[np.int16],
+    photo: tuple[NDArray[np.int8], NDArray[np.int16], int, NDArray[np.int32] | None],
+    *,
+    costs: list[int],
+    passes: int,
+    row_guides: NDArray[np.int32],
+    column_guides: NDArray[np.int32],
+    corner: list[int],
+    open: list[bool],
+    wraps: bool,
+    fixed: NDArray[np.uint8] | None,
+    threads: int,
+) -> NDArray[np.int16]: ...
+def composite_places(
+    places: NDArray[np.int16],
+    photo: NDArray[np.uint8],
+    *,
+    screening: float,
+    softness: float,
+    steps: NDArray[np.float32],
+    threads: int,
+) -> NDArray[np.float32]: ...
 def signed_to_u8(
     image: NDArray[np.float32], *, height: int, width: int, threads: int
 ) -> NDArray[np.uint8]: ...
