@@ -24,7 +24,8 @@ WORST = {
     "coverage": min,
     "repeats": max,
     "sharpness": min,
-    "seam": max,
+    "seam_x": max,
+    "seam_y": max,
     "pairwise": min,
     "copy": max,
 }
@@ -77,7 +78,7 @@ class PhotoJudge:
                 raise BenchmarkError(msg, exit_code=4)
 
     def one(self, sample: ImageArray, *, seamless: bool) -> dict[str, float]:
-        """Judge a sample of any size, `[h, w, 3]` uint8; `seam` only of a seamless one."""
+        """Judge a sample of any size, `[h, w, 3]` uint8; its seams only if it is seamless."""
         covered = self._coverage(sample)
         return {
             "sifid": float(self._sifid(sample[None])[0]),
@@ -85,7 +86,7 @@ class PhotoJudge:
             "coverage": covered.coverage,
             "repeats": near_repeats(sample) - self.own_repeats,
             "sharpness": float(sharpness(sample[None], self._photo)[0]),
-            **({"seam": _seam(sample)} if seamless else {}),
+            **(_seams(sample) if seamless else {}),
         }
 
     def several(self, samples: ImageArray) -> dict[str, float]:
@@ -107,10 +108,11 @@ def summary(rows: Sequence[dict[str, float]]) -> dict[str, dict[str, float]]:
     return found
 
 
-def _seam(image: ImageArray) -> float:
-    """Mean luma step between opposite borders over that inside; about 1 where copies fit."""
+def _seams(image: ImageArray) -> dict[str, float]:
+    """Mean luma step between opposite borders over that inside along the same axis."""
     grey = image @ LUMA
-    across = [np.abs(np.diff(grey, axis=axis, append=grey.take([0], axis))) for axis in (0, 1)]
-    ends = np.concatenate([across[0][-1], across[1][:, -1]])
-    inside = np.concatenate([across[0][:-1].ravel(), across[1][:, :-1].ravel()])
-    return float(ends.mean() / max(inside.mean(), 1e-9))
+    found = {}
+    for name, plane in (("seam_x", grey), ("seam_y", grey.T)):
+        steps = np.abs(np.diff(plane, axis=1, append=plane[:, :1])).mean(axis=0)
+        found[name] = float(steps[-1] / max(steps[:-1].mean(), 1e-9))
+    return found

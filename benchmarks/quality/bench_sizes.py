@@ -46,7 +46,8 @@ _COLUMNS = {
     "coverage": ("coverage", ".3f"),
     "repeats": ("near repeats", "+.3f"),
     "sharpness": ("sharpness", ".2f"),
-    "seam": ("seam", ".2f"),
+    "seam_x": ("seam x", ".2f"),
+    "seam_y": ("seam y", ".2f"),
     "pairwise": ("pairwise", ".3f"),
     "copy": ("copy", ".3f"),
 }
