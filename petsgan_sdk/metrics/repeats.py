@@ -87,8 +87,8 @@ def _summary(grey: Plane) -> Summary:
     """`[h, w, 16]` of every patch, so that a product of two is at least their correlation.
 
     With its mean removed and its length 1, a patch is its first cosines and a rest, whose length
-    is the last number: two rests are at most as much alike as their lengths let them be. All are 0
-    where a patch is flat.
+    stands in the place of the mean: two rests are at most as much alike as their lengths let them
+    be. All are 0 where a patch is flat.
     """
     at = (np.arange(_PATCH_PX) + 0.5) * np.pi / _PATCH_PX
     waves = np.cos(np.outer(np.arange(_WAVES), at))
@@ -105,7 +105,7 @@ def _summary(grey: Plane) -> Summary:
         scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
         found = _filtered(band, waves) * scale[..., None]
         rest = (length > 0) - np.square(found[..., 1:]).sum(axis=2)
-        found[..., 0] = np.sqrt(rest.clip(0))  # instead of the mean, which is gone
+        found[..., 0] = np.sqrt(rest.clip(0))
         summary[top : top + _BAND_ROWS] = found
     return summary
 
