@@ -257,3 +257,12 @@ def test_levels_grow_with_the_canvas():
     assert level_size(manifest, 2, 1 << 24, 5) == (1 << 24, 5)
     # A base grid of 8 px, which 171 is no multiple of: its 22 rows are those of training.
     assert level_size(parse({**header, "factor": 8}), 0, 22, 32) == (32, 48)
+
+
+def test_layouts_are_written_where_there_are_any():
+    plain = parse(HEADER)
+    assert plain.layouts == {}
+    assert "layouts" not in to_header(plain)  # what earlier versions read stays readable to them
+    both = dataclasses.replace(plain, layouts={"synthesis": plain.steps[2].writes[0]})
+    assert parse(to_header(both)) == both
+    assert set(both.results) == {"output", "layouts.synthesis"}

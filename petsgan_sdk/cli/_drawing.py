@@ -13,6 +13,7 @@ from petsgan_sdk._text import short
 from petsgan_sdk.errors import ConfigError
 
 if TYPE_CHECKING:
+    from petsgan_sdk.manifest import BundleManifest
     from petsgan_sdk.runtime.drawing import Drawing
     from petsgan_sdk.synthesis import Pin
 
@@ -23,6 +24,7 @@ __all__ = [
     "Pins",
     "Variation",
     "drawing_json",
+    "layout_taken",
     "make_drawing",
     "parse_pin",
 ]
@@ -41,7 +43,10 @@ class Layout(StrEnum):
 
 
 LayoutOption = Annotated[
-    Layout, typer.Option(help="Where layouts come from; auto is the bundle's own way.")
+    Layout,
+    typer.Option(
+        help="Where layouts come from; auto: the network about the photo's size, else synthesis."
+    ),
 ]
 Variation = Annotated[
     float, typer.Option(help="How far images go from the photo, 0 to 4; 0 gives the photo.")
@@ -80,6 +85,14 @@ def drawing_json(drawing: Drawing) -> dict[str, Any]:
     """What a result says of a drawing: of the usual one, nothing."""
     record = drawing.record()
     return {"drawing": record} if record else {}
+
+
+def layout_taken(manifest: BundleManifest, drawing: Drawing, size_px: tuple[int, int]) -> str:
+    """Where the layouts of images of a size `(width, height)` come from, which `auto` decides."""
+    from petsgan_sdk.runtime.drawing import check_drawing  # noqa: PLC0415 - heavy
+
+    width, height = size_px
+    return check_drawing(manifest, (height, width), drawing)[0]
 
 
 def parse_pin(text: str) -> Pin:

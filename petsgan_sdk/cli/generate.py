@@ -16,6 +16,7 @@ from petsgan_sdk.cli._drawing import (
     Pins,
     Variation,
     drawing_json,
+    layout_taken,
     make_drawing,
 )
 from petsgan_sdk.cli._options import (
@@ -206,6 +207,7 @@ def _write_batch(
                 "files": [str(path) for path in plan.paths],
                 "seed": plan.seed,
                 **drawing_json(plan.drawing),
+                "layout": layout_taken(sampler.manifest, plan.drawing, plan.size_px),
                 "provider": sampler.provider,
                 "seconds": result.seconds,
                 "images": result.written,
@@ -240,6 +242,7 @@ def _write_file(sampler: Sampler, plan: LargePlan, *, as_json: bool) -> None:
                 "files": [str(plan.path)],
                 "seed": plan.seed,
                 **drawing_json(plan.drawing),
+                "layout": layout_taken(sampler.manifest, plan.drawing, plan.size_px),
                 "provider": sampler.provider,
                 "seconds": seconds,
                 "size": [width, height],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import TypeAlias
 
 import torch
 from torch import Tensor, nn
 
-from petsgan_sdk import kernels
+from petsgan_sdk import kernels, synthesis
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.export.bundle import Deployment
@@ -35,6 +36,10 @@ _DEPNET, _FEATURES, _RESTORATION = (
 )
 _REFERENCE, _VALUES = "arrays/reference_features.npy", "arrays/reference_values.npy"
 _TEXTURE = "arrays/texture.npy"
+_COMPOSITE = "composite"
+"""The image that places make."""
+_PLACES_STAGE = 1
+"""First stage of noise behind DEPNet's."""
 _MIN_LAYOUT_PX = 4
 """Side of the least layout that is sampled."""
 
@@ -63,7 +68,8 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
         "position": generator.depnet.position(height, width),
     }
     example: _Example = (generator.depnet, inputs, "layout")
-    return _deployment(generator, _layout_steps(generator), {_DEPNET: example}, _preview(generator))
+    made = _deployment(generator, _layout_steps(generator), {_DEPNET: example}, _preview(generator))
+    return _with_synthesis(made, checkpoint, generator.factor)
 
 
 def _deployment(
@@ -97,6 +103,24 @@ def _deployment(
         min_canvas_px=_MIN_LAYOUT_PX * factor,
         preview=preview,
         entries=(Entry("patch transfer", "layout"),),
+    )
+
+
+def _with_synthesis(made: Deployment, checkpoint: Checkpoint, factor: int) -> Deployment:
+    """A second way to an image: places of the photo, which IR would leave as they are."""
+    fit = synthesis.fit_in(checkpoint.photo, checkpoint.arrays)
+    if fit is None:
+        return made
+    settings = checkpoint.settings
+    assert isinstance(settings, PetsganSettings)  # its family says so
+    steps, arrays = synthesis.deployment(
+        fit, settings.synthesis, factor=factor, stage=_PLACES_STAGE, output=_COMPOSITE
+    )
+    return replace(
+        made,
+        steps=(*made.steps, *steps),
+        arrays={**made.arrays, **arrays},
+        layouts={"synthesis": _COMPOSITE},
     )
 
 

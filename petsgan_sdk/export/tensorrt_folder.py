@@ -85,7 +85,7 @@ def export_tensorrt(
     """
     check_distinct(folder, checkpoint_path)
     _check_folder(folder, overwrite=overwrite)
-    draft = draft_bundle(checkpoint_path, note)
+    draft = draft_bundle(checkpoint_path, note).network_alone()
     check_makes_images(draft.manifest)
     with temporary_folder(folder) as temporary:
         made = temporary / "made"

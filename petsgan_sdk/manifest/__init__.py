@@ -10,6 +10,7 @@ from __future__ import annotations
 from petsgan_sdk.manifest.bundle import (
     FORMAT,
     FORMAT_VERSION,
+    LAYOUTS,
     PREVIEW,
     BundleManifest,
     Entry,
@@ -36,6 +37,7 @@ from petsgan_sdk.manifest.steps import (
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
+    "LAYOUTS",
     "NARROW_MARGIN",
     "PREVIEW",
     "AnyStep",

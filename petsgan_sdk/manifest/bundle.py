@@ -7,13 +7,21 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest.fields import MAX_LEVELS, MAX_SIDE_PX, Size, require_name
+from petsgan_sdk.manifest.fields import (
+    MAX_LEVELS,
+    MAX_SIDE_PX,
+    Size,
+    is_plain,
+    plain_name,
+    require_name,
+)
 from petsgan_sdk.manifest.steps import AnyStep, Grids
 from petsgan_sdk.settings.typed import FieldError, from_dict, require, to_dict
 
 __all__ = [
     "FORMAT",
     "FORMAT_VERSION",
+    "LAYOUTS",
     "PREVIEW",
     "BundleManifest",
     "Entry",
@@ -27,6 +35,9 @@ FORMAT = "petsgan-bundle"
 FORMAT_VERSION = 1
 PREVIEW = "preview.png"
 """Name of the member that shows a sample."""
+
+LAYOUTS = ("synthesis",)
+"""Other ways to a result that a manifest may name, by where their layouts come from."""
 
 _CONTAINER_KEYS = ("format", "format_version", "members")
 
@@ -71,6 +82,9 @@ class BundleManifest:
     see `level_size`."""
     entries: tuple[Entry, ...] = ()
     """Stages that can be started from an image, the coarsest first."""
+    layouts: dict[str, str] = field(default_factory=dict)
+    """Other final tensors by where their layout comes from, of `LAYOUTS`, each as `output`. The
+    steps that only one of them needs are run for it alone."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """Where the model comes from: versions, digests, date; for people."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -89,6 +103,16 @@ class BundleManifest:
         self._check_levels()
         is_short = len(self.entries) <= MAX_LEVELS
         require(self, "entries", is_short, expected=f"at most {MAX_LEVELS}")
+        is_known = set(self.layouts) <= set(LAYOUTS)
+        require(self, "layouts", is_known, expected=f"a table of {' and '.join(LAYOUTS)} alone")
+        is_named = all(name and is_plain(name) for name in self.layouts.values())
+        require(self, "layouts", is_named, expected=f"names, {plain_name}")
+
+    @property
+    def results(self) -> dict[str, str]:
+        """Every final tensor, by the manifest's field that names it."""
+        others = {f"layouts.{name}": tensor for name, tensor in self.layouts.items()}
+        return {"output": self.output, **others}
 
     def grids(self, rows: int, columns: int) -> Grids:
         """The sizes of all grids on a canvas whose base grid has `rows` and `columns`."""
@@ -168,4 +192,7 @@ def parse(header: Mapping[str, Any]) -> BundleManifest:
 
 def to_header(manifest: BundleManifest) -> dict[str, Any]:
     """Return the manifest as JSON data for `container.write_container`, the inverse of `parse`."""
-    return to_dict(manifest)
+    header = to_dict(manifest)
+    if not manifest.layouts:  # earlier versions, which know none, then read the bundle too
+        del header["layouts"]
+    return header

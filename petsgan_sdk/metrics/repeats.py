@@ -7,8 +7,6 @@ own (bricks, leaves), so the number is read beside the photo's.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 import numpy.typing as npt
 
@@ -25,8 +23,14 @@ _NEAREST_PX, _FURTHEST_PX = 12, 64
 _WAVES = 4
 """Cosines an axis of the summary by which most patches are told apart."""
 _SURE = 1e-4
+"""More than what float32 can take from the bound of a correlation."""
+_BAND_ROWS = 64
+"""Rows of patches that are summarised at a time, which bounds the memory."""
+_AT_ONCE = 256
+"""Patches compared pixel by pixel at a time, the most promising first."""
 
 Plane = npt.NDArray[np.float64]
+Summary = npt.NDArray[np.float32]
 
 
 def near_repeats(image: U8Array) -> float:
@@ -46,61 +50,77 @@ def near_repeats(image: U8Array) -> float:
         InputError: The image is too small to hold two such patches.
     """
     check_image("repeats", image)
-    windows = np.lib.stride_tricks.sliding_window_view(luma(image), (_PATCH_PX, _PATCH_PX))
-    deviations = _deviations(windows)
-    rows, columns = np.mgrid[: windows.shape[0] : _STEP_PX, : windows.shape[1] : _STEP_PX]
-    counts = deviations[rows, columns] > _LEAST_DEVIATION
-    at = np.stack([rows[counts], columns[counts]], axis=1)
+    grey = luma(image)
+    windows = np.lib.stride_tricks.sliding_window_view(grey, (_PATCH_PX, _PATCH_PX))
+    grid = windows[::_STEP_PX, ::_STEP_PX]
+    at = np.argwhere(grid.std(axis=(2, 3)) > _LEAST_DEVIATION) * _STEP_PX
     if not len(at):
         return 0.0
-    # A part of a correlation bounds the whole: two patches of length 1 are at most as much alike as
-    # their first cosines let them be. Few are left to be compared pixel by pixel.
-    summary = _summary(windows, deviations)
-    own = summary[at[:, 0], at[:, 1]]
-    found = np.zeros(len(at), dtype=bool)
-    furthest = 2 * (1 - _CORRELATION) + _SURE
-    for shift in _shifts():
-        there = at + shift
-        near = np.flatnonzero(((there >= 0) & (there < deviations.shape)).all(axis=1) & ~found)
-        other = summary[there[near, 0], there[near, 1]]
-        near = near[np.square(other - own[near]).sum(axis=1) < furthest]
-        found[near] = _correlations(windows, at[near], there[near]) > _CORRELATION
-    return float(found.mean())
+    summary = _summary(grey)
+    return float(np.mean([_stands_again(windows, summary, y, x) for y, x in at.tolist()]))
 
 
-def _shifts() -> Iterator[tuple[int, int]]:
-    """Where another patch may stand; of two opposite ones both, since only one lies on the grid."""
-    span = range(-_FURTHEST_PX, _FURTHEST_PX + 1)
-    for down in span:
-        for across in span:
-            if max(abs(down), abs(across)) >= _NEAREST_PX:
-                yield down, across
+def _stands_again(windows: Plane, summary: Summary, y: int, x: int) -> bool:
+    """Whether the patch at a place is repeated."""
+    top, left = max(0, y - _FURTHEST_PX), max(0, x - _FURTHEST_PX)
+    near = summary[top : y + _FURTHEST_PX + 1, left : x + _FURTHEST_PX + 1]
+    bounds = near @ summary[y, x]
+    too_near = [
+        slice(max(0, place - _NEAREST_PX + 1), place + _NEAREST_PX) for place in (y - top, x - left)
+    ]
+    bounds[tuple(too_near)] = -1
+    rows, columns = np.nonzero(bounds > _CORRELATION - _SURE)
+    order = np.argsort(-bounds[rows, columns])
+    own = windows[y, x].ravel()
+    own = own - own.mean()
+    begin, count = 0, 1  # where there is a repeat, the most promising is one as a rule
+    while begin < len(order):
+        chosen = order[begin : begin + count]
+        others = windows[rows[chosen] + top, columns[chosen] + left]
+        if (_correlations(own, others.reshape(-1, _PATCH_PX**2)) > _CORRELATION).any():
+            return True
+        begin, count = begin + count, _AT_ONCE
+    return False
 
 
-def _deviations(windows: npt.NDArray[np.float64]) -> Plane:
-    """Standard deviation of every patch, row by row of the image to save memory."""
-    return np.stack([row.std(axis=(1, 2)) for row in windows])
+def _summary(grey: Plane) -> Summary:
+    """`[h, w, 16]` of every patch, so that a product of two is at least their correlation.
 
-
-def _summary(windows: npt.NDArray[np.float64], deviations: Plane) -> npt.NDArray[np.float32]:
-    """The first cosines of every patch, its mean removed and its length 1; 0 where it is flat."""
+    With its mean removed and its length 1, a patch is its first cosines and a rest, whose length
+    stands in the place of the mean: two rests are at most as much alike as their lengths let them
+    be. All are 0 where a patch is flat.
+    """
     at = (np.arange(_PATCH_PX) + 0.5) * np.pi / _PATCH_PX
     waves = np.cos(np.outer(np.arange(_WAVES), at))
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-    length = deviations * _PATCH_PX
-    scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
-    rows = [np.einsum("xhw,ah,bw->xab", row, waves, waves, optimize=True) for row in windows]
-    flat = np.stack(rows).reshape(*deviations.shape, -1)[..., 1:]  # the first is the mean
-    return (flat * scale[..., None]).astype(np.float32)
+    size = [side - _PATCH_PX + 1 for side in grey.shape]
+    summary = np.empty((*size, _WAVES**2), dtype=np.float32)
+    # Luma has three decimals: sums of whole numbers are exact, and a flat patch has no length.
+    whole = np.rint(grey * 1000)
+    ones = np.ones((1, _PATCH_PX))
+    for top in range(0, size[0], _BAND_ROWS):
+        band = whole[top : top + _BAND_ROWS + _PATCH_PX - 1]
+        sums, squares = _filtered(band, ones)[..., 0], _filtered(band**2, ones)[..., 0]
+        length = np.sqrt(squares - sums**2 / _PATCH_PX**2)
+        scale = np.divide(1.0, length, out=np.zeros_like(length), where=length > 0)
+        found = _filtered(band, waves) * scale[..., None]
+        rest = (length > 0) - np.square(found[..., 1:]).sum(axis=2)
+        found[..., 0] = np.sqrt(rest.clip(0))
+        summary[top : top + _BAND_ROWS] = found
+    return summary
 
 
-def _correlations(
-    windows: npt.NDArray[np.float64], left: npt.NDArray[np.int64], right: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """Of pairs of patches that lie at `[K, 2]`; 0 where one is flat."""
-    a, b = (windows[at[:, 0], at[:, 1]].reshape(-1, _PATCH_PX**2) for at in (left, right))
-    a, b = (patches - patches.mean(axis=1, keepdims=True) for patches in (a, b))
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    found = np.zeros(len(a))
-    np.divide((a * b).sum(axis=1), lengths, out=found, where=lengths > 0)
+def _filtered(band: Plane, waves: Plane) -> Plane:
+    """`[h, w, K * K]`: products of every patch of a band with all pairs of K waves `[K, 16]`."""
+    down = np.lib.stride_tricks.sliding_window_view(band, _PATCH_PX, axis=0) @ waves.T
+    both = np.lib.stride_tricks.sliding_window_view(down, _PATCH_PX, axis=1) @ waves.T
+    return both.reshape(*both.shape[:2], -1)
+
+
+def _correlations(own: Plane, others: Plane) -> Plane:
+    """Of a patch `[D]` of mean 0 with patches `[K, D]`; 0 where one is flat."""
+    centred = others - others.mean(axis=1, keepdims=True)
+    lengths = np.linalg.norm(own) * np.linalg.norm(centred, axis=1)
+    found = np.zeros(len(centred))
+    np.divide((own * centred).sum(axis=1), lengths, out=found, where=lengths > 0)
     return found

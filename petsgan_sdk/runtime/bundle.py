@@ -163,9 +163,10 @@ def _check_tensors(manifest: BundleManifest) -> None:
             made.add(name)
         if step.matches is not None:
             matches.add(step.matches)
-    if manifest.output not in made - matches:
-        msg = f"manifest: output must be a tensor that a step makes, got {manifest.output!r}"
-        raise BundleError(msg)
+    for field, name in manifest.results.items():
+        if name not in made - matches:
+            msg = f"manifest: {field} must be a tensor that a step makes, got {name!r}"
+            raise BundleError(msg)
 
 
 def _check_margins(manifest: BundleManifest) -> None:
@@ -194,6 +195,7 @@ def _check_entries(manifest: BundleManifest) -> None:
         if step.replaceable and len(step.writes) == 1
     }
     given = required_image(manifest)
+    results = set(manifest.results.values())
     names, last = set(), -1
     for number, entry in enumerate(manifest.entries):
         where = f"manifest: entries[{number}]"
@@ -201,7 +203,7 @@ def _check_entries(manifest: BundleManifest) -> None:
             msg = f"{where}.name must be a new name, got {entry.name!r} again"
             raise BundleError(msg)
         is_given = entry.tensor == given
-        if not (is_given or entry.tensor in makers) or entry.tensor == manifest.output:
+        if not (is_given or entry.tensor in makers) or entry.tensor in results:
             msg = (
                 f"{where}.tensor must be a map before the result that a step makes alone, got "
                 f"{entry.tensor!r}"

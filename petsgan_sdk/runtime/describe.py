@@ -12,7 +12,7 @@ from petsgan_sdk.files.kinds import known_image, other_kind
 from petsgan_sdk.files.regular import is_folder, open_regular
 from petsgan_sdk.manifest import to_header
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.drawing import knobs_of, layouts_of
+from petsgan_sdk.runtime.drawing import auto_layout, knobs_of, layouts_of
 from petsgan_sdk.runtime.entries import describe_entries
 from petsgan_sdk.runtime.flow import required_image
 
@@ -63,6 +63,10 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "makes_images": "from seeds" if required_image(manifest) is None else "from images only",
         "layouts": list(layouts_of(manifest)),
         "knobs": list(knobs_of(manifest)),
+        "auto_layout": {
+            "at_photo_size": auto_layout(manifest, (height, width)),
+            "else": layouts_of(manifest)[-1],
+        },
         "entries": describe_entries(manifest),
         "steps": to_header(manifest)["steps"],
         "members": dict(bundle.member_sizes_bytes),

@@ -16,6 +16,7 @@ from petsgan_sdk.runtime.checks import (
     check_number,
     check_seamless,
 )
+from petsgan_sdk.runtime.flow import needed_steps
 from petsgan_sdk.synthesis import MAX_FILL, Knobs, Pin, PinnedRect
 
 __all__ = [
@@ -24,15 +25,19 @@ __all__ = [
     "MAX_VARIATION",
     "PLAIN",
     "Drawing",
+    "auto_layout",
     "check_drawing",
     "knobs_of",
     "layouts_of",
 ]
 
 LAYOUTS = ("auto", "network", "synthesis")
-"""Where a layout may come from; `auto` is the bundle's usual way."""
+"""Where a layout may come from; `auto` decides by the canvas, see `auto_layout`."""
 MAX_VARIATION = 4.0
 MAX_PINS = 256
+
+_NEAR = 1.25
+"""Of the photo's sides: up to here `auto` takes the network's layouts where it has the choice."""
 
 _KNOBS = ("variation", "fill", "pins")
 
@@ -74,9 +79,26 @@ _PLAIN_RECORD = {**PLAIN.keywords(), "pins": []}
 
 
 def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
-    """Where the layouts of a bundle can come from; the first is what `auto` takes."""
-    draws_places = any(step.takes_knobs for step in manifest.steps)
-    return ("synthesis",) if draws_places else ("network",)
+    """Where the layouts of a bundle can come from, the way to its `output` first."""
+    steps = (manifest.steps[n] for n in needed_steps(manifest.steps, manifest.output))
+    own = "synthesis" if any(step.takes_knobs for step in steps) else "network"
+    return (own, *(name for name in manifest.layouts if name != own))
+
+
+def auto_layout(manifest: BundleManifest, canvas: tuple[int, int]) -> str:
+    """Where `auto` takes the layout of an image from which nothing is changed.
+
+    A network has seen the photo as a whole, and things are where they belong on a canvas of about
+    its size; on others it repeats what it knows, and places of the photo go on from each other.
+
+    Args:
+        manifest: Of the bundle.
+        canvas: `(height, width)` in pixels.
+    """
+    own, *others = layouts_of(manifest)
+    sides = zip(canvas, manifest.image_size_px, strict=True)
+    is_near = all(1 / _NEAR <= side / learned <= _NEAR for side, learned in sides)
+    return own if is_near or not others else others[0]
 
 
 def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
@@ -84,13 +106,18 @@ def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:
     return _KNOBS if "synthesis" in layouts_of(manifest) else ()
 
 
-def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing) -> Knobs:
+def check_drawing(
+    manifest: BundleManifest, canvas: tuple[int, int], drawing: Drawing
+) -> tuple[str, Knobs]:
     """Check how an image is to be drawn.
 
     Args:
         manifest: Of the bundle.
         canvas: `(height, width)` in pixels.
         drawing: Variation and fill from 0 to 4, up to 256 pins.
+
+    Returns:
+        Where the layout comes from, which is not `auto`, and what is changed.
 
     Raises:
         ConfigError: A number is out of range, a pin is outside the photo or the canvas, or two
@@ -100,29 +127,35 @@ def check_drawing(manifest: BundleManifest, canvas: tuple[int, int], drawing: Dr
     if drawing.seamless:
         least = manifest.min_canvas_px
         check_seamless(*canvas, factor=manifest.factor, least=least)
-    layout = _choose_layout(manifest, drawing.layout)
     knobs = Knobs(
         variation=check_number(drawing.variation, "variation", low=0, high=MAX_VARIATION),
         fill=check_number(drawing.fill, "fill", low=0, high=MAX_FILL),
         pins=_check_pins(drawing.pins, manifest.image_size_px, canvas, seamless=drawing.seamless),
     )
-    if knobs != Knobs() and layout != "synthesis":
-        msg = (
-            "variation, fill and pins must be left alone for a bundle that draws no places of its "
-            "photo; those of train --model instant do"
-        )
+    is_plain = knobs == Knobs()
+    layout = _choose_layout(manifest, canvas, drawing.layout, is_plain=is_plain)
+    if not is_plain and layout != "synthesis":
+        msg = "variation, fill and pins must be left alone "
+        if knobs_of(manifest):
+            msg += "where layouts come from the network; layout synthesis draws places"
+        else:
+            msg += (
+                "for a bundle that draws no places of its photo; those of train --model instant do"
+            )
         raise BundleError(msg)
-    return knobs
+    return layout, knobs
 
 
-def _choose_layout(manifest: BundleManifest, layout: object) -> str:
+def _choose_layout(
+    manifest: BundleManifest, canvas: tuple[int, int], layout: object, *, is_plain: bool
+) -> str:
     """Where the layout comes from, of what the bundle can do."""
     able = layouts_of(manifest)
     if not isinstance(layout, str) or layout not in LAYOUTS:
         msg = f"layout must be {', '.join(LAYOUTS[:-1])} or {LAYOUTS[-1]}, got {short(layout)}"
         raise ConfigError(msg)
     if layout == "auto":
-        return able[0]
+        return auto_layout(manifest, canvas) if is_plain else able[-1]
     if layout not in able:
         reason = (
             "its layouts come from its network alone; newer training or train --model instant "

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest, Step
 
-__all__ = ["is_kept", "last_decision", "required_image", "tensor_levels"]
+__all__ = [
+    "is_kept",
+    "last_decision",
+    "needed_steps",
+    "network_path",
+    "required_image",
+    "tensor_levels",
+]
 
 
 def required_image(manifest: BundleManifest) -> str | None:
@@ -49,10 +57,37 @@ def tensor_levels(manifest: BundleManifest) -> dict[str, int | None]:
                 raise BundleError(msg)
             (level,) = found
         levels |= dict.fromkeys(step.writes, level)
-    if levels[manifest.output] is not None:
-        msg = f"manifest: output must lie on the base grid, got level {levels[manifest.output]}"
-        raise BundleError(msg)
+    for field, name in manifest.results.items():
+        if levels[name] is not None:
+            msg = f"manifest: {field} must lie on the base grid, got level {levels[name]}"
+            raise BundleError(msg)
     return levels
+
+
+def needed_steps(steps: Sequence[Step], output: str, *, given: str | None = None) -> list[int]:
+    """Numbers of the steps that a result needs, in order.
+
+    Args:
+        steps: All of them.
+        output: The tensor that is the result.
+        given: A tensor that need not be made.
+    """
+    needed = {output}
+    numbers: list[int] = []
+    for number in reversed(range(len(steps))):
+        writes = set(steps[number].writes)
+        if writes & needed and given not in writes:
+            numbers.append(number)
+            needed |= set(steps[number].reads)
+    return numbers[::-1]
+
+
+def network_path(manifest: BundleManifest) -> BundleManifest:
+    """What a bundle would be without other layouts than those of its network."""
+    if not manifest.layouts:
+        return manifest
+    numbers = needed_steps(manifest.steps, manifest.output)
+    return replace(manifest, steps=tuple(manifest.steps[n] for n in numbers), layouts={})
 
 
 def last_decision(manifest: BundleManifest) -> int:

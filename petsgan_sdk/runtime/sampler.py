@@ -101,7 +101,9 @@ class Sampler:
             seamless: Make images that go on at their other side, so that copies can be laid edge
                 to edge. Sides must be multiples of `manifest.factor`.
             layout: Where layouts come from: `network` or `synthesis`, places of the photo; `auto`
-                is the bundle's own way. `info` says which it can do.
+                takes the network's on canvases of about the photo's size, up to a quarter more or
+                less along both sides, and synthesis elsewhere and where a knob is turned or a pin
+                is set, of a bundle that has both. `info` says which it has.
             variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
                 back at its size, beyond 1 it goes further. For bundles that draw places.
             fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.
@@ -218,12 +220,18 @@ class Sampler:
         height, width = self._size(height, width)
         seed = check_seed(seed)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
 
         def sampled(index: int) -> ImageArray:
             noise = stream_noise(seed, index)
             return self._renderer.image(
-                noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+                noise,
+                height,
+                width,
+                seamless=seamless,
+                layout=chosen,
+                knobs=knobs,
+                observer=observer,
             )
 
         return sampled
@@ -272,10 +280,12 @@ class Sampler:
         """
         height, width = check_canvas(height, width)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
         top, left, h, w = check_region((top, left, h, w), (height, width), seamless=seamless)
         noise = self._noise(seed, index)
-        pixels = self._renderer.pixels(noise, height, width, seamless=seamless, knobs=knobs)
+        pixels = self._renderer.pixels(
+            noise, height, width, seamless=seamless, layout=chosen, knobs=knobs
+        )
         return pixels.region(top, left, h, w)
 
     def stream(
@@ -320,10 +330,16 @@ class Sampler:
         if rows is not None:
             rows = check_int(rows, "rows", low=1, high=height)
         drawing = Drawing(seamless, layout, variation, fill, pins)
-        knobs = check_drawing(self.manifest, (height, width), drawing)
+        chosen, knobs = check_drawing(self.manifest, (height, width), drawing)
         noise = self._noise(seed, index)
         pixels = self._renderer.pixels(
-            noise, height, width, seamless=seamless, knobs=knobs, observer=observer
+            noise,
+            height,
+            width,
+            seamless=seamless,
+            layout=chosen,
+            knobs=knobs,
+            observer=observer,
         )
         bands = pixels.bands(height, width)
         return bands if rows is None else in_bands_of(rows, bands)

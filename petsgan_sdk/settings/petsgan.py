@@ -7,6 +7,7 @@ from typing import Literal
 
 from petsgan_sdk.settings.base import RunSettings, TrainedSettings
 from petsgan_sdk.settings.depnet import DepnetSettings
+from petsgan_sdk.settings.synthesis import SynthesisSettings
 from petsgan_sdk.settings.typed import FieldError, require
 
 __all__ = [
@@ -216,6 +217,8 @@ class PetsganSettings(TrainedSettings):
     """What is trained: the whole model, or DIPNet alone, which starts from an image."""
     enlargement: EnlargementSettings = field(default_factory=EnlargementSettings)
     """Larger images than the generator's."""
+    synthesis: SynthesisSettings = field(default_factory=SynthesisSettings)
+    """The other way to an image: how the photo is fitted, and how its places are drawn."""
 
     @property
     def layout_factor(self) -> int:

@@ -144,6 +144,7 @@ def make_manifest(
     levels: tuple[tuple[int, int], ...],
     entries: tuple[Entry, ...],
     made_by: Mapping[str, str],
+    layouts: Mapping[str, str] | None = None,
 ) -> BundleManifest:
     """Make the header of a bundle.
 
@@ -155,6 +156,7 @@ def make_manifest(
         levels: Further grids.
         entries: Stages that start from an image.
         made_by: Versions of the packages that took part in the export, by name.
+        layouts: Other final tensors.
     """
     settings = checkpoint.settings
     height, width = checkpoint.photo.shape[:2]
@@ -168,6 +170,7 @@ def make_manifest(
         output=output,
         levels=levels,
         entries=entries,
+        layouts=dict(layouts or {}),
         provenance={
             **checkpoint.provenance,
             "checkpoint_steps": checkpoint.steps_done,

@@ -6,7 +6,7 @@ photographs; docs/methods.md tells how. Imports the kernels and what lies below 
 
 from __future__ import annotations
 
-from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_to_arrays
+from petsgan_sdk.synthesis.arrays import fit_from_arrays, fit_in, fit_to_arrays, fit_within
 from petsgan_sdk.synthesis.deployment import deployment
 from petsgan_sdk.synthesis.field import Draw, PlaceField
 from petsgan_sdk.synthesis.fit import fit_photo
@@ -27,6 +27,8 @@ __all__ = [
     "PlaceField",
     "deployment",
     "fit_from_arrays",
+    "fit_in",
     "fit_photo",
     "fit_to_arrays",
+    "fit_within",
 ]

@@ -12,9 +12,11 @@ from petsgan_sdk.errors import CheckpointError, PetsganError
 from petsgan_sdk.synthesis.frame import Frame
 from petsgan_sdk.synthesis.photo import PhotoFit
 
-__all__ = ["fit_from_arrays", "fit_to_arrays"]
+__all__ = ["fit_from_arrays", "fit_in", "fit_to_arrays", "fit_within"]
 
 _ALIKE, _PRICES = "alike", "prices"
+_PREFIX = "synthesis/"
+"""Of a fit among other arrays of a checkpoint."""
 
 
 def fit_to_arrays(fit: PhotoFit) -> dict[str, Array]:
@@ -25,6 +27,7 @@ def fit_to_arrays(fit: PhotoFit) -> dict[str, Array]:
         "basis": fit.basis,
         "bias": fit.bias,
         "shift": fit.shift,
+        "tables": np.array((len(fit.alike), len(fit.prices)), dtype=np.int32),
         **{f"{_ALIKE}_{k}": table for k, table in enumerate(fit.alike)},
         **{f"{_PRICES}_{k}": table for k, table in enumerate(fit.prices)},
     }
@@ -70,15 +73,35 @@ def fit_from_arrays(
     if frame.min() < 0 or (found != Frame() and found.inside(*size) == size):
         msg = f"'frame' must leave most of the photo, got {frame.tolist()}; train the model again"
         raise error(msg)
-    alike = [n for n in range(levels) if f"{_ALIKE}_{n}" in arrays] or [0]
-    prices = [n for n in range(levels) if f"{_PRICES}_{n}" in arrays]
+    alike, prices = take("tables", "int32", 2).tolist()
+    if not (1 <= alike <= levels and 0 <= prices <= levels):
+        msg = (
+            f"'tables' must be 1 to {levels} of alike places and 0 to {levels} of prices, got "
+            f"{alike} and {prices}; train the model again"
+        )
+        raise error(msg)
     return PhotoFit(
         photo=photo,
         held=(float(held[0]), float(held[1])),
         basis=basis,
         bias=take("bias", "int32", levels, 8),
         shift=take("shift", "int32", levels),
-        alike=tuple(take(f"{_ALIKE}_{n}", "int16", None, None, None, 2) for n in alike),
-        prices=tuple(take(f"{_PRICES}_{n}", "int32", None, None) for n in prices),
+        alike=tuple(take(f"{_ALIKE}_{n}", "int16", None, None, None, 2) for n in range(alike)),
+        prices=tuple(take(f"{_PRICES}_{n}", "int32", None, None) for n in range(prices)),
         frame=found,
     )
+
+
+def fit_within(fit: PhotoFit) -> dict[str, Array]:
+    """As `fit_to_arrays`, by names that stand beside those of networks in a checkpoint."""
+    return {f"{_PREFIX}{name}": array for name, array in fit_to_arrays(fit).items()}
+
+
+def fit_in(photo: ImageArray, arrays: Mapping[str, Array]) -> PhotoFit | None:
+    """The inverse of `fit_within`; None for a checkpoint of before there were fits in them.
+
+    Raises:
+        CheckpointError: As `fit_from_arrays`.
+    """
+    own = {n.removeprefix(_PREFIX): a for n, a in arrays.items() if n.startswith(_PREFIX)}
+    return fit_from_arrays(photo, own) if own else None

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from PIL import Image
 from support.commands import LIMITED, ROOT, generate, refused
+from support.two_layouts import write_two_layouts
 
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.runtime import load
@@ -30,6 +31,7 @@ def test_json(bundle: Path, tmp_path: Path) -> None:
     assert set(printed) == {
         "files",
         "seed",
+        "layout",
         "provider",
         "seconds",
         "images",
@@ -37,6 +39,7 @@ def test_json(bundle: Path, tmp_path: Path) -> None:
         "images_per_s",
     }
     assert printed["seed"] == 5
+    assert printed["layout"] == "network"
     assert printed["provider"] in ("cpu", "cuda")
     assert printed["seconds"] > 0
     assert printed["files"] == [str(out / f"tiny_00005_{k:04d}_40x24.png") for k in range(3)]
@@ -44,6 +47,27 @@ def test_json(bundle: Path, tmp_path: Path) -> None:
     for path, image in zip(printed["files"], images, strict=True):
         with Image.open(path) as opened:
             np.testing.assert_array_equal(np.asarray(opened), image)
+
+
+@pytest.mark.parametrize(
+    ("size", "taken"), [("64x48", "network"), ("192x48", "synthesis"), ("160x120", "synthesis")]
+)
+def test_json_says_which_layout_auto_took(tmp_path: Path, size: str, taken: str) -> None:
+    path = write_two_layouts(tmp_path / "two.petsgan")
+    for number, target in enumerate((tmp_path / "out", tmp_path / "one.png")):
+        for asked in ("auto", taken):
+            result = generate(
+                path, "-n", 1, "--size", size, "--layout", asked, "-o", target, "--json", "--force"
+            )
+            assert result.exit_code == 0, result.output
+            printed = json.loads(result.stdout)
+            assert printed["layout"] == taken
+            assert ("drawing" in printed) == (asked != "auto")
+            with Image.open(printed["files"][0]) as opened:
+                pixels = np.asarray(opened)
+            if asked == "auto":
+                auto = pixels
+        np.testing.assert_array_equal(pixels, auto, err_msg=str(number))
 
 
 def test_defaults(bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

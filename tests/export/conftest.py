@@ -100,7 +100,7 @@ def preset_bundle(request, tmp_path_factory):
 
 def open_beside(checkpoint):
     path = checkpoint.with_suffix(".petsgan")
-    write.draft_bundle(checkpoint, str).write(path, overwrite=True)
+    write.draft_bundle(checkpoint, str).network_alone().write(path, overwrite=True)
     return open_bundle(path)
 
 

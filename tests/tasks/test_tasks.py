@@ -259,7 +259,8 @@ def test_bad_scale(sampler, photo):
 
 @EVERY
 def test_a_bundle_that_cannot_start_from_an_image(task, sampler, pasted):
-    manifest = SimpleNamespace(entries=())
+    graph = SimpleNamespace(graph_members=("graphs/restoration.onnx",))
+    manifest = SimpleNamespace(entries=(), steps=(graph,))
     old = SimpleNamespace(manifest=manifest, photo=sampler.photo)
     with pytest.raises(BundleError, match="petsgan-sdk export"):
         call(task, old, *pasted)

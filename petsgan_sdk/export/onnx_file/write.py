@@ -84,7 +84,7 @@ def export_onnx(
     """
     check_distinct(onnx_path, checkpoint_path)
     check_writable(onnx_path, overwrite=overwrite)
-    draft = draft_bundle(checkpoint_path, note)
+    draft = draft_bundle(checkpoint_path, note).network_alone()
     check_makes_images(draft.manifest)
     with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
         trial = Path(folder) / "draft.petsgan"

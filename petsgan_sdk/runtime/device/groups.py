@@ -136,21 +136,22 @@ class DevicePipeline(Pipeline):
         self._parts = tuple(parts)
         self._device = device
         self._command = command
-        self._continued: dict[str, DevicePipeline] = {}
+        self._parts_made: dict[tuple[str, str | None], DevicePipeline] = {}
         self._groups = self._grouped()
 
     def run(self, canvas: Canvas, *, observer: Observer | None = None) -> Array:
         """Run every group for the whole canvas."""
         return run_in_order(self._groups, canvas, output=self.output, observer=observer)
 
-    def given(self, tensor: str) -> DevicePipeline:
-        """As `Pipeline.given`; kept, with the buffers of its sizes."""
-        if tensor not in self._continued:
-            left = set(super().given(tensor).steps)
+    def _part(self, output: str, *, given: str | None = None) -> DevicePipeline:
+        """As `Pipeline`'s; kept, with the buffers of its sizes."""
+        key = (output, given)
+        if key not in self._parts_made:
+            left = set(super()._part(output, given=given).steps)
             parts = [part for part in self._parts if part.alone in left]
-            made = DevicePipeline(parts, self._device, self._command, output=self.output)
-            self._continued.setdefault(tensor, made)
-        return self._continued[tensor]
+            made = DevicePipeline(parts, self._device, self._command, output=output)
+            self._parts_made.setdefault(key, made)
+        return self._parts_made[key]
 
     def _grouped(self) -> list[tuple[Runner, frozenset[str]]]:
         """The groups, each with the tensors that no later one reads."""

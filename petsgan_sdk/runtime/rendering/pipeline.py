@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.runtime.bundle import Bundle
+from petsgan_sdk.runtime.flow import needed_steps
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 from petsgan_sdk.runtime.rendering.steps.runner import (
     AnyRunner,
@@ -63,14 +64,15 @@ class Pipeline:
 
     def given(self, tensor: str) -> Pipeline:
         """The steps that are left when a tensor is given, see `Canvas.given`."""
-        needed = {self.output}
-        steps: list[AnyRunner] = []
-        for step in reversed(self.steps):
-            writes = set(step.step.writes)
-            if writes & needed and tensor not in writes:
-                steps.append(step)
-                needed |= set(step.step.reads)
-        return Pipeline(steps[::-1], output=self.output)
+        return self._part(self.output, given=tensor)
+
+    def making(self, tensor: str) -> Pipeline:
+        """The steps that another result than `output` needs, or that one alone."""
+        return self._part(tensor)
+
+    def _part(self, output: str, *, given: str | None = None) -> Pipeline:
+        numbers = needed_steps([each.step for each in self.steps], output, given=given)
+        return Pipeline([self.steps[n] for n in numbers], output=output)
 
 
 def build_pipeline(

@@ -35,7 +35,9 @@ class Renderer:
 
     def __init__(self, pipeline: Pipeline, manifest: BundleManifest, *, threads: int) -> None:
         """Keep what every image needs."""
-        self._pipeline = pipeline
+        results = manifest.layouts
+        self._pipeline = pipeline.making(manifest.output) if results else pipeline
+        self._layouts = {name: pipeline.making(tensor) for name, tensor in results.items()}
         self._manifest = manifest
         self._threads = threads
 
@@ -47,17 +49,31 @@ class Renderer:
         *,
         seamless: bool = False,
         start: Start | None = None,
+        layout: str = "network",
         knobs: Knobs | None = None,
         observer: Observer | None = None,
     ) -> ImageArray:
-        """One image in memory. A bundle that cannot be tiled makes it in one piece."""
+        """One image in memory. A bundle that cannot be tiled makes it in one piece.
+
+        Args:
+            noise: Where randomness comes from.
+            height: In pixels.
+            width: In pixels.
+            seamless: Whether it goes on at its other side.
+            start: A stage and the image that it continues from.
+            layout: Where the layout comes from, of `manifest.layouts`; any other name is the
+                bundle's own way.
+            knobs: What the caller changes of how places are drawn.
+            observer: Called with the name and seconds of every step.
+        """
         pixels = self.pixels(
             noise,
             height,
             width,
             seamless=seamless,
-            in_one_piece=not seamless and not can_tile(self._pipeline.steps),
+            in_one_piece=not seamless and not can_tile(self._making(layout).steps),
             start=start,
+            layout=layout,
             knobs=knobs,
             observer=observer,
         )
@@ -81,6 +97,7 @@ class Renderer:
         seamless: bool = False,
         in_one_piece: bool = False,
         start: Start | None = None,
+        layout: str = "network",
         knobs: Knobs | None = None,
         observer: Observer | None = None,
     ) -> CanvasPixels:
@@ -95,7 +112,7 @@ class Renderer:
         factor, least = self._manifest.factor, self._manifest.min_canvas_px
         rows, columns = (-(-max(side, least) // factor) for side in (height, width))
         release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
-        manifest, pipeline = self._manifest, self._pipeline
+        manifest, pipeline = self._manifest, self._making(layout)
         canvas = Canvas.of(manifest, rows, columns, noise, release=release, seamless=seamless)
         if knobs is not None:
             canvas = replace(canvas, knobs=knobs)
@@ -110,6 +127,9 @@ class Renderer:
             in_one_piece=in_one_piece,
             observer=observer,
         )
+
+    def _making(self, layout: str) -> Pipeline:
+        return self._layouts.get(layout, self._pipeline)
 
 
 def in_bands_of(rows: int, bands: Iterator[ImageArray]) -> Iterator[ImageArray]:

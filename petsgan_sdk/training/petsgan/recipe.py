@@ -85,7 +85,8 @@ class PetsganRecipe:
             return ManipulationTraining(network, given.make_prior(network.image, network.low_res))
         generator = PetsganGenerator(settings, functional.avg_pool2d(photo, times))
         self._prepare(generator, given)
-        training = PetsganTraining(generator, given.make_prior(generator.image, generator.low_res))
+        prior = given.make_prior(generator.image, generator.low_res)
+        training = PetsganTraining(generator, prior, given.photo.rgb)
         if times == 1:
             return training
         return HighResTraining(training, photo, enlarging_net(settings).to(given.device))

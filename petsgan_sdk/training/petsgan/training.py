@@ -6,13 +6,15 @@ weights without any generator state to save.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn import functional
 
+from petsgan_sdk._arrays import Array, ImageArray
 from petsgan_sdk.errors import ConfigError
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.models import (
     LayoutCritic,
     MultiDilationCritic,
@@ -21,6 +23,7 @@ from petsgan_sdk.models import (
     Transferred,
 )
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
+from petsgan_sdk.synthesis import PhotoFit, fit_in, fit_photo, fit_within
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.crops import Crop
 from petsgan_sdk.training.optimizers import Span, frozen
@@ -41,6 +44,7 @@ class PetsganTraining(DipnetTraining):
     Args:
         generator: The generator to train, on its device.
         prior: Where layouts come from; by default what the settings name.
+        photo: `[H, W, 3]` uint8, where it is larger than the generator's image.
 
     Raises:
         ConfigError: The image is too small for its critic, or there is no such prior.
@@ -48,7 +52,12 @@ class PetsganTraining(DipnetTraining):
 
     generator: PetsganGenerator
 
-    def __init__(self, generator: PetsganGenerator, prior: LayoutPrior | None = None) -> None:
+    def __init__(
+        self,
+        generator: PetsganGenerator,
+        prior: LayoutPrior | None = None,
+        photo: ImageArray | None = None,
+    ) -> None:
         """Build critics, optimizers and the averaged generator."""
         settings, schedule = generator.settings, generator.settings.training
         total = settings.generator_steps
@@ -59,6 +68,9 @@ class PetsganTraining(DipnetTraining):
         _check_critic(generator)
         span = Span(round(schedule.restoration_from * total), total)
         super().__init__(generator, prior, span=span)
+        # Fitted when it is first saved: a run that goes on has it in its checkpoint.
+        self._photo = _image_of(generator) if photo is None else photo
+        self._fit: PhotoFit | None = None
         self._pairs = PairedLayouts(generator.depnet, prior, settings.depnet.modes)
         critic = StridedPatchCritic if schedule.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(self._device)
@@ -225,11 +237,30 @@ class PetsganTraining(DipnetTraining):
         shape = self.generator.noise_shape(count, *self.generator.size)
         return torch.randn(shape, generator=rng).to(self._device)
 
+    def state(self) -> dict[str, Array]:
+        """As of every training, and the photo fitted for synthesis."""
+        if self._fit is None:
+            self._fit = fit_photo(self._photo, self.generator.settings.synthesis)
+        return {**super().state(), **fit_within(self._fit)}
+
+    def load(self, arrays: Mapping[str, Array]) -> None:
+        """Restore what `state` returned.
+
+        Raises:
+            CheckpointError: An array is missing or of another shape.
+        """
+        super().load(arrays)
+        self._fit = fit_in(self._photo, arrays)
+
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from super()._modules()
         yield "patch_critic", self._patch_critic
         if self._weights.layout_gan > 0:
             yield "layout_critic", self._layout_critic
+
+
+def _image_of(generator: PetsganGenerator) -> ImageArray:
+    return to_u8(generator.image[0].permute(1, 2, 0).cpu().numpy())
 
 
 def _check_critic(generator: PetsganGenerator) -> None:
