@@ -12,7 +12,7 @@ from petsgan_sdk.runtime import Sampler, load
 
 
 @pytest.fixture(
-    scope="module", params=[(1060, 1100), pytest.param((2000, 3000), marks=pytest.mark.slow)]
+    scope="module", params=[(580, 1100), pytest.param((2000, 3000), marks=pytest.mark.slow)]
 )
 def canvas(synthesis: Sampler, request: pytest.FixtureRequest) -> np.ndarray:
     return np.concatenate(list(synthesis.stream(*request.param, seed=5)))

@@ -174,3 +174,10 @@ def test_no_frame_leaves_too_little() -> None:
     for image in flat_pictures().values():
         frame = fit_photo(image, FREE).frame
         assert min(frame.inside(*image.shape[:2])) >= 16
+
+
+@pytest.mark.parametrize("size", [(16, 16385), (16385, 20)])
+def test_too_long_a_photo(size: tuple[int, int]) -> None:
+    message = f"photo: must have sides to 16384 px .*, got {size[1]}x{size[0]}; use a smaller one"
+    with pytest.raises(InputError, match=message):
+        fit_photo(np.zeros((*size, 3), np.uint8), SETTINGS)

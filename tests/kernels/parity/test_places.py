@@ -54,7 +54,7 @@ def test_features(size, shift, most, bias, threads, seed):
     assert found.dtype == np.int8
 
 
-SIDES = st.integers(1, 11)
+SIDES = st.integers(1, 9)
 
 
 @given(
