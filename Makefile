@@ -76,7 +76,8 @@ kill: venv
 
 # Installs an instrumented build for these tests; the stamp goes first, so that the next command
 # puts the ordinary build back. Without CUDA: tests/cuda runs its kernels under the sanitizers itself.
-KERNEL_OPS = noise patch_transfer patch_transfer_gradient resize_window signed_to_u8 texture_transfer
+KERNEL_OPS = noise patch_transfer patch_transfer_gradient resize_window signed_to_u8 texture_transfer \
+  place_features correct_places composite_places places
 KERNEL_TESTS = $(foreach op,$(KERNEL_OPS),$(wildcard tests/kernels/test_$(op).py tests/kernels/*/test_$(op).py))
 KERNEL_TESTS += tests/test_noise.py tests/kernels/property/test_bindings_fuzz.py tests/ort
 sanitize: venv

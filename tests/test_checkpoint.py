@@ -209,7 +209,8 @@ def changed(path, value):
         (changed("depnet.width", "64"), r"depnet\.width must be an integer, got '64'"),
         (
             changed("family", "petgan"),
-            "config: family must be one of petsgan, exsingan, got 'petgan'; did you mean 'petsgan'",
+            "config: family must be one of petsgan, exsingan, instant, got 'petgan'; did you mean "
+            "'petsgan'",
         ),
         (changed("restoration.network", "restoration"), "restoration must be mending exactly"),
         ({"steps_done": None}, "checkpoint: steps_done must be given"),

@@ -23,7 +23,7 @@ class Size:
     factor: float = 1.0
     """Of both sides of the photo."""
     aspect: tuple[float, float] | None = None
-    """Width and height instead, in units of the photo's longer side; the smaller one is 1."""
+    """Times the photo's width and its height instead; the smaller one is 1."""
     seamless: bool = False
     """Whether copies can be laid edge to edge."""
 
@@ -31,8 +31,8 @@ class Size:
         """`(height, width)` in pixels for the photo of a bundle."""
         height, width = manifest.image_size_px
         if self.aspect is not None:
-            across, down = (round(side * max(height, width)) for side in self.aspect)
-            return down, across
+            across, down = self.aspect
+            return round(down * height), round(across * width)
         height, width = round(height * self.factor), round(width * self.factor)
         if not self.seamless:
             return height, width
@@ -48,7 +48,7 @@ AS_PHOTO = Size("1")
 
 
 def parse_canvas(text: str) -> Size:
-    """`2.5`, `3:1` (width to height) or `seamless`; for argparse's `type`."""
+    """`2.5`, `3:1` (times the width, and the height) or `seamless`; for argparse's `type`."""
     if text == _SEAMLESS:
         return Size(text, seamless=True)
     try:

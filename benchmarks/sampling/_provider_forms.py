@@ -77,7 +77,7 @@ class _Pipeline(Started):
 
     def sample(self, *, width: int, height: int, seed: int, index: int) -> ImageArray:
         images: ImageArray = self._sampler.sample(
-            self._batch, height=height, width=width, seed=seed, start=index
+            self._batch, height=height, width=width, seed=seed, start=index, layout="network"
         )
         return images
 

@@ -54,7 +54,7 @@ class _Sampled:
 
     def sample(self, *, width: int, height: int, seed: int, index: int) -> ImageArray:
         image: ImageArray = self._sampler.sample(
-            height=height, width=width, seed=seed, start=index
+            height=height, width=width, seed=seed, start=index, layout="network"
         )[0]
         return image
 

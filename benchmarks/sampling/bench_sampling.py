@@ -67,7 +67,10 @@ class _Runtime:
         self._load_s = time.perf_counter() - started
 
     def sample(self, *, width: int, height: int, seed: int, index: int) -> ImageArray:
-        images = self._sampler.sample(height=height, width=width, seed=seed, start=index)
+        # What the others run: their networks, at every size.
+        images = self._sampler.sample(
+            height=height, width=width, seed=seed, start=index, layout="network"
+        )
         image: ImageArray = images[0]
         return image
 

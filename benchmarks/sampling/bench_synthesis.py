@@ -85,6 +85,9 @@ class _Sampled:
     def __init__(self, bundle: Path) -> None:
         self._bundle = bundle
         self._sampler = self._open()
+        # A baseline that could do both is measured as its networks are.
+        layouts = self._sampler.info()["layouts"]
+        self._layout = "network" if "network" in layouts else "auto"
 
     def _open(self) -> Sampler:
         return petsgan_sdk.load(self._bundle, provider="cpu", threads=_THREADS)
@@ -99,13 +102,19 @@ class _Sampled:
         if not side:
             return np.array(self._open().manifest.image_size_px)
         if region:
-            return self._sampler.region(side, side, side // 2, left, region, region, seed)
+            return self._sampler.region(
+                side, side, side // 2, left, region, region, seed, layout=self._layout
+            )
         if not bands:
-            image: ImageArray = self._sampler.sample(height=side, width=side, seed=seed)[0]
+            image: ImageArray = self._sampler.sample(
+                height=side, width=side, seed=seed, layout=self._layout
+            )[0]
             return image
         last: ImageArray | None = None
         rows = min(side, _BAND_ROWS)
-        for band in islice(self._sampler.stream(side, side, seed, rows=rows), bands):
+        for band in islice(
+            self._sampler.stream(side, side, seed, rows=rows, layout=self._layout), bands
+        ):
             last = band
         assert last is not None  # every canvas has a band
         return last
@@ -266,13 +275,14 @@ def _timed(
 ) -> list[dict[str, Any]]:
     """Let workers take turns; of several samples, one more comes first that does not count."""
     note(title)
-    turns = {
-        who: Turn(worker, warmups=0, settle=int(rounds > 1), repeats=1)
-        for who, worker in workers.items()
-    }
-    for _ in range(rounds):
+    turns = {who: Turn(worker, warmups=0, settle=0, repeats=1) for who, worker in workers.items()}
+    # Another seed each time: a sampler keeps what it made of a canvas.
+    if rounds > 1:
+        for worker in workers.values():
+            worker.time(1, **request, seed=rounds)
+    for number in range(rounds):
         for turn in turns.values():
-            turn.take(request)
+            turn.take({**request, "seed": number})
     peaks = {who: worker.peak()["peak_rss_mb"] for who, worker in workers.items()}
     rows = _rows(title, {who: [turn] for who, turn in turns.items()}, pixels=pixels)
     return [{**row, "peak_rss_mb": peaks[row["name"]]} for row in rows]

@@ -61,7 +61,7 @@ def check_report(report, family):
 
 def test_every_family_has_both_baselines():
     baselines = benchmarks.load("sampling._baselines")
-    assert list(baselines.BASELINES) == [family.name for family in FAMILIES]
+    assert list(baselines.BASELINES) == [family.name for family in FAMILIES if family.has_networks]
     for forms in baselines.BASELINES.values():
         assert list(forms) == NAMES[1:]
     with pytest.raises(ConfigError, match="must be one of petsgan, exsingan to be compared"):
