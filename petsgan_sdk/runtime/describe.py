@@ -65,7 +65,7 @@ def describe_bundle(bundle: Bundle) -> dict[str, Any]:
         "knobs": list(knobs_of(manifest)),
         "auto_layout": {
             "at_photo_size": auto_layout(manifest, (height, width)),
-            "else": layouts_of(manifest)[-1],
+            "larger": layouts_of(manifest)[-1],
         },
         "entries": describe_entries(manifest),
         "steps": to_header(manifest)["steps"],

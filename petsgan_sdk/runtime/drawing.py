@@ -88,8 +88,9 @@ def layouts_of(manifest: BundleManifest) -> tuple[str, ...]:
 def auto_layout(manifest: BundleManifest, canvas: tuple[int, int]) -> str:
     """Where `auto` takes the layout of an image from which nothing is changed.
 
-    A network has seen the photo as a whole, and things are where they belong on a canvas of about
-    its size; on others it repeats what it knows, and places of the photo go on from each other.
+    A network has seen the photo as a whole: on a canvas of its size things are where they belong,
+    and on a smaller one all of it is there. On a larger one it stretches what it knows, and places
+    of the photo go on from each other.
 
     Args:
         manifest: Of the bundle.
@@ -97,8 +98,8 @@ def auto_layout(manifest: BundleManifest, canvas: tuple[int, int]) -> str:
     """
     own, *others = layouts_of(manifest)
     sides = zip(canvas, manifest.image_size_px, strict=True)
-    is_near = all(1 / _NEAR <= side / learned <= _NEAR for side, learned in sides)
-    return own if is_near or not others else others[0]
+    is_larger = any(side > _NEAR * learned for side, learned in sides)
+    return others[0] if is_larger and others else own
 
 
 def knobs_of(manifest: BundleManifest) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def test_every_way_to_a_pixel_gives_its_bytes(path, layout):
     np.testing.assert_array_equal(across, np.roll(torus, (-80, -100), (0, 1))[:32, :60])
 
 
-def test_auto_takes_the_network_near_the_photo_and_synthesis_elsewhere(sampler):
+def test_auto_takes_the_network_up_to_the_photos_size_and_synthesis_beyond(sampler):
     def taken(**asked):
         own, network, synthesis = (
             sampler.sample(seed=2, **asked, layout=layout)
@@ -96,9 +96,11 @@ def test_auto_takes_the_network_near_the_photo_and_synthesis_elsewhere(sampler):
         return "network" if np.array_equal(own, network) else "synthesis"
 
     assert taken() == "network"
+    assert taken(height=H, width=W // 2) == "network"
     assert taken(height=H, width=3 * W) == "synthesis"
     assert taken(height=5 * H // 2, width=5 * W // 2) == "synthesis"
     assert sampler.info()["layouts"] == ["network", "synthesis"]
+    assert sampler.info()["auto_layout"] == {"at_photo_size": "network", "larger": "synthesis"}
     assert sampler.info()["knobs"] == ["variation", "fill", "pins"]
 
 
