@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
@@ -208,7 +208,8 @@ def correct_places(
 def _in_order(costs: PlaceCosts) -> list[int]:
     numbers = []
     most = {**_MOST, "repeat_near": costs.repeat_radius}
-    for name, value in asdict(costs).items():
+    for name in PlaceCosts.__slots__:
+        value = getattr(costs, name)
         if not isinstance(value, (int, np.integer)) or not 0 <= value <= most[name]:
             msg = f"{_OP}: {name} must be an integer from 0 to {most[name]}, got {value!r}"
             raise ConfigError(msg)
