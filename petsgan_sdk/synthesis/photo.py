@@ -75,7 +75,7 @@ class PhotoLevels:
     """
 
     def __init__(self, fit: PhotoFit, *, threads: int = 1) -> None:
-        """Make the features, about 20 ns a pixel."""
+        """Make the features."""
         self.frame = fit.frame
         self.photo_size: tuple[int, int] = fit.photo.shape[:2]
         """`(H, W)` of the photo, its frame included."""
