@@ -6,9 +6,10 @@ from dataclasses import dataclass, field
 
 from petsgan_sdk.settings.typed import require
 
-__all__ = ["CompositeSettings", "FitSettings", "PlaceSettings", "SynthesisSettings"]
+__all__ = ["MAX_LEVELS", "CompositeSettings", "FitSettings", "PlaceSettings", "SynthesisSettings"]
 
-_MAX_LEVELS = 12
+MAX_LEVELS = 12
+"""Levels that lists of settings may name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,21 +96,32 @@ class PlaceSettings:
     times taller than the photo they are."""
     edge: float = 0.05
     """Cost of a place all of whose surroundings lie beyond the photo."""
+    attempts: int = 8
+    """Layouts that are drawn at most, until one uses the photo's distinct parts evenly: the most
+    even one is taken, so that few things stand twice or are missing. 1 takes the first."""
+    even: float = 0.2
+    """Deviation of these parts' use from their share, on average, that is even enough."""
+    judged_level: int = 2
+    """Level that is judged, from the coarsest, which is 0, on."""
+    judged_jitter: float = 1.2
+    """Times `jitter` there: most of what breaks by it is not taken."""
+    judged_area: float = 2.0
+    """Largest canvas that is judged, in times the photo: on larger ones things recur."""
 
     def __post_init__(self) -> None:
         """Check the ranges."""
-        count = 1 <= len(self.passes) <= _MAX_LEVELS
+        count = 1 <= len(self.passes) <= MAX_LEVELS
         is_count = count and all(0 <= n <= 8 for n in self.passes)
         require(self, "passes", is_count, expected="1 to 12 numbers from 0 to 8")
-        is_share = len(self.jitter) <= _MAX_LEVELS and all(0 <= j <= 2 for j in self.jitter)
+        is_share = len(self.jitter) <= MAX_LEVELS and all(0 <= j <= 2 for j in self.jitter)
         require(self, "jitter", is_share, expected="up to 12 numbers from 0 to 2")
         for name in ("guide", "coherence", "repeat", "edge"):
             most = {"coherence": 8, "repeat": 8}.get(name, 32)
             is_cost = 0 <= getattr(self, name) <= most
             require(self, name, is_cost, expected=f"from 0 to {most}")
         require(self, "tolerance", 0 <= self.tolerance <= 1, expected="from 0 to 1")
-        is_levels = 0 <= self.guided_levels <= _MAX_LEVELS
-        require(self, "guided_levels", is_levels, expected=f"from 0 to {_MAX_LEVELS}")
+        is_levels = 0 <= self.guided_levels <= MAX_LEVELS
+        require(self, "guided_levels", is_levels, expected=f"from 0 to {MAX_LEVELS}")
         require(self, "most_repeats", 0 <= self.most_repeats <= 64, expected="from 0 to 64")
         is_near = len(self.repeat_radius) <= 4 and all(0 <= r <= 16 for r in self.repeat_radius)
         require(self, "repeat_radius", is_near, expected="up to 4 numbers from 0 to 16")
@@ -117,8 +129,15 @@ class PlaceSettings:
             0 <= near <= 8 for near in self.repeat_near
         )
         require(self, "repeat_near", is_near, expected="as many numbers from 0 to 8")
-        is_order = len(self.order) <= _MAX_LEVELS and all(0 <= cost <= 8 for cost in self.order)
+        is_order = len(self.order) <= MAX_LEVELS and all(0 <= cost <= 8 for cost in self.order)
         require(self, "order", is_order, expected="up to 12 numbers from 0 to 8")
+        require(self, "attempts", 1 <= self.attempts <= 64, expected="from 1 to 64")
+        is_share = 0 <= self.judged_jitter <= 2
+        require(self, "judged_jitter", is_share, expected="from 0 to 2")
+        require(self, "even", 0 <= self.even <= 16, expected="from 0 to 16")
+        is_level = 0 <= self.judged_level < MAX_LEVELS
+        require(self, "judged_level", is_level, expected=f"from 0 to {MAX_LEVELS - 1}")
+        require(self, "judged_area", 0 <= self.judged_area <= 1024, expected="from 0 to 1024")
         for name in ("held_jitter", "order_tolerance", "most_disorder"):
             require(self, name, 0 <= getattr(self, name) <= 1, expected="from 0 to 1")
         for name in ("texture_jitter", "thin"):

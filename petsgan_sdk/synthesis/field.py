@@ -5,19 +5,24 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Hashable
+from dataclasses import replace
+from operator import itemgetter
 
 import numpy as np
 import numpy.typing as npt
 
 from petsgan_sdk import kernels
+from petsgan_sdk._arrays import FloatArray
 from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.settings.synthesis import PlaceSettings
+from petsgan_sdk.settings.synthesis import MAX_LEVELS, PlaceSettings
 from petsgan_sdk.synthesis._cells import Cell, Cells
+from petsgan_sdk.synthesis._costs import level_costs
+from petsgan_sdk.synthesis._evenness import unevenness
 from petsgan_sdk.synthesis._rects import Rect, runs
 from petsgan_sdk.synthesis._start import Draw, Starts, pin_offsets
 from petsgan_sdk.synthesis.frame import Frame
 from petsgan_sdk.synthesis.knobs import Knobs
-from petsgan_sdk.synthesis.photo import UNIT, PhotoLevels
+from petsgan_sdk.synthesis.photo import PhotoLevels
 
 __all__ = ["Draw", "PlaceField"]
 
@@ -81,22 +86,15 @@ class PlaceField:
             (-(-inside[0] // 2**number), -(-inside[1] // 2**number))
             for number in range(levels.count)
         ]
-        self._starts = Starts(
-            levels,
-            settings,
-            sizes=self._sizes,
-            draw=draw,
-            knobs=self._knobs,
-            frame=self._frame,
-            canvas=self._canvas,
-            seamless=seamless,
-        )
+        self._draw = draw
+        self._starts = self._new_starts(settings)
+        self._is_chosen = not self._has_choice()
         # On a canvas taller than the photo prices would fill it with things one above the other.
         tall = max(1.0, height / levels.sizes[0][0])
         fill = self._knobs.fill * min(1.0, self._knobs.variation)
         fill *= tall ** (-settings.thin * levels.held[0])
         self._photo = [levels.level(number, fill=fill) for number in range(levels.count)]
-        self._costs = [self._costs_of(number) for number in range(levels.count)]
+        self._costs = [level_costs(settings, levels, number) for number in range(levels.count)]
         self._cells = {
             number: Cells(self._sizes[number], self._costs[number].reach, seamless=seamless)
             for number in range(levels.count)
@@ -127,8 +125,7 @@ class PlaceField:
         if self._frame != Frame():
             found = self._framed(rect)
         else:
-            with self._lock:
-                found = self._window(0, rect)
+            found = self._of_level(0, rect)
             if cut != Frame():
                 found = found + np.array((cut.top, cut.left), dtype=np.int16)
         self._show_pins(rect, found)
@@ -137,8 +134,7 @@ class PlaceField:
     def level(self, number: int) -> Places:
         """All places of one level, `[h, w, 2]`: what fitting counts; 0 is the finest."""
         rows, columns = self._sizes[number]
-        with self._lock:
-            return self._window(number, Rect(0, 0, rows, columns))
+        return self._of_level(number, Rect(0, 0, rows, columns))
 
     def _framed(self, rect: Rect) -> Places:
         """A window of a canvas with a frame, in places of the whole photo."""
@@ -153,8 +149,7 @@ class PlaceField:
         if top < bottom and left < right:
             inner = Rect.between(top, left, bottom, right)
             shown = Rect(top - frame.top, left - frame.left, inner.height, inner.width)
-            with self._lock:
-                found = self._window(0, shown)
+            found = self._of_level(0, shown)
             out[rect.part(inner)] = found + np.array((frame.top, frame.left), dtype=np.int16)
         return out
 
@@ -168,6 +163,55 @@ class PlaceField:
             places[rows[:, None], columns, 0] = y[rows][:, None] + pin.photo_top
             places[rows[:, None], columns, 1] = x[columns] + pin.photo_left
 
+    def _of_level(self, number: int, rect: Rect) -> Places:
+        with self._lock:
+            if not self._is_chosen:
+                self._choose()
+                self._is_chosen = True
+            return self._window(number, rect)
+
+    def _new_starts(self, settings: PlaceSettings, attempt: int = 0) -> Starts:
+        def draw(order: int, size: tuple[int, int], area: tuple[int, int, int, int]) -> FloatArray:
+            return self._draw(order + attempt * MAX_LEVELS, size, area)
+
+        return Starts(
+            self._levels,
+            settings,
+            sizes=self._sizes,
+            draw=draw,
+            knobs=self._knobs,
+            frame=self._frame,
+            canvas=self._canvas,
+            seamless=self._seamless,
+        )
+
+    def _has_choice(self) -> bool:
+        """Whether more than one layout is drawn: not where somebody asks for an uneven one."""
+        number = self._levels.count - 1 - self._settings.judged_level
+        if self._settings.attempts == 1 or number < 0 or not self._levels.can_judge(number):
+            return False
+        area, photo = (rows * columns for rows, columns in (self._sizes[0], self._levels.sizes[0]))
+        is_plain = self._knobs.fill == 1 and not self._knobs.pins
+        return is_plain and self._is_whole(number) and area <= self._settings.judged_area * photo
+
+    def _choose(self) -> None:
+        """Draw layouts until one uses what is distinct in the photo evenly, and keep the best."""
+        number = self._levels.count - 1 - self._settings.judged_level
+        weights = self._levels.distinctness(number)
+        rect = Rect(0, 0, *self._sizes[number])
+        more = self._settings.judged_jitter
+        jitter = tuple(min(2.0, more * share) for share in self._settings.jitter)
+        settings = replace(self._settings, jitter=jitter)
+        found: list[tuple[float, int, Starts, OrderedDict[Hashable, Places]]] = []
+        for attempt in range(self._settings.attempts):
+            self._starts, self._kept = self._new_starts(settings, attempt), OrderedDict()
+            apart = unevenness(self._window(number, rect), weights)
+            found.append((apart, attempt, self._starts, self._kept))
+            if apart <= self._settings.even:
+                break
+        _, _, self._starts, self._kept = min(found, key=itemgetter(0, 1))
+        self._kept_bytes = sum(places.nbytes for places in self._kept.values())
+
     def _order(self, number: int) -> int:
         """How many levels are coarser."""
         return self._levels.count - 1 - number
@@ -178,34 +222,6 @@ class PlaceField:
 
     def _is_whole(self, number: int) -> bool:
         return max(self._sizes[number]) <= _WHOLE_PX
-
-    def _costs_of(self, number: int) -> kernels.PlaceCosts:
-        settings, order = self._settings, self._order(number)
-        radii = settings.repeat_radius
-        radius = radii[order] if order < len(radii) else 0
-        height, width = self._levels.sizes[number]
-        is_counted = radius > 0 and height * width < (1 << 16) - 1
-        weights = [
-            round(settings.guide * 256 * binding) if order < settings.guided_levels else 0
-            for binding in self._levels.held
-        ]
-        asked = settings.order[order] if order < len(settings.order) else 0.0
-        held = self._levels.held[0]
-        return kernels.PlaceCosts(
-            weight_y=weights[0],
-            weight_x=weights[1],
-            tolerance_y=round(settings.tolerance * 1024),
-            tolerance_x=round(settings.tolerance * 1024),
-            coherence=round(settings.coherence * 8),
-            edge=round(settings.edge * UNIT / 256),
-            repeat=round(settings.repeat * UNIT) if is_counted else 0,
-            most_repeats=settings.most_repeats,
-            repeat_radius=radius if is_counted else 0,
-            repeat_near=min(settings.repeat_near[order], radius) if is_counted else 0,
-            order=round(asked * held * UNIT / 1024),
-            order_tolerance=round(settings.order_tolerance * 1024),
-            most_disorder=round(settings.most_disorder * 1024),
-        )
 
     def _check_torus(self, height: int, width: int) -> None:
         """Blocks must find the same parity wherever a torus is cut."""

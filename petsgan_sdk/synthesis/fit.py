@@ -217,7 +217,7 @@ def _with_prices(
     for number in range(settings.price_rounds if count else 0):
         field = PlaceField(
             levels.with_prices(_whole(prices)),
-            places,
+            replace(places, attempts=1),
             height=size[0],
             width=size[1],
             draw=_drawing(_FIRST_SEED + number),

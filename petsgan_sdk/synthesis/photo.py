@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from petsgan_sdk import kernels
 from petsgan_sdk._arrays import ImageArray
+from petsgan_sdk.synthesis._evenness import distinctness
 from petsgan_sdk.synthesis.frame import Frame
 
 __all__ = [
@@ -34,6 +35,9 @@ UNIT = 1 << 16
 FEATURE_SCALE = 16
 """What a feature of deviation 1 is multiplied with: 16 squared, times the weights of a window,
 which are about 256, is 2^16."""
+
+_MOST_JUDGED = 8192
+"""Places of a level that is judged: as many as may be asked to have alike places of their own."""
 
 Int16 = npt.NDArray[np.int16]
 Int32 = npt.NDArray[np.int32]
@@ -92,6 +96,7 @@ class PhotoLevels:
         ]
         self._alike = fit.alike
         self._prices = fit.prices
+        self._distinctness: dict[int, npt.NDArray[np.int64]] = {}
 
     def with_prices(self, prices: tuple[Int32, ...]) -> PhotoLevels:
         """The same levels at other prices, from the coarsest level on."""
@@ -120,6 +125,17 @@ class PhotoLevels:
                 row_guides=guide,
                 column_guides=guide,
             )
+
+    def can_judge(self, number: int) -> bool:
+        """Whether a level has places of its own that are alike, so that it is small too."""
+        height, width = self.sizes[number]
+        return self.count - 1 - number < len(self._alike) and height * width <= _MOST_JUDGED
+
+    def distinctness(self, number: int) -> npt.NDArray[np.int64]:
+        """As `_evenness.distinctness`, of a level that can be judged; made once."""
+        if number not in self._distinctness:  # two threads may both make it: the same
+            self._distinctness[number] = distinctness(self.level(number, fill=0))
+        return self._distinctness[number]
 
     def level(self, number: int, *, fill: float) -> kernels.PlaceLevel:
         """One level for the kernel.

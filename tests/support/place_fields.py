@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from petsgan_sdk import kernels
+from petsgan_sdk.settings.synthesis import PlaceSettings
 from petsgan_sdk.synthesis import Knobs, PhotoFit, PhotoLevels, PlaceField
 from petsgan_sdk.synthesis.field import Draw
 from support.synthesis_bundle import SETTINGS, fitted
@@ -37,11 +38,12 @@ def field_of(
     torus: bool = False,
     threads: int = 1,
     framed: bool = True,
+    settings: PlaceSettings = SETTINGS.places,
     **knobs: Any,
 ) -> PlaceField:
     return PlaceField(
         PhotoLevels(fit or fitted()),
-        SETTINGS.places,
+        settings,
         height=size[0],
         width=size[1],
         draw=draw_of(seed, torus=torus),

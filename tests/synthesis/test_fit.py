@@ -41,11 +41,14 @@ def with_flowers() -> np.ndarray:
 
 
 def unevenness(fit: PhotoFit) -> float:
-    """Variance of how often the places of the coarsest levels are used, on canvases of its size."""
-    found = []
+    """Variance of how often the places of the coarsest levels are used, on canvases of its size.
+
+    Of first layouts: among several the even ones are chosen, whatever prices do.
+    """
+    first, found = replace(SETTINGS.places, attempts=1), []
     for seed in range(4):
         size = (fit.photo.shape[0], fit.photo.shape[1])
-        field = field_of(size, fit, seed=seed)
+        field = field_of(size, fit, seed=seed, settings=first)
         for number in range(fit.levels - 3, fit.levels):
             places = field.level(number)
             rows, columns = (side - 1 >> number for side in size)
