@@ -10,14 +10,13 @@ from functools import partial
 import pytest
 from support.commands import refused, runner
 from support.pictures import write_picture
-from support.training_runs import EXSINGAN_NARROW, NARROW, differing_arrays
+from support.training_runs import EXSINGAN_NARROW, NARROW, differing_arrays, preset_text
 
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.cli import app
 from petsgan_sdk.imaging import load_image
 from petsgan_sdk.output import make as output_make
 from petsgan_sdk.output.make import make
-from petsgan_sdk.settings.presets import load_preset, to_dict
 
 for package in ("torch", "onnx", "onnxscript", "onnxruntime"):
     pytest.importorskip(package, reason="models are trained, exported and sampled")
@@ -35,15 +34,7 @@ SMALL = {
 
 
 def write_preset(path, model):
-    def lines(table, path=""):
-        for name, value in table.items():
-            if isinstance(value, dict):
-                yield from lines(value, f"{path}{name}.")
-            else:
-                yield f"{path}{name} = {json.dumps(value)}\n"
-
-    settings = to_dict(load_preset("fast", model=model, overrides=SMALL[model]))
-    path.write_text("".join(lines(settings)))
+    path.write_text(preset_text(model, SMALL[model]))
     return str(path)
 
 
