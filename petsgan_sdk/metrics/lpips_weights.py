@@ -133,7 +133,9 @@ def _missing() -> BackendUnavailableError:
 def _missing_backbone(*, download: bool) -> BackendUnavailableError:
     if not download:
         msg = "lpips: the linear weights need a network, and none is here"
-        hint = "--metrics lpips downloads AlexNet (over 200 MB); or name a file, --lpips-backbone FILE"
+        hint = (
+            "--metrics lpips downloads AlexNet (over 200 MB); or name a file, --lpips-backbone FILE"
+        )
         return BackendUnavailableError(msg, hint=hint)
     msg = (
         "lpips: the linear weights need a network; none is here, nor could it be downloaded: get "
