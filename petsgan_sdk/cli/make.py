@@ -87,8 +87,8 @@ def make_command(
     _print(result)
     if result.checkpoint is None:
         note(
-            "models that are learned, in minutes: --model petsgan, exsingan or singan, with "
-            "another -o"
+            "with another -o: larger images, --max-size 1024; models that are learned, in minutes, "
+            "--model petsgan, exsingan or singan"
         )
 
 

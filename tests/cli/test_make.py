@@ -92,7 +92,7 @@ def test_what_is_printed(photo, tmp_path, monkeypatch):
         f"all of them on one sheet: {out / 'sheet.png'}",
         f"more, of any size: petsgan-sdk generate {out / 'model.petsgan'} --size 1024x512 -o more",
     ]
-    assert result.stderr.splitlines()[-1].startswith("models that are learned, in minutes: --model")
+    assert result.stderr.splitlines()[-1].startswith("with another -o: larger images, ")
     again = run(photo, "-n", 1, "-o", out, "--json")
     printed = json.loads(again.stdout)
     assert printed | {"seconds": 0} == {
