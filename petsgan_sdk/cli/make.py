@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -106,7 +107,8 @@ def _print(result: MakeResult) -> None:
         f"{pictures.sheet.parent}, {larger} ({made})"
     )
     print_line(f"all of them on one sheet: {pictures.sheet}")
-    print_line(f"more, of any size: petsgan-sdk generate {result.bundle} --size 1024x512 -o more")
+    bundle = shlex.quote(str(result.bundle))
+    print_line(f"more, of any size: petsgan-sdk generate {bundle} --size 1024x512 -o more")
 
 
 def _as_json(result: MakeResult, photo: Path, *, model: str, seed: int) -> dict[str, object]:

@@ -22,7 +22,8 @@ from petsgan_sdk.errors import (
     OutputError,
 )
 from petsgan_sdk.files import check_distinct
-from petsgan_sdk.files.regular import is_folder, is_taken
+from petsgan_sdk.files.endings import check_ending
+from petsgan_sdk.files.regular import is_taken
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.output.pictures import Pictures, draw_pictures
 from petsgan_sdk.runtime.bundle import open_bundle
@@ -172,6 +173,7 @@ def make(
     task = _Task(
         Path(photo), Path(folder), model, preset, max_size_px, overwrite, settings, progress, note
     )
+    check_ending(task.folder, (), expected="a folder")
     pictures = Pictures.planned(task.folder, count)
     for path in (task.bundle, task.checkpoint, *pictures.paths):
         check_distinct(path, task.photo)
@@ -289,19 +291,18 @@ def _is_older(bundle: Path, checkpoint: Path) -> bool:
 @contextmanager
 def _made_folder(folder: Path) -> Iterator[None]:
     """Make the folder; when what follows fails, those made here that are empty go again."""
-    if is_taken(folder) and not is_folder(folder):
-        msg = f"output folder must be a folder, got the file {str(folder)!r}; choose another -o"
-        raise OutputError(msg)
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    made = [path for path in (folder, *folder.parents) if not is_taken(path)]
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError as exc:
+            msg = f"output folder must be a folder, got the file {str(folder)!r}; choose another -o"
+            raise OutputError(msg) from exc
+        except (OSError, ValueError) as exc:
+            reason = getattr(exc, "strerror", None) or exc
+            msg = f"output folder {str(folder)!r} cannot be made: {reason}"
+            raise OutputError(msg) from exc
         yield
-    except OSError as exc:
-        _remove_empty(made)
-        if isinstance(exc, OutputError):
-            raise
-        msg = f"output folder {str(folder)!r} cannot be made: {exc.strerror or exc}"
-        raise OutputError(msg) from exc
     except BaseException:
         _remove_empty(made)
         raise

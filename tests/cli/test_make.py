@@ -262,5 +262,11 @@ def test_bad_settings(photo, tmp_path, words, message):
 
 def test_a_file_is_no_folder(photo, tmp_path):
     (tmp_path / "out").write_bytes(b"mine")
-    assert "must be a folder, got the file" in refused(run(photo, "-o", tmp_path / "out"))
-    assert (tmp_path / "out").read_bytes() == b"mine"
+    for name, message in (
+        ("out", "must be a folder, got the file"),
+        ("out/deep", "cannot be made: Not a directory"),
+        ("images.tar", "must name a folder, got"),
+        ("x.png", "must name a folder, got"),
+    ):
+        assert message in refused(run(photo, "-o", tmp_path / name))
+    assert files(tmp_path) == {"out": b"mine"}
