@@ -174,9 +174,10 @@ def evaluate_command(
     elif samples is not None and image is not None:
         read = _read(samples, image, count) if is_folder(samples) else None
         of_a_size = size is not None if read is None else not read.has_photo_size
+        number = _count(count, of_a_size=of_a_size) if read is None else len(read.names)
         if names is None:
             usual = DEFAULT_METRICS_OF_A_SIZE if of_a_size else DEFAULT_METRICS
-            judge = make_judge(usual, only_here=True)
+            judge = make_judge(usual, only_here=True, count=number)
         else:
             judge = make_judge(names)
         for reason in judge.left_out.values():
@@ -184,7 +185,7 @@ def evaluate_command(
         found = read or _sample(
             samples,
             image,
-            count=count,
+            count=number,
             size_px=size_px,
             drawing=drawing,
             seed=seed,
@@ -202,11 +203,16 @@ def _read(samples: Path, image: Path, count: int | None) -> SampleSet:
     return found
 
 
+def _count(count: int | None, *, of_a_size: bool) -> int:
+    usual = _COUNT_OF_A_SIZE if of_a_size else _COUNT
+    return usual if count is None else count
+
+
 def _sample(
     samples: Path,
     image: Path,
     *,
-    count: int | None,
+    count: int,
     size_px: tuple[int, int] | None,
     drawing: Drawing,
     seed: int,
@@ -214,12 +220,11 @@ def _sample(
 ) -> SampleSet:
     from petsgan_sdk.evaluation.samples import sample_bundle  # noqa: PLC0415 - heavy
 
-    number = _COUNT if size_px is None else _COUNT_OF_A_SIZE
     with ProgressBar("sampling", unit="img") as bar:
         return sample_bundle(
             samples,
             image,
-            count=number if count is None else count,
+            count=count,
             size_px=size_px,
             drawing=drawing,
             seed=seed,

@@ -70,7 +70,8 @@ class Judge:
         lpips_backbone: The second one, see `load_lpips`.
         num_pairs: Pairs of samples that LPIPS compares; all by default.
         only_here: Leave out metrics whose weights or packages are not here, and download nothing.
-            A metric whose weight file is given is never left out.
+            A metric whose weight file is given is never left out for want of it.
+        count: How many samples there will be, so that `only_here` leaves out what needs more.
 
     Raises:
         ConfigError: An unknown metric, or no pairs.
@@ -87,6 +88,7 @@ class Judge:
         lpips_backbone: Path | None = None,
         num_pairs: int | None = None,
         only_here: bool = False,
+        count: int | None = None,
     ) -> None:
         """Load the networks that are needed."""
         asked = check_metrics(metrics)
@@ -99,6 +101,11 @@ class Judge:
         self.left_out: dict[str, str] = {}
         """Metrics that were left out, and why: what is missing and how to get it."""
         for name in asked:
+            least = LEAST_COUNT.get(name, 1)
+            if only_here and count is not None and count < least:
+                reason = f"{name}: at least {least} samples are needed, got {count}"
+                self.left_out[name] = reason
+                continue
             given = inception if name in _LAYERS else lpips or lpips_backbone
             try:
                 self._load(name, inception, lpips, lpips_backbone, download=not only_here)

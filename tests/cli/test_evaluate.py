@@ -188,6 +188,15 @@ def test_no_weights(bundle: Path, photo: Path, tmp_path: Path) -> None:
     assert "sifid: weights" in said
 
 
+def test_one_sample(bundle: Path, photo: Path) -> None:
+    result = evaluate(bundle, photo, "-n", 1)
+    assert result.exit_code == 0, result.output
+    for name in ("lpips", "diversity"):
+        assert f"left out: {name}: at least 2 samples are needed, got 1\n" in result.stderr
+    said = evaluate(bundle, photo, "-n", 1, "--metrics", "diversity").stderr
+    assert said.endswith("error: diversity: at least 2 samples are needed, got 1\n")
+
+
 def test_a_folder_of_another_size_is_judged_as_it_is(tmp_path: Path, photo: Path) -> None:
     folder = tmp_path / "samples"
     folder.mkdir()
