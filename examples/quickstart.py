@@ -1,6 +1,6 @@
-"""Sample a bundle from a program; needs numpy and onnxruntime, never torch.
+"""Sample a bundle from a program; needs numpy, for networks onnxruntime, never torch.
 
-Usage: python examples/quickstart.py MODEL.petsgan
+Usage: python examples/quickstart.py examples/chelsea.petsgan
 """
 
 from __future__ import annotations

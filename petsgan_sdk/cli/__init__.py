@@ -21,6 +21,7 @@ from petsgan_sdk.cli.evaluate import evaluate_command
 from petsgan_sdk.cli.export import export_command
 from petsgan_sdk.cli.generate import generate_command
 from petsgan_sdk.cli.info import info_command
+from petsgan_sdk.cli.make import make_command
 from petsgan_sdk.cli.tasks import (
     edit_command,
     harmonize_command,
@@ -64,6 +65,7 @@ def root(
     show_warnings()
 
 
+app.command("make")(make_command)
 app.command("train", cls=TrainCommand)(train_command)
 app.command("export")(export_command)
 app.command("build")(build_command)

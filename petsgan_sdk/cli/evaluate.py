@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -72,7 +73,8 @@ def evaluate_command(
         typer.Option(
             help="Some of sifid, sifid192, coverage, repeats, lpips, ssim, diversity, sharpness, "
             "copy, with commas between.  [default: sifid,lpips,ssim,diversity,sharpness,copy; "
-            "with --size sifid,coverage,repeats,sharpness]",
+            "of another size sifid,coverage,repeats,sharpness; without those whose weights are not "
+            "here]",
         ),
     ] = None,
     pairs: Annotated[
@@ -126,7 +128,12 @@ def evaluate_command(
     """Measure samples against their photo, or fill the table of the papers."""
     # Torch's idle OpenMP threads otherwise spin, which slows a busy machine down.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    from petsgan_sdk.metrics import Judge  # noqa: PLC0415 - heavy
+    from petsgan_sdk.metrics import (  # noqa: PLC0415 - heavy
+        DEFAULT_METRICS,
+        DEFAULT_METRICS_OF_A_SIZE,
+        Judge,
+        check_metrics,
+    )
 
     if (table is None) == (samples is None) or (samples is None) != (image is None):
         msg = "evaluate: give MODEL.petsgan or DIR and IMAGE, or --table DIR alone"
@@ -144,19 +151,16 @@ def evaluate_command(
         check_ending(output, (), expected="a folder")
     # Before weights of metrics are looked for: a wrong name is found at once.
     rows = _rows(variants, preset, model) if table is not None else ()
-    judge = Judge(
-        _metrics(metrics, of_a_size=size is not None),
-        inception=inception,
-        lpips=lpips,
-        lpips_backbone=lpips_backbone,
-        num_pairs=pairs,
+    names = None if metrics is None else check_metrics(map(str.strip, metrics.split(",")))
+    make_judge = partial(
+        Judge, inception=inception, lpips=lpips, lpips_backbone=lpips_backbone, num_pairs=pairs
     )
     if table is not None:
         filled = _fill(
             table,
             output,
             rows,
-            judge,
+            make_judge(names or DEFAULT_METRICS),
             count=count,
             seed=seed,
             model=model,
@@ -168,10 +172,20 @@ def evaluate_command(
         )
         _print_table(filled, as_json=as_json)
     elif samples is not None and image is not None:
-        found = _collect(
+        read = _read(samples, image, count) if is_folder(samples) else None
+        of_a_size = size is not None if read is None else not read.has_photo_size
+        number = _count(count, of_a_size=of_a_size) if read is None else len(read.names)
+        if names is None:
+            usual = DEFAULT_METRICS_OF_A_SIZE if of_a_size else DEFAULT_METRICS
+            judge = make_judge(usual, only_here=True, count=number)
+        else:
+            judge = make_judge(names)
+        for reason in judge.left_out.values():
+            note(f"left out: {reason}")
+        found = read or _sample(
             samples,
             image,
-            count=count,
+            count=number,
             size_px=size_px,
             drawing=drawing,
             seed=seed,
@@ -180,40 +194,37 @@ def evaluate_command(
         _print_results(samples, image, found, judge, drawing=drawing, as_json=as_json)
 
 
-def _metrics(names: str | None, *, of_a_size: bool) -> tuple[str, ...]:
-    from petsgan_sdk import metrics  # noqa: PLC0415 - heavy
+def _read(samples: Path, image: Path, count: int | None) -> SampleSet:
+    from petsgan_sdk.evaluation.samples import read_samples  # noqa: PLC0415 - heavy
 
-    if names is not None:
-        return tuple(name.strip() for name in names.split(","))
-    return metrics.DEFAULT_METRICS_OF_A_SIZE if of_a_size else metrics.DEFAULT_METRICS
+    found = read_samples(samples, image, count=count, note=note)
+    for file in found.skipped:
+        note(f"skipped {file.path.name}: {file.reason}")
+    return found
 
 
-def _collect(
+def _count(count: int | None, *, of_a_size: bool) -> int:
+    usual = _COUNT_OF_A_SIZE if of_a_size else _COUNT
+    return usual if count is None else count
+
+
+def _sample(
     samples: Path,
     image: Path,
     *,
-    count: int | None,
+    count: int,
     size_px: tuple[int, int] | None,
     drawing: Drawing,
     seed: int,
     provider: Provider,
 ) -> SampleSet:
-    from petsgan_sdk.evaluation.samples import (  # noqa: PLC0415 - heavy
-        read_samples,
-        sample_bundle,
-    )
+    from petsgan_sdk.evaluation.samples import sample_bundle  # noqa: PLC0415 - heavy
 
-    if is_folder(samples):
-        found = read_samples(samples, image, count=count)
-        for file in found.skipped:
-            note(f"skipped {file.path.name}: {file.reason}")
-        return found
-    number = _COUNT if size_px is None else _COUNT_OF_A_SIZE
     with ProgressBar("sampling", unit="img") as bar:
         return sample_bundle(
             samples,
             image,
-            count=number if count is None else count,
+            count=count,
             size_px=size_px,
             drawing=drawing,
             seed=seed,
@@ -234,7 +245,8 @@ def _print_results(
 ) -> None:
     results = judge(found.samples, found.photo)
     height, width = found.samples.shape[1:3]
-    for name, reason in judge.undefined(found.photo, sample_size=(width, height)).items():
+    undefined = judge.undefined(found.photo, sample_size=(width, height))
+    for name, reason in undefined.items():
         note(f"{name} is left out: {reason}")
     if as_json:
         skipped = {file.path.name: file.reason for file in found.skipped}
@@ -247,6 +259,7 @@ def _print_results(
                 "size": [width, height],
                 "photo_size": [found.photo.shape[1], found.photo.shape[0]],
                 "skipped": skipped,
+                "left_out": judge.left_out | undefined,
                 **drawing_json(drawing),
                 "metrics": {name: result.to_json() for name, result in results.items()},
             }

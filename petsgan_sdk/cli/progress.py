@@ -62,6 +62,13 @@ class ProgressBar:
         self._first: tuple[int, float] | None = None
         self._drawn = False
 
+    def begin(self, label: str, *, unit: str) -> None:
+        """Go on with another task on the same line, unless it is this one already."""
+        if label != self._label:
+            self._label, self._unit, self._first = label, unit, None
+            if self._live:
+                self._shown_at -= _REDRAW_S  # its first state is shown at once
+
     def update(
         self, done: int, total: int, *, numbers: Mapping[str, float] | None = None, phase: str = ""
     ) -> None:

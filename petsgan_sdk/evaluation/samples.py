@@ -21,10 +21,13 @@ __all__ = ["SampleSet", "SkippedFile", "each_image", "read_samples", "sample_bun
 U8Array = npt.NDArray[np.uint8]
 Note = Callable[[str], None]
 
+_ROUNDED_PX = 4
+"""By how much training moves a side at most where both are made multiples of 8."""
+
 
 @dataclass(frozen=True, slots=True)
 class SkippedFile:
-    """A file of a folder that is no usable image."""
+    """A file of a folder that is no usable image, or of another size than the first."""
 
     path: Path
     """The file."""
@@ -44,6 +47,11 @@ class SampleSet:
     """`[h, w, 3]` uint8."""
     skipped: tuple[SkippedFile, ...] = ()
     """Files of the folder that were left out."""
+
+    @property
+    def has_photo_size(self) -> bool:
+        """Whether samples can be compared with the photo place by place."""
+        return self.samples.shape[1:3] == self.photo.shape[:2]
 
 
 def sample_bundle(
@@ -96,16 +104,26 @@ def sample_bundle(
     return SampleSet(np.stack(images), tuple(str(k) for k in range(count)), fitted)
 
 
-def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> SampleSet:
+def read_samples(
+    folder: Path,
+    photo: Path,
+    *,
+    count: int | None = None,
+    note: Note = lambda _: None,
+) -> SampleSet:
     """Read the images of a folder as samples of any generator.
+
+    A photo of their shape that is larger is reduced to their size, as training reduces it; samples
+    of another shape are judged as they are.
 
     Args:
         folder: Every file in it is read, in the order of names.
         photo: The photo that they are judged by, of any size.
         count: Read no more than these; all by default.
+        note: Told when the photo is reduced.
 
     Raises:
-        InputError: No image in the folder, two sizes of them, or fewer images than `count`.
+        InputError: No image in the folder, or fewer of one size than `count`.
         ConfigError: `count` is not positive.
     """
     if count is not None and count < 1:
@@ -120,18 +138,24 @@ def read_samples(folder: Path, photo: Path, *, count: int | None = None) -> Samp
             continue
         first = next(iter(images.values()), image)
         if image.shape != first.shape:
-            msg = (
-                f"samples: {str(path)!r} must have the size of those before it, "
-                f"{first.shape[1]}x{first.shape[0]}, got {image.shape[1]}x{image.shape[0]}"
+            has, expected = (f"{i.shape[1]}x{i.shape[0]}" for i in (image, first))
+            skipped.append(
+                SkippedFile(path, f"must have the first one's size {expected}, got {has}")
             )
-            raise InputError(msg)
+            continue
         images[path.name] = image
         if len(images) == count:
             break
     if count is not None and len(images) < count:
         msg = f"samples: {str(folder)!r} must hold at least {count} images, got {len(images)}"
         raise InputError(msg)
-    return SampleSet(np.stack(list(images.values())), tuple(images), rgb, tuple(skipped))
+    samples = np.stack(list(images.values()))
+    tall, wide = samples.shape[1:3]
+    is_reduced = wide < rgb.shape[1] and tall < rgb.shape[0]
+    if is_reduced and _has_shape(rgb, (wide, tall), _ROUNDED_PX):
+        note(f"note: {str(photo)!r} is reduced to the samples' size, {wide}x{tall}")
+        rgb = resize(rgb, (wide, tall))
+    return SampleSet(samples, tuple(images), rgb, tuple(skipped))
 
 
 def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:
@@ -167,12 +191,18 @@ def each_image(folder: Path) -> Iterator[tuple[Path, U8Array | SkippedFile]]:
 
 def _check_shape(path: Path, photo: U8Array, size: tuple[int, int], factor: int) -> None:
     """Refuse a photo of another shape than `(width, height)`."""
-    (height, width), (wide, tall) = photo.shape[:2], size
     # Training rounds both sides to multiples of the factor.
-    scale = max(size) / max(width, height)
-    if max(abs(width * scale - wide), abs(height * scale - tall)) > factor:
+    if not _has_shape(photo, size, factor):
+        (height, width), (wide, tall) = photo.shape[:2], size
         msg = (
             f"photo: {str(path)!r} must have the shape of the bundle's, {wide}x{tall}, "
             f"got {width}x{height}; hint: give the photo that the bundle was trained on"
         )
         raise InputError(msg)
+
+
+def _has_shape(photo: U8Array, size: tuple[int, int], most_px: int) -> bool:
+    """Whether a photo, its longer side made that of `(width, height)`, is about of that size."""
+    (height, width), (wide, tall) = photo.shape[:2], size
+    scale = max(size) / max(width, height)
+    return bool(max(abs(width * scale - wide), abs(height * scale - tall)) <= most_px)

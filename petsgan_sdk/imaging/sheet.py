@@ -35,15 +35,16 @@ class ContactSheet:
     Args:
         count: How many images will be added; those after the 256th are left out.
         size_px: `(width, height)` of each.
+        least_columns: Columns that there are at least, if there are as many images.
     """
 
-    def __init__(self, count: int, size_px: tuple[int, int]) -> None:
+    def __init__(self, count: int, size_px: tuple[int, int], *, least_columns: int = 1) -> None:
         """Lay out the grid."""
         width, height = size_px
         self.capacity = min(count, _GRID_MAX_IMAGES)
         """How many images the sheet shows."""
         ideal = round(math.sqrt(self.capacity * height / width))
-        columns = max(1, min(self.capacity, ideal))
+        columns = min(self.capacity, max(least_columns, ideal))
         rows = -(-self.capacity // columns)
         room = min(
             (_GRID_MAX_SIDE_PX - _GRID_GAP_PX) / columns - _GRID_GAP_PX,
@@ -51,6 +52,8 @@ class ContactSheet:
         )
         scale = min(1.0, room / width)
         self._cell = (max(1, int(width * scale)), max(1, int(height * scale)))
+        self.scale = scale
+        """Of images on the sheet, up to 1."""
         self._sheet, self._corners = _laid_out(
             [(self._cell[1], self._cell[0])] * self.capacity,
             columns=columns,
@@ -62,13 +65,20 @@ class ContactSheet:
         """Put image `[H, W, 3]` number `index` into its cell, if it has one; threads may."""
         if index >= self.capacity:
             return
-        if image.shape[1::-1] != self._cell:
-            image = np.asarray(Image.fromarray(image).resize(self._cell, Image.Resampling.LANCZOS))
-        _put(self._sheet, self._corners[index], image)
+        _put(self._sheet, self._corners[index], _shrunk(image, self._cell))
 
     def image(self) -> ImageArray:
         """The sheet, `[H, W, 3]` uint8."""
         return self._sheet
+
+    def image_above(self, *below: ImageArray) -> ImageArray:
+        """The sheet with images of other sizes under it, one a row, shrunk as its own are."""
+        gap = _GRID_GAP_PX
+        rows = [self._sheet[gap:-gap, gap:-gap]]
+        for image in below:
+            sides = (max(1, int(side * self.scale)) for side in image.shape[1::-1])
+            rows.append(_shrunk(image, (next(sides), next(sides))))
+        return contact_sheet(rows, columns=1, gap_px=gap, background=_GRID_BACKGROUND)
 
 
 def contact_sheet(
@@ -138,6 +148,12 @@ def _laid_out(
 def _put(sheet: ImageArray, corner: tuple[int, int], image: ImageArray) -> None:
     top, left = corner
     sheet[top : top + image.shape[0], left : left + image.shape[1]] = image
+
+
+def _shrunk(image: ImageArray, size_px: tuple[int, int]) -> ImageArray:
+    if image.shape[1::-1] == size_px:
+        return image
+    return np.asarray(Image.fromarray(image).resize(size_px, Image.Resampling.LANCZOS))
 
 
 def _label(text: str, width: int, background: Colour) -> ImageArray:

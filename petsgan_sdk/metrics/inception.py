@@ -89,7 +89,13 @@ class InceptionStem(nn.Module):
 
 
 @plain_torch()
-def load_inception(file: Path | None = None, *, layer: Layer = "pool1") -> InceptionStem:
+def load_inception(
+    file: Path | None = None,
+    *,
+    layer: Layer = "pool1",
+    metric: str = "sifid",
+    download: bool = True,
+) -> InceptionStem:
     """Load the stem from a weight file of Inception v3.
 
     Args:
@@ -97,26 +103,37 @@ def load_inception(file: Path | None = None, *, layer: Layer = "pool1") -> Incep
             `inception_v3_google` and pytorch-fid's `pt_inception-2015-12-05`. By default the file
             of `PETSGAN_INCEPTION`, one in the user's cache, or torchvision's from torch hub.
         layer: Where features are taken.
+        metric: Name for messages.
+        download: Whether torch hub may fetch a file that is not there.
 
     Raises:
         InputError: Not such a file; the message names the first key that does not fit.
         BackendUnavailableError: No file, and no network; the message says what to get.
     """
-    path = find_file(file, variable=VARIABLE, names=_CACHED) or from_torch_hub(URL, metric="sifid")
+    path = find_file(file, variable=VARIABLE, names=_CACHED)
+    path = path or from_torch_hub(URL, metric=metric, download=download)
     if path is None:
-        msg = (
-            "sifid: needs weights of Inception v3; none are here, nor could they be downloaded: "
-            f"get {URL} (its sha256 begins with 0cc3c7bd)"
-        )
-        folder = shown_cache("weights")
-        hint = f"put it into the folder {folder!r}, or name it: --inception FILE, {VARIABLE}=FILE"
-        raise BackendUnavailableError(msg, hint=hint)
+        raise _missing(metric, download=download)
     weights = read_weights(path, metric="sifid")
     is_keras = any(key.startswith("conv2d_") for key in weights.tensors)
     count = _BEFORE_POOL if layer == "pool1" else len(_LAYERS)
     name = f"inception-v3-{'keras' if is_keras else 'torch'}/{layer}"
     folded = _keras(weights, count) if is_keras else _torch(weights, count)
     return InceptionStem(folded, Backbone(name, weights.digest))
+
+
+def _missing(metric: str, *, download: bool) -> BackendUnavailableError:
+    if not download:
+        msg = f"{metric}: needs weights of Inception v3, and none are here"
+        hint = f"--metrics {metric} downloads them (about 100 MB); or name a file, --inception FILE"
+        return BackendUnavailableError(msg, hint=hint)
+    msg = (
+        f"{metric}: needs weights of Inception v3; none are here, nor could they be downloaded: "
+        f"get {URL} (its sha256 begins with 0cc3c7bd)"
+    )
+    folder = shown_cache("weights")
+    hint = f"put it into the folder {folder!r}, or name it: --inception FILE, {VARIABLE}=FILE"
+    return BackendUnavailableError(msg, hint=hint)
 
 
 def _keras(file: WeightFile, count: int) -> list[tuple[Tensor, Tensor]]:

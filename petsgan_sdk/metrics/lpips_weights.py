@@ -43,7 +43,9 @@ _HUB = "https://download.pytorch.org/models/"
 
 
 @plain_torch()
-def load_lpips(file: Path | None = None, *, backbone: Path | None = None) -> Lpips:
+def load_lpips(
+    file: Path | None = None, *, backbone: Path | None = None, download: bool = True
+) -> Lpips:
     """Load LPIPS.
 
     Args:
@@ -54,6 +56,7 @@ def load_lpips(file: Path | None = None, *, backbone: Path | None = None) -> Lpi
         backbone: Network of the plain form: torchvision's AlexNet, VGG-16 or SqueezeNet 1.1. By
             default the file of `PETSGAN_LPIPS_BACKBONE`, one in the user's cache, or AlexNet from
             torch hub.
+        download: Whether torch hub may fetch a file that is not there.
 
     Raises:
         InputError: Not such a file; the message names the first key that does not fit.
@@ -69,9 +72,9 @@ def load_lpips(file: Path | None = None, *, backbone: Path | None = None) -> Lpi
             raise InputError(msg)
         return _shift_tolerant(weights)
     found = find_file(backbone, variable=BACKBONE_VARIABLE, names=_CACHED_BACKBONES)
-    found = found or from_torch_hub(_HUB + _ALEXNET, metric="lpips")
+    found = found or from_torch_hub(_HUB + _ALEXNET, metric="lpips", download=download)
     if found is None:
-        raise _missing_backbone()
+        raise _missing_backbone(download=download)
     return _plain(weights, read_weights(found, metric="lpips"))
 
 
@@ -127,7 +130,13 @@ def _missing() -> BackendUnavailableError:
     return BackendUnavailableError(msg, hint=hint)
 
 
-def _missing_backbone() -> BackendUnavailableError:
+def _missing_backbone(*, download: bool) -> BackendUnavailableError:
+    if not download:
+        msg = "lpips: the linear weights need a network, and none is here"
+        hint = (
+            "--metrics lpips downloads AlexNet (over 200 MB); or name a file, --lpips-backbone FILE"
+        )
+        return BackendUnavailableError(msg, hint=hint)
     msg = (
         "lpips: the linear weights need a network; none is here, nor could it be downloaded: get "
         f"{_HUB + _ALEXNET} (its sha256 begins with 7be5be79)"

@@ -69,6 +69,9 @@ class Judge:
         lpips: Weight file of LPIPS, see `load_lpips`.
         lpips_backbone: The second one, see `load_lpips`.
         num_pairs: Pairs of samples that LPIPS compares; all by default.
+        only_here: Leave out metrics whose weights or packages are not here, and download nothing.
+            A metric whose weight file is given is never left out for want of it.
+        count: How many samples there will be, so that `only_here` leaves out what needs more.
 
     Raises:
         ConfigError: An unknown metric, or no pairs.
@@ -84,21 +87,53 @@ class Judge:
         lpips: Path | None = None,
         lpips_backbone: Path | None = None,
         num_pairs: int | None = None,
+        only_here: bool = False,
+        count: int | None = None,
     ) -> None:
         """Load the networks that are needed."""
-        self.metrics = check_metrics(metrics)
+        asked = check_metrics(metrics)
         if num_pairs is not None and num_pairs < 1:
             msg = f"lpips: number of pairs must be positive, got {num_pairs}"
             raise ConfigError(msg)
         self._num_pairs = num_pairs
         self._stems: dict[str, InceptionStem] = {}
         self._lpips: Lpips | None = None
-        for name in (name for name in self.metrics if name in _LAYERS):
+        self.left_out: dict[str, str] = {}
+        """Metrics that were left out, and why: what is missing and how to get it."""
+        for name in asked:
+            least = LEAST_COUNT.get(name, 1)
+            if only_here and count is not None and count < least:
+                reason = f"{name}: at least {least} samples are needed, got {count}"
+                self.left_out[name] = reason
+                continue
+            given = inception if name in _LAYERS else lpips or lpips_backbone
+            try:
+                self._load(name, inception, lpips, lpips_backbone, download=not only_here)
+            except BackendUnavailableError as exc:
+                if not only_here or given is not None:
+                    raise
+                self.left_out[name] = str(exc)
+        self.metrics = tuple(name for name in asked if name not in self.left_out)
+        """What it measures."""
+
+    def _load(
+        self,
+        name: str,
+        inception: Path | None,
+        lpips: Path | None,
+        lpips_backbone: Path | None,
+        *,
+        download: bool,
+    ) -> None:
+        """Load the network of a metric that has one."""
+        if name in _LAYERS:
             part = _torch_part("inception", metric=name)
-            self._stems[name] = part.load_inception(inception, layer=_LAYERS[name])
-        if "lpips" in self.metrics:
-            part = _torch_part("lpips_weights", metric="lpips")
-            self._lpips = part.load_lpips(lpips, backbone=lpips_backbone)
+            self._stems[name] = part.load_inception(
+                inception, layer=_LAYERS[name], metric=name, download=download
+            )
+        elif name == "lpips":
+            part = _torch_part("lpips_weights", metric=name)
+            self._lpips = part.load_lpips(lpips, backbone=lpips_backbone, download=download)
 
     @property
     def least_side_px(self) -> int:

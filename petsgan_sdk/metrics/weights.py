@@ -72,12 +72,13 @@ def find_file(given: Path | None, *, variable: str, names: Iterable[str]) -> Pat
     return next((path for path in cached if path is not None), None)
 
 
-def from_torch_hub(url: str, *, metric: str) -> Path | None:
+def from_torch_hub(url: str, *, metric: str, download: bool = True) -> Path | None:
     """A file of torch hub's own cache, downloaded if it is not there; None without a network.
 
     Args:
         url: Ends in a file name, and that in the first digits of the file's sha256.
         metric: Name for messages.
+        download: None too where it is not there, and nothing is fetched.
 
     Raises:
         InputError: Something else was downloaded, by the digest.
@@ -86,7 +87,9 @@ def from_torch_hub(url: str, *, metric: str) -> Path | None:
     path = Path(torch.hub.get_dir()) / "checkpoints" / name
     if os.path.isfile(path):  # noqa: PTH113 - False also in a home of somebody else
         return path
-    if not path.is_absolute():  # torch hub makes a folder "~" where there is no home
+    if (
+        not download or not path.is_absolute()
+    ):  # torch hub makes a folder "~" where there is no home
         return None
     digits = path.stem.rpartition("-")[2]
     _log.warning("%s: downloading %s to %s", metric, url, path)

@@ -132,10 +132,11 @@ class _Progress:
         # A tar that was not finished is gone: all of it has to be made again.
         held = plan.files[0].numbers
         done = (self._skipped + self._made) // len(held) * len(held)
+        way = "run the same command again" if plan.resume else "go on with --resume"
         return (
             f"{total - done} of {total} images are missing and need about "
             f"{(total - done) * each / 1e6:.1f} MB, {free / 1e6:.1f} MB are free; "
-            "make room and go on with --resume"
+            f"make room and {way}"
         )
 
 

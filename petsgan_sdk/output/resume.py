@@ -23,9 +23,10 @@ from petsgan_sdk.imaging import read_comment
 from petsgan_sdk.output.batch_plan import OutputFile
 from petsgan_sdk.output.image_maker import ImageMaker
 from petsgan_sdk.output.parallel import ordered_map
+from petsgan_sdk.output.provenance import differing_fact
 from petsgan_sdk.output.shards import Sample, members, read_samples
 
-__all__ = ["FileState", "judge_image", "unfinished"]
+__all__ = ["FileState", "judge_image", "read_own", "unfinished"]
 
 _PNG_END = b"\0\0\0\0IEND\xae\x42\x60\x82"
 _JPEG_END = b"\xff\xd9"
@@ -50,9 +51,7 @@ def unfinished(maker: ImageMaker) -> list[OutputFile]:
     """
     plan = maker.plan
     if plan.sheet is not None and plan.sheet.exists():
-        data = _read(plan.sheet)
-        found = judge_image(data, comment=maker.sheet_comment(), size_px=None)
-        _refuse_foreign(plan.sheet, found)
+        read_own(plan.sheet, comment=maker.sheet_comment(), size_px=None)
     states = ordered_map(
         lambda position: _state(plan.files[position], maker),
         range(len(plan.files)),
@@ -102,11 +101,42 @@ def _has_end(data: bytes, kind: str | None) -> bool:
     return data.endswith(_PNG_END if kind == "PNG" else _JPEG_END)
 
 
-def _refuse_foreign(path: Path, state: FileState | None) -> None:
+def read_own(
+    path: Path, *, comment: str, size_px: tuple[int, int] | None
+) -> tuple[bytes, FileState]:
+    """Read an image file that is ours or damaged, and may be replaced then.
+
+    Args:
+        path: The file.
+        comment: As `judge_image`, as is `size_px`.
+        size_px: `(width, height)` that it must have, or None for any.
+
+    Returns:
+        The bytes, and whether they are whole.
+
+    Raises:
+        OutputError: It is another image, which would be lost, or cannot be read.
+    """
+    with _readable(path), open_regular(path) as file:
+        data = file.read()
+    state = judge_image(data, comment=comment, size_px=size_px)
+    if state is FileState.foreign:
+        differs = differing_fact(_comment(data), comment)
+        _refuse_foreign(path, state, differs="" if differs is None else f": {differs}")
+    return data, state
+
+
+def _comment(data: bytes) -> str | None:
+    """What an image says of itself; it has been decoded before."""
+    with warnings_raised(), Image.open(io.BytesIO(data)) as image:
+        return read_comment(image)
+
+
+def _refuse_foreign(path: Path, state: FileState | None, *, differs: str = "") -> None:
     if state is FileState.foreign:
         msg = (
             f"output: {str(path)!r} must be of this bundle, seed, size and options to go on, "
-            "got other images; choose another output or overwrite it with --force"
+            f"got other images{differs}; choose another output or overwrite it with --force"
         )
         raise OutputError(msg)
 
@@ -117,10 +147,10 @@ def _state(file: OutputFile, maker: ImageMaker) -> FileState | None:
     if maker.plan.is_tar:
         with _readable(file.path):
             return _judge_tar(file, maker)
-    data = _read(file.path)
-    state = _judge(data, file.numbers[0], maker)
+    number = file.numbers[0]
+    data, state = read_own(file.path, comment=maker.comment(number), size_px=maker.plan.size_px)
     if state is FileState.whole:
-        _show(data, file.numbers[0], maker)
+        _show(data, number, maker)
     return state
 
 
@@ -131,11 +161,6 @@ def _readable(path: Path) -> Iterator[None]:
     except OSError as exc:
         msg = f"output: {str(path)!r} must be readable to go on, got {exc.strerror or exc}"
         raise OutputError(msg) from exc
-
-
-def _read(path: Path) -> bytes:
-    with _readable(path), open_regular(path) as file:
-        return file.read()
 
 
 def _judge(data: bytes, number: int, maker: ImageMaker) -> FileState:

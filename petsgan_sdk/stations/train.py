@@ -68,6 +68,7 @@ class TrainRequest:
     overrides: Mapping[str, object]
     progress: Callable[[Progress], None] | None
     note: Callable[[str], None]
+    go_on: str
 
     def load_settings(
         self, given: Mapping[str, object], *, decided: Mapping[str, object] | None = None
@@ -104,6 +105,7 @@ def train(
     overrides: Mapping[str, object] | None = None,
     progress: Callable[[Progress], None] | None = None,
     note: Callable[[str], None] = lambda _: None,
+    go_on: str = "--resume continues",
 ) -> TrainResult:
     """Learn a generator from one photo.
 
@@ -132,6 +134,7 @@ def train(
         overrides: Further settings by dotted path, such as `{"losses.adversarial": 0.1}`.
         progress: Called after every step.
         note: Told of conversions, sizes and choices.
+        go_on: What the note says of how to continue a run that Ctrl-C ended.
 
     Raises:
         InputError: The image is not usable, or what the prior or an option names.
@@ -163,6 +166,7 @@ def train(
         overrides=overrides or {},
         progress=progress,
         note=note,
+        go_on=go_on,
     )
     result: TrainResult = trainer(request)
     return result

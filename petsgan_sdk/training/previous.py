@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from petsgan_sdk._text import short
 from petsgan_sdk.checkpoint import Checkpoint, load_checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.settings import ModelSettings
 from petsgan_sdk.settings.presets import to_dict
 from petsgan_sdk.stations.photo import TrainingPhoto
+from petsgan_sdk.stations.same_run import differing_setting
 from petsgan_sdk.training.recipe import TrainingRun
 
 __all__ = ["check_same_photo", "go_on", "load_previous"]
@@ -26,16 +26,10 @@ def load_previous(path: Path, settings: ModelSettings) -> Checkpoint | None:
     if not path.exists():
         return None
     checkpoint = load_checkpoint(path)
-    old, new = _flat(to_dict(checkpoint.settings)), _flat(to_dict(settings))
-    # These first, since with them many settings differ.
-    first = ("family", "preset", "ablation", "prior.name")
-    for name in [*first, *sorted(old.keys() | new.keys())]:
-        if old.get(name) != new.get(name):
-            msg = (
-                f"checkpoint: {str(path)!r} must be of the same run to resume, got {name} "
-                f"{short(old.get(name))} where now {short(new.get(name))} is asked for"
-            )
-            raise CheckpointError(msg)
+    differs = differing_setting(to_dict(checkpoint.settings), to_dict(settings))
+    if differs is not None:
+        msg = f"checkpoint: {str(path)!r} must be of the same run to resume, got {differs}"
+        raise CheckpointError(msg)
     return checkpoint
 
 
@@ -76,10 +70,3 @@ def _digests(record: Mapping[str, Any]) -> dict[str, object]:
 def _refuse(path: Path, what: str) -> NoReturn:
     msg = f"checkpoint: {str(path)!r} must be of the same {what} to resume, got another one"
     raise CheckpointError(msg)
-
-
-def _flat(settings: Mapping[str, Any], path: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
-    for name, value in settings.items():
-        flat |= _flat(value, f"{path}{name}.") if isinstance(value, dict) else {path + name: value}
-    return flat

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,7 +21,7 @@ from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.priors import parse_priors
 from petsgan_sdk.settings import TrainedSettings
 from petsgan_sdk.stations.photo import load_photo
-from petsgan_sdk.stations.train import Progress, TrainRequest, TrainResult, photo_facts
+from petsgan_sdk.stations.train import TrainRequest, TrainResult, photo_facts
 from petsgan_sdk.training.loop import run_steps
 from petsgan_sdk.training.precision import choose_precision
 from petsgan_sdk.training.previous import check_same_photo, go_on, load_previous
@@ -68,21 +67,20 @@ def train_networks(request: TrainRequest) -> TrainResult:
         go_on(training, previous, path, note)
     elif request.resume:
         note(f"nothing to resume at {str(path)!r}, starting at step 0")
-    return _run(training, run_input, previous, path, request.progress)
+    return _run(training, run_input, previous, request)
 
 
 def _run(
     training: TrainingRun,
     given: RunInput[TrainedSettings],
     previous: Checkpoint | None,
-    path: Path,
-    progress: Callable[[Progress], None] | None,
+    request: TrainRequest,
 ) -> TrainResult:
     """Run the steps that are left, and save at times and at the end."""
     first, seconds_before = (
         (0, 0.0) if previous is None else (previous.steps_done, previous.seconds)
     )
-    total = given.settings.training.steps
+    total, path = given.settings.training.steps, request.checkpoint_path
     started = time.monotonic()
     saved = 0
 
@@ -106,10 +104,10 @@ def _run(
         saved = steps_done
 
     try:
-        run_steps(training, first=first, steps=total, save=save, progress=progress)
+        run_steps(training, first=first, steps=total, save=save, progress=request.progress)
     except KeyboardInterrupt:
         if saved:
-            given.note(f"saved {str(path)!r} at step {saved} of {total}; --resume continues")
+            given.note(f"saved {str(path)!r} at step {saved} of {total}; {request.go_on}")
         raise
     height, width = given.photo.rgb.shape[:2]
     return TrainResult(path, total, seconds(), (width, height))

@@ -38,7 +38,7 @@ _TIMEOUT_S = 600
 # A run that is saved once a minute would never be killed between two saves.
 _PROGRAM = """
 import sys
-if sys.argv[1] == "train":
+if sys.argv[1] in ("train", "make"):
     import petsgan_sdk.training.loop as loop
     loop._SAVE_INTERVAL_S = 0.2
 from petsgan_sdk.cli import main

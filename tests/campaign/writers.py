@@ -39,6 +39,7 @@ class Inputs:
     mask: Path
     photo: Path
     photos: Path
+    preset: Path
     checkpoint: Path
 
 
@@ -85,6 +86,10 @@ def _export(name: str, output: str, *more: str) -> Writer:
     return Writer(name, ("export", "{checkpoint}", "-o", f"{OUT}/{output}", *more))
 
 
+def _make(name: str, *more: str, again: tuple[str, ...] = (), replaces: bool = False) -> Writer:
+    return Writer(name, ("make", "{photo}", "-o", OUT, "-n", "3", *more), again, replaces)
+
+
 _TABLE_METRICS = ("--metrics", "diversity,sharpness", "-n", "2", "--device", "cpu")
 WRITERS: tuple[Writer, ...] = (
     _generate("generate folder", "images", "--size", "200x160"),
@@ -94,6 +99,9 @@ WRITERS: tuple[Writer, ...] = (
     _generate("generate shards", "a.tar", "--shard-size", "5", "--sidecars"),
     _generate("generate one png", "big.png", "--size", "1600x1200", resumes=False),
     _generate("generate one tif", "big.tif", "--size", "1600x1200", "--tile", "64", resumes=False),
+    _make("make", "--max-size", "96"),
+    _make("make over older", "--max-size", "96", again=("--force",), replaces=True),
+    _make("make petsgan", "--model", "petsgan", "--preset", "{preset}"),
     _task("paint", "{painting}"),
     _task("edit", "{composite}", "--mask", "{mask}"),
     _task("harmonize", "{composite}"),
@@ -129,7 +137,7 @@ WRITERS: tuple[Writer, ...] = (
 
 def make_inputs(folder: Path, *, with_models: bool) -> Inputs:
     """Write them; `with_models` also trains a checkpoint, which takes torch and seconds."""
-    from support.training_runs import tiny_train  # noqa: PLC0415 - needs torch
+    from support.training_runs import NARROW, preset_text, tiny_train  # noqa: PLC0415 - needs torch
 
     photo = cat()
     composite = photo.copy()
@@ -144,10 +152,15 @@ def make_inputs(folder: Path, *, with_models: bool) -> Inputs:
         mask=folder / "mask.png",
         photo=write_picture(folder / "photo.png", 256, 200),
         photos=folder / "photos",
+        preset=folder / "small.toml",
         checkpoint=folder / "model.pt",
     )
     Image.fromarray(composite).save(files.composite)
     Image.fromarray(mask).save(files.mask)
+    files.preset.write_text(preset_text("petsgan", {
+        **NARROW["fast"], "transfer.features": "filters", "image.max_size_px": 64,
+        "training.steps": 40,
+    }))  # fmt: skip
     files.photos.mkdir()
     write_picture(files.photos / "one.png", 64, 48)
     if with_models:

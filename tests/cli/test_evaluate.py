@@ -58,6 +58,7 @@ def test_json_of_a_bundle(bundle: Path, photo: Path) -> None:
         "size": [WIDTH, HEIGHT],
         "photo_size": [WIDTH, HEIGHT],
         "skipped": {},
+        "left_out": {},
         "metrics": {name: one.to_json() for name, one in found.items()},
     }
 
@@ -160,9 +161,53 @@ def test_unknown_metric(bundle: Path, photo: Path) -> None:
     assert "got 'fid'" in said
 
 
-def test_no_weights(bundle: Path, photo: Path) -> None:
-    said = refused(evaluate(bundle, photo), code=3)
+def test_no_weights(bundle: Path, photo: Path, tmp_path: Path) -> None:
+    said = refused(evaluate(bundle, photo, "--metrics", "sifid"), code=3)
     assert "get https://download.pytorch.org/models/inception_v3_google-0cc3c7bd.pth" in said
+    for words, metric, others in (
+        ((), "lpips", ["ssim", "diversity", "sharpness", "copy"]),
+        (("--size", "96x48"), "coverage", ["repeats", "sharpness"]),
+    ):
+        result = evaluate(bundle, photo, "-n", 2, *words, "--json")
+        assert result.exit_code == 0, result.output
+        printed = json.loads(result.stdout)
+        assert list(printed["left_out"]) == ["sifid", metric]
+        assert {name.partition("_")[0] for name in printed["metrics"]} == {*others}
+        lines = [line for line in result.stderr.splitlines() if line.startswith("left out: ")]
+        assert lines[0] == (
+            "left out: sifid: needs weights of Inception v3, and none are here; hint: --metrics "
+            "sifid downloads them (about 100 MB); or name a file, --inception FILE"
+        )
+        assert lines[1].startswith(f"left out: {metric}: needs weights")
+        assert len(lines) == 2
+    file = save_safetensors(tmp_path / "stem.safetensors", keras_inception())
+    printed = json.loads(evaluate(bundle, photo, "-n", 2, "--inception", file, "--json").stdout)
+    assert "sifid" in printed["metrics"]
+    assert list(printed["left_out"]) == ["lpips"]
+    said = refused(evaluate(bundle, photo, "--inception", tmp_path / "no.pth"))
+    assert "sifid: weights" in said
+
+
+def test_one_sample(bundle: Path, photo: Path) -> None:
+    result = evaluate(bundle, photo, "-n", 1)
+    assert result.exit_code == 0, result.output
+    for name in ("lpips", "diversity"):
+        assert f"left out: {name}: at least 2 samples are needed, got 1\n" in result.stderr
+    said = evaluate(bundle, photo, "-n", 1, "--metrics", "diversity").stderr
+    assert said.endswith("error: diversity: at least 2 samples are needed, got 1\n")
+
+
+def test_a_folder_of_another_size_is_judged_as_it_is(tmp_path: Path, photo: Path) -> None:
+    folder = tmp_path / "samples"
+    folder.mkdir()
+    save_image(folder / "a.png", noise_picture(48, 90, seed=0))
+    save_image(folder / "b.png", noise_picture(96, 90, seed=0))
+    result = evaluate(folder, photo, "--json")
+    assert result.exit_code == 0, result.output
+    printed = json.loads(result.stdout)
+    assert list(printed["metrics"]) == ["repeats", "repeats_photo", "sharpness"]
+    assert list(printed["skipped"]) == ["b.png"]
+    assert "skipped b.png: must have the first one's size 90x48, got 90x96" in result.stderr
 
 
 def test_weights_given(bundle: Path, photo: Path, tmp_path: Path) -> None:

@@ -115,9 +115,28 @@ def test_a_sample_of_another_size(folder, tmp_path):
     save_image(tmp_path / "p.png", noise_picture(32, 44, seed=9))
     assert read_samples(folder, tmp_path / "p.png").samples.shape == (2, 32, 40, 3)
     save_image(folder / "c.png", noise_picture(32, 44, seed=9))
-    message = r"'.*c.png' must have the size of those before it, 40x32, got 44x32"
-    with pytest.raises(InputError, match=message):
-        read_samples(folder, tmp_path / "p.png")
+    found = read_samples(folder, tmp_path / "p.png")
+    assert found.names == ("a.jpg", "b.png")
+    reasons = {file.path.name: file.reason for file in found.skipped}
+    assert reasons["c.png"] == "must have the first one's size 40x32, got 44x32"
+    with pytest.raises(InputError, match="must hold at least 3 images, got 2"):
+        read_samples(folder, tmp_path / "p.png", count=3)
+
+
+@pytest.mark.parametrize(
+    ("size", "is_reduced"),
+    [((80, 64), True), ((86, 64), True), ((100, 64), False), ((40, 64), False), ((39, 31), False)],
+)
+def test_a_photo_of_the_samples_shape_is_reduced(folder, tmp_path, size, is_reduced):
+    photo = noise_picture(size[1], size[0], seed=9)
+    save_image(tmp_path / "p.png", photo)
+    notes = []
+    found = read_samples(folder, tmp_path / "p.png", note=notes.append)
+    assert found.has_photo_size == is_reduced
+    expected = resize(photo, (40, 32)) if is_reduced else photo
+    np.testing.assert_array_equal(found.photo, expected)
+    said = f"note: {str(tmp_path / 'p.png')!r} is reduced to the samples' size, 40x32"
+    assert notes == ([said] if is_reduced else [])
 
 
 def test_folders_without_images(tmp_path):

@@ -117,22 +117,30 @@ def test_from_the_command_line(commands, photo, tmp_path):
         ["info", model],
         ["info", bundle],
         ["bench", bundle, "--iterations", 1, "--json"],
+        ["make", photo, "-n", 2, "-o", tmp_path / "made"],
+        ["evaluate", bundle, photo, "-n", 2, "--json"],
     )
-    assert [code for code, *_ in results] == [0] * 8, results
+    assert [code for code, *_ in results] == [0] * 10, results
     assert results[0][1].startswith(f"{model} (fitted at 96x64 in ")
     assert results[2][2] != ""
     assert once.read_bytes() == bundle.read_bytes()
     assert len([*images.iterdir()]) == 3
     assert large.is_file()
     assert [row["provider"] for row in json.loads(results[7][1])["rows"]] == ["cpu"]
+    assert (tmp_path / "made" / "model.petsgan").read_bytes() == bundle.read_bytes()
+    measured = json.loads(results[9][1])
+    assert list(measured["left_out"]) == ["sifid", "lpips"]
+    assert "ssim" in measured["metrics"]
+    assert results[9][2].count("needs the package torch, which is not installed; hint: pip") == 2
 
 
 def test_what_the_base_install_refuses(commands, photo, tmp_path):
     bundle, model = tmp_path / "cat.petsgan", tmp_path / "cat.pt"
-    made, saved, other, onnx, doctor, *refused = commands(
+    made, saved, other, learned, onnx, doctor, *refused = commands(
         ["train", photo, "--model", "instant", "-o", bundle],
         ["train", photo, "--model", "instant", "-o", model],
         ["train", photo, "-o", tmp_path / "p.pt"],
+        ["make", photo, "--model", "petsgan", "-o", tmp_path / "made"],
         ["export", model, "--format", "onnx"],
         ["doctor"],
         ["generate", bundle, "--provider", "cuda", "-o", tmp_path / "out"],
@@ -141,6 +149,9 @@ def test_what_the_base_install_refuses(commands, photo, tmp_path):
     assert (made[0], saved[0]) == (0, 0)
     assert other[0] == 3
     assert "training needs the package 'torch'" in other[2]
+    assert learned[0] == 3
+    assert "not installed: torch, onnx, onnxscript, onnxruntime; hint: pip install" in learned[2]
+    assert not (tmp_path / "made").exists()
     assert onnx[0] == 2
     assert "nothing in it is a network" in onnx[2]
     assert doctor[0] == 3

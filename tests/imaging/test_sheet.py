@@ -4,9 +4,8 @@ import numpy as np
 import pytest
 
 from petsgan_sdk.errors import ConfigError, DTypeError, ShapeError
-from petsgan_sdk.imaging import (
-    contact_sheet,
-)
+from petsgan_sdk.imaging import contact_sheet
+from petsgan_sdk.imaging.sheet import ContactSheet
 
 
 def test_contact_sheet_keeps_every_image_as_it_is():
@@ -25,6 +24,18 @@ def test_contact_sheet_keeps_every_image_as_it_is():
 def test_contact_sheet_is_about_square(count, columns):
     sheet = contact_sheet([np.zeros((8, 8, 3), np.uint8)] * count, gap_px=0)
     assert sheet.shape[1] == 8 * columns
+
+
+def test_larger_images_under_a_sheet_are_shrunk_as_its_own():
+    sheet = ContactSheet(4, (2000, 100), least_columns=3)
+    for index in range(4):
+        sheet.add(index, np.full((100, 2000, 3), 50 * index + 50, np.uint8))
+    assert sheet.scale == pytest.approx((4092 / 3 - 4) / 2000)
+    whole = sheet.image_above(np.full((100, 6000, 3), 9, np.uint8))
+    height, width = int(100 * sheet.scale), int(6000 * sheet.scale)
+    assert whole.shape == (3 * height + 4 * 4, 3 * int(2000 * sheet.scale) + 4 * 4, 3)
+    assert (whole[4 + 2 * (height + 4) : -4, 4 : 4 + width] == 9).all()
+    assert (whole[4 : 4 + height, -4 - 9] == 150).all()
 
 
 @pytest.mark.parametrize("background", [(255, 255, 255), (0, 0, 0)])

@@ -12,7 +12,7 @@ import torch
 from support.metric_cases import keras_inception, save_safetensors, torch_inception
 
 from petsgan_sdk.errors import BackendUnavailableError, InputError
-from petsgan_sdk.metrics import weights
+from petsgan_sdk.metrics import Judge, weights
 from petsgan_sdk.metrics.inception import load_inception
 from petsgan_sdk.metrics.lpips_networks import alexnet
 from petsgan_sdk.metrics.lpips_weights import load_lpips
@@ -48,6 +48,24 @@ def test_nothing_anywhere(cache):
     assert repr(str(cache)) in said
     with pytest.raises(BackendUnavailableError, match=r"stlpips-pytorch.*sha256 b356b382f960"):
         load_lpips()
+
+
+def test_nothing_is_downloaded_unless_it_may_be(cache, monkeypatch):
+    def download(*_, **__):
+        raise AssertionError
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with pytest.raises(BackendUnavailableError, match=r"^coverage: .* --metrics coverage downlo"):
+        load_inception(metric="coverage", download=False)
+    linear = {"lin0.model.1.weight": np.zeros((1, 64, 1, 1), np.float32)}
+    file = save_safetensors(cache / "lpips_lin_v0.1.safetensors", linear)
+    with pytest.raises(BackendUnavailableError, match="--metrics lpips downloads AlexNet"):
+        load_lpips(file, download=False)
+    judge = Judge(["lpips", "ssim", "sifid"], only_here=True)
+    assert judge.metrics == ("ssim",)
+    assert list(judge.left_out) == ["sifid", "lpips"]
+    with pytest.raises(BackendUnavailableError):
+        Judge(["lpips", "ssim"], lpips=file, only_here=True)  # what is named is used
 
 
 def test_the_linear_weights_alone(cache):

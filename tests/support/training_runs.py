@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 from functools import partial
 
 from petsgan_sdk.checkpoint import load_checkpoint
-from petsgan_sdk.settings.presets import load_preset
+from petsgan_sdk.settings.presets import load_preset, to_dict
 from petsgan_sdk.training import train
 
 NARROW = {
@@ -39,6 +40,19 @@ FILTERS = {"features": "filters"}
 def narrow_config(preset, **overrides):
     filters = {"transfer.features": "filters"}
     return load_preset(preset, overrides={**filters, **NARROW[preset], **overrides})
+
+
+def preset_text(model, overrides):
+    """A TOML file of the preset `fast` with changes, for commands that take no `--set`."""
+
+    def lines(table, path=""):
+        for name, value in table.items():
+            if isinstance(value, dict):
+                yield from lines(value, f"{path}{name}.")
+            else:
+                yield f"{path}{name} = {json.dumps(value)}\n"
+
+    return "".join(lines(to_dict(load_preset("fast", model=model, overrides=overrides))))
 
 
 def tiny_train(image, checkpoint, *, preset="fast", overrides=None, **settings):
