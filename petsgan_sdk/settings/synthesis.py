@@ -99,9 +99,9 @@ class PlaceSettings:
     attempts: int = 8
     """Layouts that are drawn at most, until one uses the photo's distinct parts evenly: the most
     even one is taken, so that few things stand twice or are missing. 1 takes the first."""
-    even: float = 0.2
+    even: float = 0.14
     """Deviation of these parts' use from their share, on average, that is even enough."""
-    judged_level: int = 2
+    judged_level: int = 3
     """Level that is judged, from the coarsest, which is 0, on."""
     judged_jitter: float = 1.2
     """Times `jitter` there: most of what breaks by it is not taken."""

@@ -21,7 +21,9 @@ _QUANTUM, _MOST = 64, 255
 
 
 def distinctness(level: kernels.PlaceLevel) -> Int64:
-    """How unlike each place is to the one most like it, `[h, w]` from 0 to 255.
+    """How unlike each place is to the one most like it, squared, `[h, w]` from 0 to 65025.
+
+    Squared, because a part that is twice as unlike is noticed more than twice as much.
 
     Args:
         level: One that has alike places of its own: `level.shift` is 0.
@@ -36,7 +38,7 @@ def distinctness(level: kernels.PlaceLevel) -> Int64:
         for dx in range(2 * _REACH + 1):
             own = features[dy : dy + height, dx : dx + width]
             apart += ((own - features[y + dy, x + dx]) ** 2).sum(axis=2)
-    return np.where(is_listed, (apart // _QUANTUM).clip(max=_MOST), _MOST)
+    return np.where(is_listed, (apart // _QUANTUM).clip(max=_MOST), _MOST) ** 2
 
 
 def unevenness(places: npt.NDArray[np.int16], weights: Int64) -> float:
