@@ -118,7 +118,7 @@ class Correction {
                 row_shares_.data(),
                 costs.coherence,
                 costs.edge,
-                costs.repeat,
+                repeat_radius_ > 0 ? costs.repeat : 0,
                 costs.most_repeats,
                 costs.order,
                 costs.order_tolerance,
