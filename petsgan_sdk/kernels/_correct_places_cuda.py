@@ -53,7 +53,7 @@ class CudaPlaceLevel:
     ) -> None:
         """Check."""
         op = "CudaPlaceLevel"
-        if not isinstance(shift, int) or not 0 <= shift <= _MOST_SHIFT:
+        if not isinstance(shift, (int, np.integer)) or not 0 <= shift <= _MOST_SHIFT:
             message = f"{op}: shift must be an integer from 0 to {_MOST_SHIFT}, got {shift!r}"
             raise ConfigError(message)
         refuse_numpy({f"{op}: features": features, f"{op}: alike": alike, f"{op}: prices": prices})
@@ -62,7 +62,7 @@ class CudaPlaceLevel:
             features, name=f"{op}: features", axes="h + 4, w + 4, 8", dtype="int8", stream=stream
         )
         self.device = self._features.device
-        self.shift = shift
+        self.shift = int(shift)
         others = {"stream": stream, "device": self.device}
         self._alike = device_input(
             alike, name=f"{op}: alike", axes="h, w, K, 2", dtype="int16", **others
