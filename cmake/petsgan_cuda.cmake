@@ -78,11 +78,14 @@ function(petsgan_add_cuda_targets)
 
   add_library(
     petsgan_cuda SHARED
+    csrc/cuda/composite_places.cu
+    csrc/cuda/correct_places.cu
     csrc/cuda/device_memory.cu
     csrc/cuda/fold.cu
     csrc/cuda/merge.cu
     csrc/cuda/norms.cu
     csrc/cuda/patch_transfer.cu
+    csrc/cuda/place_features.cu
     csrc/cuda/plan.cpp
     csrc/cuda/resize.cu
     csrc/cuda/similarity.cu
@@ -107,7 +110,8 @@ function(petsgan_add_cuda_targets)
                CXX_VISIBILITY_PRESET hidden
                VISIBILITY_INLINES_HIDDEN ON)
 
-  pybind11_add_module(_cuda csrc/python/cuda_module.cpp csrc/python/dlpack.cpp)
+  pybind11_add_module(_cuda csrc/python/cuda_module.cpp csrc/python/cuda_synthesis.cpp
+                           csrc/python/dlpack.cpp)
   target_include_directories(_cuda PRIVATE csrc)
   target_link_libraries(_cuda PRIVATE petsgan_cuda petsgan_flags)
   set_target_properties(_cuda petsgan_cuda PROPERTIES INSTALL_RPATH "$ORIGIN")

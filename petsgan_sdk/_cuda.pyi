@@ -15,6 +15,51 @@ def resize_window(
     device: int,
     stream: int,
 ) -> None: ...
+def first_wrong(
+    *,
+    photo: tuple[int, int, int, int, int, int],
+    addresses: tuple[int, int, int],
+    in_prices: bool,
+    device: int,
+    stream: int,
+) -> int: ...
+def correct_places(
+    *,
+    photo: tuple[int, int, int, int, int, int],
+    addresses: tuple[int, int, int],
+    window: tuple[int, int, int, int],
+    open: tuple[bool, bool, bool, bool],
+    wraps: bool,
+    arrays: tuple[int, int, int, int],
+    costs: Sequence[int],
+    passes: int,
+    out: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def composite_places(
+    *,
+    sizes: tuple[int, int, int, int],
+    places: int,
+    photo: int,
+    screening: float,
+    softness: float,
+    steps: Sequence[tuple[float, float]],
+    out: int,
+    device: int,
+    stream: int,
+) -> None: ...
+def place_features(
+    *,
+    size: tuple[int, int],
+    image: int,
+    basis: Sequence[int],
+    bias: Sequence[int],
+    shift: int,
+    out: int,
+    device: int,
+    stream: int,
+) -> None: ...
 def borrow(
     capsule: object,
 ) -> tuple[BorrowedTensor, int, int, int, int, int, list[int], bool]: ...

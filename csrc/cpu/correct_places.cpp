@@ -1,11 +1,11 @@
 #include "petsgan/correct_places.h"
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <string>
 #include <vector>
 
+#include "common/place_checks.h"
 #include "cpu/place_window/kernel.h"
 #include "cpu/simd.h"
 #include "cpu/thread_pool.h"
@@ -18,11 +18,8 @@ constexpr std::int64_t kRadius = kWindowRadius;
 constexpr std::int64_t kSubpasses = 4;  // one for each parity of row and column
 constexpr std::int64_t kTaskRows = 16;
 constexpr std::uint16_t kNoId = 0xFFFF;
+static_assert(kCountedPlaces <= kNoId, "places are told apart from none");
 static_assert(kRadius == kPlaceBorder, "a window may reach over the photo by its border");
-
-// Gaussian weights of the window, of standard deviation 1.5; the pixel itself counts a quarter.
-constexpr std::array<std::int16_t, kWindowPixels> kWeights = {
-    4, 8, 10, 8, 4, 8, 15, 19, 15, 8, 10, 19, 6, 19, 10, 8, 15, 19, 15, 8, 4, 8, 10, 8, 4};
 
 CorrectPixel choose_kernel() {
   switch (simd_level()) {
@@ -98,7 +95,8 @@ class Correction {
       }
     }
     if (window_.wraps) repeat_sides();
-    for (std::size_t k = 0; k < kWindowPixels; ++k) std::fill_n(weights_ + 8 * k, 8, kWeights[k]);
+    for (std::size_t k = 0; k < kWindowPixels; ++k)
+      std::fill_n(weights_ + 8 * k, 8, kWindowWeights[k]);
     const std::int64_t feature_row = (photo.width + 2 * kPlaceBorder) * kPlaceFeatures;
     context_ = {photo.height,
                 photo.width,
@@ -118,7 +116,7 @@ class Correction {
                 row_shares_.data(),
                 costs.coherence,
                 costs.edge,
-                costs.repeat,
+                repeat_radius_ > 0 ? costs.repeat : 0,
                 costs.most_repeats,
                 costs.order,
                 costs.order_tolerance,
@@ -294,68 +292,23 @@ class Correction {
   PlaceContext context_;
 };
 
-// Ranges in which no cost leaves 32 bits.
-void check_costs(const PlaceCosts& costs, std::int64_t passes) {
-  const auto check = [](const char* name, std::int64_t value, std::int64_t most) {
-    if (value >= 0 && value <= most) return;
-    throw ConfigError("correct_places: " + std::string(name) + " must be from 0 to " +
-                      std::to_string(most) + ", got " + std::to_string(value));
-  };
-  check("weight_y", costs.weight_y, 1 << 14);
-  check("weight_x", costs.weight_x, 1 << 14);
-  check("tolerance_y", costs.tolerance_y, 1024);
-  check("tolerance_x", costs.tolerance_x, 1024);
-  check("coherence", costs.coherence, 64);
-  check("edge", costs.edge, 1 << 16);
-  check("repeat", costs.repeat, 1 << 20);
-  check("most_repeats", costs.most_repeats, 64);
-  check("repeat_radius", costs.repeat_radius, 64);
-  check("repeat_near", costs.repeat_near, costs.repeat_radius);
-  check("order", costs.order, 1 << 10);
-  check("order_tolerance", costs.order_tolerance, 1024);
-  check("most_disorder", costs.most_disorder, 1024);
-  check("passes", passes, 64);
-}
-
 void check_photo(const PlacePhoto& photo, const PlaceCosts& costs) {
-  const auto refuse = [](const std::string& what, std::int64_t found) {
-    throw ShapeError("correct_places: " + what + ", got " + std::to_string(found));
-  };
-  for (const std::int64_t side : {photo.height, photo.width}) {
-    if (side < 1 || side > kMaxPhotoSide) {
-      refuse("the photo must have sides from 1 to " + std::to_string(kMaxPhotoSide), side);
-    }
-  }
+  check_place_photo(photo);
   // Places are told apart by 16 bits where repeats are counted.
-  if (costs.repeat > 0 && photo.height * photo.width >= kNoId) {
-    refuse("repeats must be counted at a level of less than 65535 places",
-           photo.height * photo.width);
-  }
-  if (photo.alike_shift < 0 || photo.alike_shift > 14) {
-    refuse("alike must be of a level 0 to 14 times coarser", photo.alike_shift);
-  }
-  if (photo.alike_count > kMaxAlike) {
-    refuse("alike must have at most " + std::to_string(kMaxAlike) + " places for each",
-           photo.alike_count);
-  }
-  if (photo.alike_height != ((photo.height - 1) >> photo.alike_shift) + 1) {
-    refuse("alike must have the rows of its level", photo.alike_height);
-  }
-  if (photo.alike_width != ((photo.width - 1) >> photo.alike_shift) + 1) {
-    refuse("alike must have the columns of its level", photo.alike_width);
-  }
+  check_counted_photo(photo, costs);
   const std::int64_t places = photo.alike_height * photo.alike_width * photo.alike_count;
   for (std::int64_t i = 0; i < places; ++i) {
     const std::int16_t y = photo.alike[2 * i];
     const std::int16_t x = photo.alike[2 * i + 1];
-    if (y >= photo.alike_height) refuse("alike must lie within its level", y);
-    if (y >= 0 && (x < 0 || x >= photo.alike_width)) refuse("alike must lie within its level", x);
+    if (y >= photo.alike_height) refuse_photo("alike must lie within its level", y);
+    if (y >= 0 && (x < 0 || x >= photo.alike_width)) {
+      refuse_photo("alike must lie within its level", x);
+    }
   }
   if (photo.prices != nullptr) {
-    constexpr std::int32_t kMost = 1 << 24;
     for (std::int64_t i = 0; i < photo.height * photo.width; ++i) {
-      if (std::abs(static_cast<std::int64_t>(photo.prices[i])) > kMost) {
-        refuse("prices must be within 2^24 of 0", photo.prices[i]);
+      if (std::abs(static_cast<std::int64_t>(photo.prices[i])) > kMaxPrice) {
+        refuse_photo("prices must be within 2^24 of 0", photo.prices[i]);
       }
     }
   }
@@ -382,7 +335,7 @@ std::int64_t places_reach(const PlaceCosts& costs) {
 
 void correct_places(const PlacePhoto& photo, const PlaceWindow& window, const PlaceCosts& costs,
                     std::int64_t passes, int threads) {
-  check_costs(costs, passes);
+  check_place_costs(costs, passes);
   check_photo(photo, costs);
   check_places(photo, window);
   Correction(photo, window, costs).run(passes, threads);

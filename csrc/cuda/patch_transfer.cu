@@ -25,18 +25,10 @@ const T* at(const void* buffer, std::size_t offset) {
   return reinterpret_cast<const T*>(static_cast<const unsigned char*>(buffer) + offset);
 }
 
-void check_pointer(const char* name, const void* pointer, std::size_t alignment) {
-  if (pointer == nullptr || reinterpret_cast<std::uintptr_t>(pointer) % alignment != 0) {
-    throw ConfigError(std::string("patch_transfer: ") + name +
-                      " must be a device pointer aligned to " + std::to_string(alignment) +
-                      " bytes, got " + std::to_string(reinterpret_cast<std::uintptr_t>(pointer)));
-  }
-}
-
 void check_reference(const ReferencePointers& reference, FeatureType type, const void* packed) {
-  check_pointer("reference features", reference.features, feature_bytes(type));
-  check_pointer("reference values", reference.values, alignof(float));
-  check_pointer("packed reference", packed, kAlignment);
+  check_pointer("patch_transfer", "reference features", reference.features, feature_bytes(type));
+  check_pointer("patch_transfer", "reference values", reference.values, alignof(float));
+  check_pointer("patch_transfer", "packed reference", packed, kAlignment);
 }
 
 void check_options(const PatchTransferOptions& options) {
@@ -191,7 +183,7 @@ void pack_reference(const PatchTransferShape& shape, FeatureType type,
 }
 
 std::int64_t first_not_finite(const void* packed, ReferenceArray array, Stream stream) {
-  check_pointer("packed reference", packed, kAlignment);
+  check_pointer("patch_transfer", "packed reference", packed, kAlignment);
   const PackedLayout layout({0, 1, 0, 0, 1, 1, 1, 1, 1});
   const std::size_t offset =
       array == ReferenceArray::kFeatures ? layout.feature_summary : layout.value_summary;
@@ -212,11 +204,11 @@ void patch_transfer(const PatchTransferShape& shape, FeatureType type, const voi
   check_options(options);
   if (shape.batch == 0) return;
   check_reference(reference, type, packed);
-  check_pointer("query", query, feature_bytes(type));
-  check_pointer("output values", output.values, alignof(float));
-  check_pointer("output index", output.index, alignof(std::int32_t));
-  check_pointer("output weight", output.weight, alignof(float));
-  check_pointer("workspace", workspace, kAlignment);
+  check_pointer("patch_transfer", "query", query, feature_bytes(type));
+  check_pointer("patch_transfer", "output values", output.values, alignof(float));
+  check_pointer("patch_transfer", "output index", output.index, alignof(std::int32_t));
+  check_pointer("patch_transfer", "output weight", output.weight, alignof(float));
+  check_pointer("patch_transfer", "workspace", workspace, kAlignment);
   const Transfer transfer(shape, type, reference, packed, options, workspace, stream);
   for (std::int64_t first = 0; first < shape.batch; first += transfer.images_per_launch()) {
     transfer.run(first, std::min(transfer.images_per_launch(), shape.batch - first), query, output);

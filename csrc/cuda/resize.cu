@@ -4,9 +4,9 @@
 // its sources are shared; lanes are neighbouring columns, whose sources are neighbours too. No
 // table and no scratch memory: a call is one launch. Bound by the divisions for few maps, by memory
 // for many.
-#include <limits>
 #include <string>
 
+#include "cuda/buffers.h"
 #include "cuda/device.h"
 #include "petsgan/cuda/resize_window.h"
 
@@ -15,7 +15,6 @@ namespace {
 
 constexpr int kThreads = 128;
 constexpr int kMaps = 4;  // of one thread
-constexpr std::int64_t kMaxBlocks = std::numeric_limits<std::int32_t>::max();
 
 struct ResizeTask {
   ResizeShape shape;
@@ -80,13 +79,6 @@ __global__ void __launch_bounds__(kThreads) resize_kernel(ResizeTask task) {
   }
 }
 
-void check_pointer(const char* name, const float* pointer) {
-  const auto address = reinterpret_cast<std::uintptr_t>(pointer);
-  if (pointer != nullptr && address % alignof(float) == 0) return;
-  throw ConfigError(std::string("resize_window: ") + name +
-                    " must be a device pointer aligned to 4 bytes, got " + std::to_string(address));
-}
-
 }  // namespace
 
 void resize_window(const ResizeShape& shape, const float* source, float* out, Stream stream) {
@@ -97,8 +89,8 @@ void resize_window(const ResizeShape& shape, const float* source, float* out, St
       shape.maps, checked_resize_axis(shape.rows, shape.wrap, "resize_window: rows"),
       checked_resize_axis(shape.columns, shape.wrap, "resize_window: columns"), shape.wrap};
   if (shape.maps == 0) return;
-  check_pointer("source", source);
-  check_pointer("out", out);
+  check_pointer("resize_window", "source", source, alignof(float));
+  check_pointer("resize_window", "out", out, alignof(float));
   const std::int64_t groups = ceil_div(shape.maps, kMaps);
   const std::int64_t blocks = shape.rows.length * ceil_div(shape.columns.length, kThreads);
   if (groups > kMaxBlocks / blocks) {

@@ -4,13 +4,11 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "cuda/buffers.h"
 #include "cuda/plan.h"
 #include "petsgan/cuda/patch_transfer.h"
 
 namespace petsgan::cuda {
-
-// Every part of a buffer starts at a multiple of this.
-constexpr std::size_t kAlignment = 256;
 
 // Refuses sizes that are out of range, or whose arrays could not be addressed.
 void check_reference_sizes(const PatchTransferShape& shape);

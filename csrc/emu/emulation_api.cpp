@@ -1,34 +1,17 @@
-// What the tests call, through ctypes. Every function returns "" or the message of the error, in
-// memory that lives until this thread's next call.
+// What the tests call, through ctypes; of coordinate synthesis see synthesis_api.cpp.
 #include <cstdint>
-#include <string>
 
 #include "cuda/plan.h"
 #include "emu/fibers.h"
+#include "emu/guarded.h"
 #include "petsgan/cuda/patch_transfer.h"
 #include "petsgan/cuda/resize_window.h"
-#include "petsgan/errors.h"
 
 namespace {
 
 using petsgan::cuda::FeatureType;
 using petsgan::cuda::PatchTransferShape;
-
-template <typename Run>
-const char* guarded(const Run& run) {
-  static thread_local std::string message;
-  message.clear();
-  try {
-    run();
-  } catch (const petsgan::ShapeError& error) {
-    message = std::string("ShapeError: ") + error.what();
-  } catch (const petsgan::ConfigError& error) {
-    message = std::string("ConfigError: ") + error.what();
-  } catch (const petsgan::Error& error) {
-    message = std::string("KernelError: ") + error.what();
-  }
-  return message.c_str();
-}
+using petsgan::emu::guarded;
 
 // batch, channels, height, width, images, ref_height, ref_width, value_channels, window
 PatchTransferShape shape_of(const std::int64_t* sizes) {

@@ -63,7 +63,8 @@ class Machine {
     random_.seed(seed_);
     body_ = &body;
     fibers_.resize(static_cast<std::size_t>(threads));
-    handed_.assign(static_cast<std::size_t>(threads), 0);
+    // Whole warps, though the last one may lack threads.
+    handed_.assign(static_cast<std::size_t>((threads + kWarp - 1) / kWarp * kWarp), 0);
     std::vector<std::int64_t> order(static_cast<std::size_t>(blocks));
     std::iota(order.begin(), order.end(), 0);
     if (seed_ != 0) std::shuffle(order.begin(), order.end(), random_);
@@ -83,13 +84,14 @@ class Machine {
     leave(fiber, false);
   }
 
-  std::uint64_t exchange(std::uint64_t value, unsigned source_lane) {
+  std::array<std::uint64_t, kWarp> gather(std::uint64_t value) {
     const auto self = static_cast<std::size_t>(current_);
     handed_[self] = value;
     wait(State::kAtWarpBarrier, __FILE__, __LINE__);
-    const std::uint64_t result = handed_[self / kWarp * kWarp + source_lane % kWarp];
+    std::array<std::uint64_t, kWarp> lanes;
+    std::copy_n(handed_.data() + self / kWarp * kWarp, lanes.size(), lanes.data());
     wait(State::kAtWarpBarrier, __FILE__, __LINE__);
-    return result;
+    return lanes;
   }
 
  private:
@@ -255,8 +257,12 @@ void sync_threads(const char* file, int line) {
   machine().wait(State::kAtBlockBarrier, file, line);
 }
 
+void sync_warp(const char* file, int line) { machine().wait(State::kAtWarpBarrier, file, line); }
+
+std::array<std::uint64_t, kWarp> gather(std::uint64_t value) { return machine().gather(value); }
+
 std::uint64_t exchange(std::uint64_t value, unsigned source_lane) {
-  return machine().exchange(value, source_lane);
+  return gather(value)[source_lane % kWarp];
 }
 
 }  // namespace petsgan::emu

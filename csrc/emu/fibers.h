@@ -7,6 +7,7 @@
 // this does not.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -29,6 +30,9 @@ unsigned thread_index();
 unsigned block_index();
 unsigned char* shared_memory();
 void sync_threads(const char* file, int line);
+void sync_warp(const char* file, int line);
+// What the lanes of the warp hand over, `value` among it.
+std::array<std::uint64_t, 32> gather(std::uint64_t value);
 // Hands `value` to the other lanes of the warp and returns what `source_lane` handed over.
 std::uint64_t exchange(std::uint64_t value, unsigned source_lane);
 

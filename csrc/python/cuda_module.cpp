@@ -13,6 +13,7 @@
 #include "petsgan/cuda/patch_transfer.h"
 #include "petsgan/cuda/resize_window.h"
 #include "petsgan/errors.h"
+#include "python/cuda_synthesis.h"
 #include "python/dlpack.h"
 #include "python/release_gil.h"
 #include "python/translate_errors.h"
@@ -147,6 +148,8 @@ PYBIND11_MODULE(_cuda, module) {
   module.def("resize_window", &resize_window, py::kw_only(), py::arg("maps"), py::arg("rows"),
              py::arg("columns"), py::arg("wrap"), py::arg("source"), py::arg("out"),
              py::arg("device"), py::arg("stream"), release_gil());
+
+  petsgan::python::register_cuda_synthesis(module);
 
   py::class_<PatchTransferShape>(module, "Shape")
       .def(py::init(&make_shape), py::kw_only(), py::arg("batch"), py::arg("channels"),

@@ -10,6 +10,7 @@ from petsgan_sdk.kernels._backend import (
 )
 from petsgan_sdk.kernels._composite_places import composite_places
 from petsgan_sdk.kernels._correct_places import PlaceCosts, PlaceLevel, correct_places
+from petsgan_sdk.kernels._correct_places_cuda import CudaPlaceLevel
 from petsgan_sdk.kernels._cuda_array import DeviceArray
 from petsgan_sdk.kernels._noise import normal_noise
 from petsgan_sdk.kernels._patch_reference import PatchReference
@@ -28,6 +29,7 @@ from petsgan_sdk.kernels._texture_transfer import texture_transfer
 __all__ = [
     "Backend",
     "CudaPatchReference",
+    "CudaPlaceLevel",
     "DeviceArray",
     "PatchReference",
     "PatchTransfer",

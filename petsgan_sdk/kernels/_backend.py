@@ -23,6 +23,7 @@ __all__ = [
     "core",
     "core_problem",
     "custom_ops_library",
+    "refuse_out",
     "resolve",
 ]
 
@@ -144,6 +145,17 @@ def resolve(backend: str) -> str:
         )
         raise BackendUnavailableError(message, hint=_core_remedy())
     return backend
+
+
+def refuse_out(out: object, *, op: str) -> None:
+    """Refuse an array to write to where results are new arrays.
+
+    Raises:
+        ConfigError: One was given.
+    """
+    if out is not None:
+        message = f'{op}: out must be None unless backend is "cuda", got {type(out).__name__}'
+        raise ConfigError(message)
 
 
 def _core_remedy() -> str | None:

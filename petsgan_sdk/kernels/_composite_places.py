@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError, ShapeError
-from petsgan_sdk.kernels import _backend
-from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
+from petsgan_sdk.kernels import _backend, _composite_places_cuda
+from petsgan_sdk.kernels._checks import check_array, check_threads
 
-__all__ = ["composite_places"]
+__all__ = ["chebyshev", "composite_places"]
 
 _OP = "composite_places"
 _LAPLACIAN = 8.0
@@ -24,15 +24,17 @@ Floats = NDArray[np.float32]
 
 
 def composite_places(
-    places: CpuArray,
-    photo: CpuArray,
+    places: Any,
+    photo: Any,
     *,
     screening: float,
     slowest: float,
     steps: int,
     softness: float = 0.0,
     threads: int = 1,
-    backend: _backend.Backend = "auto",
+    backend: _backend.Backend | Literal["cuda"] = "auto",
+    stream: int = 0,
+    out: Any = None,
 ) -> NDArray[np.float32]:
     """Make an image of the colours that places have in a photo, without steps at its seams.
 
@@ -57,9 +59,19 @@ def composite_places(
             0.001, or 0, which closes all.
         threads: Threads, at most one for each channel and for each 32 rows.
         backend: Implementation: "auto", "cpu" (C++) or "numpy". Both give the same bits.
+            `"cuda"`, which is never chosen unasked, takes both arrays on one CUDA device: any
+            objects with `__dlpack__` or `__cuda_array_interface__`, which are read in place and
+            must live until `stream` has passed. A place that is not in the photo is no error
+            there, which would need a wait: the whole result is NaN. It is built for the same bits,
+            and has not run on a GPU yet.
+        stream: For `"cuda"`: handle of the CUDA stream to work on; 0 is the default stream. Nothing
+            waits for it.
+        out: For `"cuda"`: the array on the device to write to, as a captured graph needs. By
+            default a new one, a `DeviceArray`.
 
     Returns:
-        `[3, H, W]` float32 in [-1, 1], but for what overshoots.
+        `[3, H, W]` float32 in [-1, 1], but for what overshoots; an array on the device for
+        `"cuda"`.
 
     Raises:
         ShapeError: An array has another shape, or a place is not in the photo.
@@ -68,12 +80,6 @@ def composite_places(
         BackendUnavailableError: The named backend is not built.
     """
     threads = check_threads(threads, op=_OP)
-    shown = check_array(places, name=f"{_OP}: places", axes="H, W, 2", dtype=np.int16)
-    pixels = check_array(photo, name=f"{_OP}: photo", axes="h, w, 3", dtype=np.uint8)
-    for name, array, last in (("places", shown, 2), ("photo", pixels, 3)):
-        if 0 in array.shape or array.shape[2] != last:
-            msg = f"{_OP}: {name} must have shape [H >= 1, W >= 1, {last}], got {array.shape}"
-            raise ShapeError(msg)
     for name, value, most in (("screening", screening, 1.0), ("slowest", slowest, _MOST_SLOWEST)):
         if not 0 < value <= most:
             msg = f"{_OP}: {name} must be above 0 and up to {most:g}, got {value!r}"
@@ -84,7 +90,25 @@ def composite_places(
     if not isinstance(steps, (int, np.integer)) or not 1 <= steps <= 256:
         msg = f"{_OP}: steps must be an integer from 1 to 256, got {steps!r}"
         raise ConfigError(msg)
-    relaxation = _chebyshev(slowest, _LAPLACIAN + screening, int(steps))
+    relaxation = chebyshev(slowest, screening, int(steps))
+    if backend == "cuda":
+        result = _composite_places_cuda.composite_places(
+            places,
+            photo,
+            screening=screening,
+            softness=softness,
+            relaxation=relaxation,
+            stream=stream,
+            out=out,
+        )
+        return cast("NDArray[np.float32]", result)
+    _backend.refuse_out(out, op=_OP)
+    shown = check_array(places, name=f"{_OP}: places", axes="H, W, 2", dtype=np.int16)
+    pixels = check_array(photo, name=f"{_OP}: photo", axes="h, w, 3", dtype=np.uint8)
+    for name, array, last in (("places", shown, 2), ("photo", pixels, 3)):
+        if 0 in array.shape or array.shape[2] != last:
+            msg = f"{_OP}: {name} must have shape [H >= 1, W >= 1, {last}], got {array.shape}"
+            raise ShapeError(msg)
     if _backend.resolve(backend) == "numpy":
         return _in_numpy(shown, pixels, screening, softness, relaxation)
     image = _backend.core().composite_places(
@@ -98,8 +122,9 @@ def composite_places(
     return cast("NDArray[np.float32]", image)
 
 
-def _chebyshev(least: float, most: float, steps: int) -> Floats:
+def chebyshev(least: float, screening: float, steps: int) -> Floats:
     """`[steps, 2]`: what each direction keeps of the last one, and takes of what is left."""
+    most = _LAPLACIAN + screening
     middle, half = (most + least) / 2, (most - least) / 2
     ratio = half / middle
     pairs = [(0.0, 1 / middle)]

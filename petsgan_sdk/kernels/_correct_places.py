@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError
-from petsgan_sdk.kernels import _backend
-from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
+from petsgan_sdk.errors import ConfigError, DTypeError
+from petsgan_sdk.kernels import _backend, _correct_places_cuda
+from petsgan_sdk.kernels._checks import check_array, check_threads
+from petsgan_sdk.kernels._correct_places_cuda import CudaPlaceLevel
 
 __all__ = ["PlaceCosts", "PlaceLevel", "correct_places"]
 
 _OP = "correct_places"
 _BORDER = 2
+_MOST_PASSES = 64
+_MOST_SHIFT = 14
 _MOST = {
     "weight_y": 1 << 14,
     "weight_x": 1 << 14,
@@ -96,19 +99,21 @@ class PlaceCosts:
 
 
 def correct_places(
-    places: CpuArray,
-    level: PlaceLevel,
+    places: Any,
+    level: PlaceLevel | CudaPlaceLevel,
     costs: PlaceCosts,
     *,
     passes: int,
-    row_guides: CpuArray,
-    column_guides: CpuArray,
+    row_guides: Any,
+    column_guides: Any,
     corner: tuple[int, int] = (0, 0),
     open_sides: tuple[bool, bool, bool, bool] = (False, False, False, False),
     wraps: bool = False,
-    fixed: CpuArray | None = None,
+    fixed: Any = None,
     threads: int = 1,
-    backend: _backend.Backend = "auto",
+    backend: _backend.Backend | Literal["cuda"] = "auto",
+    stream: int = 0,
+    out: Any = None,
 ) -> NDArray[np.int16]:
     """Replace places by ones whose surroundings fit better, pass by pass.
 
@@ -131,7 +136,7 @@ def correct_places(
 
     Args:
         places: `[H, W, 2]` int16, (y, x) in the photo at this level.
-        level: The photo.
+        level: The photo; for `"cuda"` a `CudaPlaceLevel`.
         costs: What else costs.
         passes: 0 to 64.
         row_guides: `[H]` int32: where in the photo's height each row asks to be, in 1024ths.
@@ -144,9 +149,18 @@ def correct_places(
         fixed: `[H, W]` uint8, not 0 where a place is given and stays, or None.
         threads: Threads for the rows of a subpass.
         backend: Implementation: "auto", "cpu" (C++) or "numpy". Both find the same places.
+            `"cuda"`, which is never chosen unasked, takes places, guides and `fixed` on one CUDA
+            device: any objects with `__dlpack__` or `__cuda_array_interface__`, which are read in
+            place and must live until `stream` has passed. A place that is not in the photo and a
+            guide out of range are no errors there, which would need a wait: all places of the
+            result are -1. It is built for the same places, and has not run on a GPU yet.
+        stream: For `"cuda"`: handle of the CUDA stream to work on; 0 is the default stream. Nothing
+            waits for it.
+        out: For `"cuda"`: the array on the device to write to, as a captured graph needs. By
+            default a new one, a `DeviceArray`.
 
     Returns:
-        `[H, W, 2]` int16.
+        `[H, W, 2]` int16; an array on the device for `"cuda"`.
 
     Raises:
         ShapeError: An array has another shape, or a place is not in the photo.
@@ -155,24 +169,45 @@ def correct_places(
         BackendUnavailableError: The named backend is not built.
     """
     threads = check_threads(threads, op=_OP)
+    if wraps and any(open_sides):
+        msg = f"{_OP}: open_sides must all be False on a torus, got {open_sides}"
+        raise ConfigError(msg)
+    if not isinstance(passes, (int, np.integer)) or not 0 <= passes <= _MOST_PASSES:
+        msg = f"{_OP}: passes must be an integer from 0 to {_MOST_PASSES}, got {passes!r}"
+        raise ConfigError(msg)
+    numbers = _in_order(costs)
+    if backend == "cuda":
+        result = _correct_places_cuda.correct_places(
+            places,
+            level,
+            numbers,
+            passes=int(passes),
+            guides=(row_guides, column_guides),
+            corner=corner,
+            open_sides=open_sides,
+            wraps=wraps,
+            fixed=fixed,
+            stream=stream,
+            out=out,
+        )
+        return cast("NDArray[np.int16]", result)
+    _backend.refuse_out(out, op=_OP)
+    if not isinstance(level, PlaceLevel):
+        msg = f"{_OP}: level must be a PlaceLevel, got {type(level).__name__}"
+        raise DTypeError(msg)
+    if not isinstance(level.shift, (int, np.integer)) or not 0 <= level.shift <= _MOST_SHIFT:
+        msg = f"{_OP}: level.shift must be an integer from 0 to {_MOST_SHIFT}, got {level.shift!r}"
+        raise ConfigError(msg)
     shown = check_array(places, name=f"{_OP}: places", axes="H, W, 2", dtype=np.int16)
     rows = check_array(row_guides, name=f"{_OP}: row_guides", axes="H", dtype=np.int32)
     columns = check_array(column_guides, name=f"{_OP}: column_guides", axes="W", dtype=np.int32)
     kept = None
     if fixed is not None:
         kept = check_array(fixed, name=f"{_OP}: fixed", axes="H, W", dtype=np.uint8)
-    if wraps and any(open_sides):
-        msg = f"{_OP}: open_sides must all be False on a torus, got {open_sides}"
-        raise ConfigError(msg)
     for name, guides in (("row_guides", rows), ("column_guides", columns)):
         if guides.size and not (guides.min() >= 0 and guides.max() <= 1024):
             msg = f"{_OP}: {name} must be from 0 to 1024, got {guides.min()} to {guides.max()}"
             raise ConfigError(msg)
-    for name, number, most in (("passes", passes, 64), ("level.shift", level.shift, 14)):
-        if not isinstance(number, (int, np.integer)) or not 0 <= number <= most:
-            msg = f"{_OP}: {name} must be an integer from 0 to {most}, got {number!r}"
-            raise ConfigError(msg)
-    numbers = _in_order(costs)
     if _backend.resolve(backend) == "numpy":
         from petsgan_sdk.kernels._correct_places_numpy import (  # noqa: PLC0415 - seldom used
             correct_in_numpy,

@@ -247,7 +247,7 @@ class _View:
         if costs.order > 0:
             total += costs.order * self._disorder(place)
         if costs.repeat > 0:
-            total += costs.repeat * self._repeats(place).clip(max=costs.most_repeats)
+            total += costs.repeat * self._repeats(place)
         return total
 
     def _away(self, place: Whole, axis: int, tolerance: int, weight: int) -> Whole:
@@ -280,4 +280,4 @@ class _View:
             if max(abs(dy), abs(dx)) > costs.repeat_near:
                 shown, is_there = self._shown((dy, dx))
                 count += is_there & (shown == place).all(axis=1)
-        return count
+        return count.clip(max=costs.most_repeats)

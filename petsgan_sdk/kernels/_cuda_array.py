@@ -13,11 +13,27 @@ import numpy as np
 from petsgan_sdk.errors import DTypeError, InputError, ShapeError
 from petsgan_sdk.kernels._cuda_module import module
 
-__all__ = ["DeviceArray", "DeviceView", "check_output", "device_view", "refuse_numpy"]
+__all__ = [
+    "DeviceArray",
+    "DeviceView",
+    "check_output",
+    "device_input",
+    "device_view",
+    "refuse_numpy",
+]
 
 _DLPACK_CUDA = (2, 13)  # device memory, managed memory
-_DLPACK_TYPES = {(2, 32): "float32", (2, 16): "float16", (4, 16): "bfloat16", (0, 32): "int32"}
-_TYPE_STRINGS = {"<f4": "float32", "<f2": "float16", "<i4": "int32"}
+_DLPACK_TYPES = {
+    (2, 32): "float32",
+    (2, 16): "float16",
+    (4, 16): "bfloat16",
+    (0, 32): "int32",
+    (0, 16): "int16",
+    (0, 8): "int8",
+    (1, 8): "uint8",
+}
+_DLPACK_CODES = {dtype: code for code, dtype in _DLPACK_TYPES.items()}
+_TYPE_STRINGS = {np.dtype(dtype).str: dtype for dtype in _DLPACK_CODES if dtype != "bfloat16"}
 _HINT = "hint: torch.from_numpy(array).cuda()"
 
 
@@ -32,7 +48,7 @@ class DeviceView:
     shape: tuple[int, ...]
     """Sizes."""
     dtype: str
-    """"float32", "float16", "bfloat16" or "int32"."""
+    """As numpy writes it, or "bfloat16"."""
     owner: object
     """Keeps the memory alive."""
 
@@ -45,7 +61,7 @@ class DeviceArray:
 
     Args:
         shape: Sizes.
-        dtype: "float32" or "int32".
+        dtype: "float32", "int32", "int16" or "int8".
         device: Number of the CUDA device.
         stream: Handle of the stream on which the contents are written; 0 is the default one.
     """
@@ -88,8 +104,7 @@ class DeviceArray:
             raise BufferError(message)
         if stream != -1:
             _order(self.stream, 0 if stream is None else stream, self.device)
-        code = {"float32": 2, "int32": 0}[self.dtype]
-        return self._memory.lend(list(self.shape), code, 32)
+        return self._memory.lend(list(self.shape), *_DLPACK_CODES[self.dtype])
 
     def __repr__(self) -> str:
         """Sizes only."""
@@ -130,6 +145,36 @@ def check_output(
         f"got {output.dtype} of shape {output.shape} on device {output.device}"
     )
     raise ShapeError(message) if output.shape != shape else DTypeError(message)
+
+
+def device_input(
+    array: Any, *, name: str, axes: str, dtype: str, stream: int, device: int | None = None
+) -> DeviceView:
+    """See a CUDA array of this dtype and rank, as `device_view`.
+
+    Args:
+        array: With `__dlpack__` or `__cuda_array_interface__`.
+        name: `op: argument`, the start of the message.
+        axes: Axis names joined by ", "; their number is the rank.
+        dtype: Expected dtype.
+        stream: Handle of the stream that will read.
+        device: Where it must lie; None for any device.
+
+    Raises:
+        DTypeError: As `device_view`, or another dtype or device.
+        ShapeError: Another rank.
+    """
+    view = device_view(array, name=name, stream=stream)
+    if view.dtype != dtype:
+        message = f"{name} must be {dtype}, got {view.dtype}"
+        raise DTypeError(message)
+    if len(view.shape) != axes.count(",") + 1:
+        message = f"{name} must have shape [{axes}], got {view.shape}"
+        raise ShapeError(message)
+    if device is not None and view.device != device:
+        message = f"{name} must be on device {device} like the others, got device {view.device}"
+        raise DTypeError(message)
+    return view
 
 
 def device_view(array: Any, *, name: str, stream: int) -> DeviceView:

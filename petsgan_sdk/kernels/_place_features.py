@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, Literal, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from petsgan_sdk.errors import ConfigError, ShapeError
-from petsgan_sdk.kernels import _backend
+from petsgan_sdk.kernels import _backend, _place_features_cuda
 from petsgan_sdk.kernels._checks import CpuArray, check_array, check_threads
 
 __all__ = ["place_features"]
@@ -20,13 +20,15 @@ _FEATURES = 8
 
 
 def place_features(
-    image: CpuArray,
+    image: Any,
     basis: CpuArray,
     bias: CpuArray,
     *,
     shift: int,
     threads: int = 1,
-    backend: _backend.Backend = "auto",
+    backend: _backend.Backend | Literal["cuda"] = "auto",
+    stream: int = 0,
+    out: Any = None,
 ) -> NDArray[np.int8]:
     """Project the 5x5 window around every pixel onto a basis, in whole numbers.
 
@@ -41,9 +43,17 @@ def place_features(
         shift: 0 to 24.
         threads: Threads for the rows.
         backend: Implementation: "auto", "cpu" (C++) or "numpy". Both give the same bytes.
+            `"cuda"`, which is never chosen unasked, takes the image on a CUDA device, any object
+            with `__dlpack__` or `__cuda_array_interface__`, which is read in place and must live
+            until `stream` has passed; basis and bias stay in CPU memory. It is built for the same
+            bytes, and has not run on a GPU yet.
+        stream: For `"cuda"`: handle of the CUDA stream to work on; 0 is the default stream. Nothing
+            waits for it.
+        out: For `"cuda"`: the array on the device to write to, as a captured graph needs. By
+            default a new one, a `DeviceArray`.
 
     Returns:
-        `[H + 4, W + 4, 8]` int8.
+        `[H + 4, W + 4, 8]` int8; an array on the device for `"cuda"`.
 
     Raises:
         ShapeError: An array has another shape.
@@ -55,12 +65,8 @@ def place_features(
     if not isinstance(shift, (int, np.integer)) or not 0 <= shift <= 24:
         msg = f"{_OP}: shift must be an integer from 0 to 24, got {shift!r}"
         raise ConfigError(msg)
-    pixels = check_array(image, name=f"{_OP}: image", axes="H, W, 3", dtype=np.uint8)
     weights = check_array(basis, name=f"{_OP}: basis", axes="8, 5, 5, 3", dtype=np.int16)
     added = check_array(bias, name=f"{_OP}: bias", axes="8", dtype=np.int32)
-    if 0 in pixels.shape or pixels.shape[2] != 3:
-        msg = f"{_OP}: image must have shape [H >= 1, W >= 1, 3], got {pixels.shape}"
-        raise ShapeError(msg)
     if weights.shape != (_FEATURES, _WINDOW, _WINDOW, 3) or added.shape != (_FEATURES,):
         msg = (
             f"{_OP}: basis must have shape [8, 5, 5, 3] and bias [8], got {weights.shape} and "
@@ -70,6 +76,16 @@ def place_features(
     if np.abs(added.astype(np.int64)).max() > 1 << 29:
         msg = f"{_OP}: bias must be at most 2^29 from 0, got {added.tolist()}"
         raise ConfigError(msg)
+    if backend == "cuda":
+        result = _place_features_cuda.place_features(
+            image, weights, added, shift=int(shift), stream=stream, out=out
+        )
+        return cast("NDArray[np.int8]", result)
+    _backend.refuse_out(out, op=_OP)
+    pixels = check_array(image, name=f"{_OP}: image", axes="H, W, 3", dtype=np.uint8)
+    if 0 in pixels.shape or pixels.shape[2] != 3:
+        msg = f"{_OP}: image must have shape [H >= 1, W >= 1, 3], got {pixels.shape}"
+        raise ShapeError(msg)
     if _backend.resolve(backend) == "numpy":
         return _in_numpy(pixels, weights, added, int(shift))
     found = _backend.core().place_features(

@@ -7,7 +7,6 @@ from typing import Any, Literal, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from petsgan_sdk.errors import ConfigError
 from petsgan_sdk.kernels import _backend, _resize_window_cuda
 from petsgan_sdk.kernels._checks import check_array, check_result_size, check_threads
 from petsgan_sdk.kernels._resize_axis import ResizeAxis, check_resize
@@ -80,9 +79,7 @@ def resize_window(
             out=out,
         )
         return cast("NDArray[np.float32]", result)
-    if out is not None:
-        message = f'{_OP}: out must be None unless backend is "cuda", got {type(out).__name__}'
-        raise ConfigError(message)
+    _backend.refuse_out(out, op=_OP)
     threads = check_threads(threads, op=_OP)
     pixels = check_array(source, name=f"{_OP}: source", axes="N, C, h, w")
     rows, columns = check_resize(

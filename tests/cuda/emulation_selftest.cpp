@@ -36,6 +36,23 @@ void warps_exchange(Task task) {
   task.out[threadIdx.x] = static_cast<float>(value);
 }
 
+void warps_agree(Task task) {
+  const int lane = static_cast<int>(threadIdx.x) % 32;
+  int found = __reduce_add_sync(0xFFFFFFFFU, lane * lane);
+  found += __reduce_min_sync(0xFFFFFFFFU, lane * lane);
+  found += __popc(__ballot_sync(0xFFFFFFFFU, lane % 3 == 0));
+  found += __popc(__match_any_sync(0xFFFFFFFFU, lane % 5));
+  task.out[threadIdx.x] = static_cast<float>(found);
+}
+
+void warp_barrier(Task task) {
+  auto* shared = reinterpret_cast<float*>(petsgan::cuda::dynamic_shared_memory());
+  const unsigned self = threadIdx.x;
+  shared[self] = static_cast<float>(self);
+  __syncwarp();
+  task.out[self] = shared[self / 32 * 32 + 31 - self % 32];
+}
+
 void barrier_for_some(Task) {
   if (threadIdx.x < 3) __syncthreads();
 }
@@ -57,6 +74,8 @@ constexpr void (*kKernels[])(Task) = {
     neighbours_exchange,
     neighbours_exchange_too_early,
     warps_exchange,
+    warps_agree,
+    warp_barrier,
     barrier_for_some,
     different_barriers,
     shuffle_for_some,

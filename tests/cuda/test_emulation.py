@@ -18,6 +18,8 @@ KERNELS = (
     "neighbours_exchange",
     "neighbours_exchange_too_early",
     "warps_exchange",
+    "warps_agree",
+    "warp_barrier",
     "barrier_for_some",
     "different_barriers",
     "shuffle_for_some",
@@ -84,6 +86,20 @@ def test_lanes_of_a_warp_exchange_values(run, seed):
 
 
 @pytest.mark.parametrize("seed", range(3))
+def test_lanes_of_a_warp_vote_and_reduce(run, seed):
+    # Sum and least of the lanes' squares, the votes of every third, and who has the own remainder.
+    lanes = np.arange(32)
+    expected = 31 * 32 * 63 // 6 + 0 + 11 + np.where(lanes % 5 < 2, 7, 6)
+    np.testing.assert_array_equal(run("warps_agree", seed=seed)[:32], expected)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_warps_barrier_orders_its_memory(run, seed):
+    found = run("warp_barrier", seed=seed)[:64].reshape(2, 32)
+    np.testing.assert_array_equal(found, np.arange(64).reshape(2, 32)[:, ::-1])
+
+
+@pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("kernel", KERNELS[-3:])
 def test_barriers_that_not_all_threads_reach(run, kernel, seed):
     match = "all threads of a block must reach the same barrier, but thread 0 of block . is at .*"
@@ -95,8 +111,11 @@ SANITIZED = """
 import sys
 from pathlib import Path
 import numpy as np
-from support import cuda_cases, cuda_emulation
+from support import cuda_cases, cuda_emulation, place_cases
+from support.synthesis_emulation import SynthesisEmulation
+from petsgan_sdk import kernels
 emulation = cuda_emulation.Emulation(Path(sys.argv[1]))
+synthesis = SynthesisEmulation(sys.argv[1])
 if sys.argv[2] == "short":
     whole = cuda_emulation._aligned
     cuda_emulation._aligned = lambda size: whole(size - 4096)
@@ -121,6 +140,22 @@ for wrap in (False, True):
     place = (-5, -9) if wrap else (1, 2)
     sizes = zip((7, 9), (15, 133), place, (14, 131), (0, 0))
     emulation.resize(np.ones((3, 3, 7, 9), np.float32), *sizes, wrap=wrap)
+for seed in range(3):
+    rng = np.random.default_rng(seed)
+    photo = place_cases.random_photo(rng, 9, 5 + 7 * seed)
+    basis, bias = place_cases.projection(rng)
+    found = synthesis.features(photo, basis, bias, shift=11)
+    assert (found == kernels.place_features(photo, basis, bias, shift=11)).all()
+    call = place_cases.correction(seed, wraps=seed > 1)
+    assert (synthesis.correct(**call, seed=seed) == kernels.correct_places(**call)).all()
+    assert synthesis.first_wrong(call["level"]) == [-1, -1]
+    outside = np.full_like(call["places"], 32767)
+    assert (synthesis.correct(**call | {"places": outside}) == -1).all()
+    places = place_cases.pieces(rng, (7, 5 + 130 * (seed > 0)), photo)
+    options = {"screening": 0.03, "slowest": 0.06, "steps": 3, "softness": 9.0 * seed}
+    found = synthesis.composite(places, photo, **options)
+    assert found.tobytes() == kernels.composite_places(places, photo, **options).tobytes()
+    assert np.isnan(synthesis.composite(outside, photo, **options)).all()
 print("clean")
 """
 

@@ -194,6 +194,16 @@ def test_the_smallest_photos_and_windows(backend, wraps, size):
 
 
 @backends
+def test_repeats_within_no_radius_cost_nothing(backend):
+    call = correction(3)
+    free = kernels.correct_places(**call | {"costs": PlaceCosts(**COSTS)}, backend=backend)
+    counted = kernels.correct_places(
+        **call | {"costs": PlaceCosts(**COSTS, repeat=9)}, backend=backend
+    )
+    np.testing.assert_array_equal(counted, free)
+
+
+@backends
 def test_no_passes_change_nothing(backend):
     call = correction(2, passes=0)
     np.testing.assert_array_equal(kernels.correct_places(**call, backend=backend), call["places"])

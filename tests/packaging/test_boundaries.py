@@ -59,7 +59,7 @@ def test_unknown_name_of_the_package():
         ("csrc/include", r'#include ["<](pybind11|Python|common|cpu|python|cuda|emu)'),
         ("csrc/common", r'#include ["<](pybind11|Python|cpu|python|cuda)'),
         ("csrc/cpu", r'#include ["<](pybind11|Python|python|cuda)'),
-        ("csrc/cuda", r'#include ["<](pybind11|Python|common|cpu|python)'),
+        ("csrc/cuda", r'#include ["<](pybind11|Python|cpu|python)'),
         ("csrc/emu", r'#include ["<](pybind11|Python|common|cpu|python)'),
         ("csrc/python", r'#include ["<](common|cpu|cuda|emu)'),
         ("csrc/ort", r'#include ["<](pybind11|Python|common|cpu|python|cuda|onnxruntime)'),

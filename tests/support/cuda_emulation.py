@@ -49,12 +49,12 @@ def build(target, *, sanitize=False):
     return compile_sources(sources, target, sanitize=sanitize)
 
 
-def barriers():
-    """File and line of every barrier in the kernels."""
+def barriers(kind="__syncthreads()"):
+    """File and line of every barrier of a kind in the kernels."""
     found = []
     for path in sorted((ROOT / "csrc/cuda").iterdir()):
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-            if "__syncthreads()" in line:
+            if kind in line:
                 found.append((path.name, number))
     return found
 

@@ -4,25 +4,11 @@
 
 #include <cstdint>
 
+#include "common/place_window.h"
+
 namespace petsgan {
 
-// A place as one number: y * 2^16 + x. Places next to each other differ by that of their offset,
-// and one that would lie outside the photo has a negative y or an x that no photo has.
-using PackedPlace = std::int32_t;
-constexpr PackedPlace packed_place(std::int64_t y, std::int64_t x) {
-  return static_cast<PackedPlace>(y * 65536 + x);
-}
-constexpr std::int64_t place_row(PackedPlace place) { return place >> 16; }
-constexpr std::int64_t place_column(PackedPlace place) { return place & 0xFFFF; }
-
-// Of a pixel beyond the canvas, which continues to no place.
-constexpr PackedPlace kNoPlace = -(1 << 28);
-
-constexpr std::int64_t kWindowRadius = 2;
-constexpr std::int64_t kWindowSide = 2 * kWindowRadius + 1;
-constexpr std::int64_t kWindowPixels = kWindowSide * kWindowSide;
 constexpr std::int64_t kWindowValues = 8 * kWindowPixels;
-constexpr std::int64_t kMaxAlike = 8;
 
 // All that correcting a pixel reads. Plain pointers: code of the standard library that is compiled
 // for an instruction set must not be linked into the rest.

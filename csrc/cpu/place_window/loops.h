@@ -10,8 +10,6 @@
 namespace petsgan {
 namespace {
 
-constexpr std::int64_t kAround = 8;  // neighbours of a pixel
-constexpr std::int64_t kMaxCandidates = (kAround + 1) * (kMaxAlike + 1);
 constexpr int kSeenShift = 26;
 constexpr std::int64_t kSeen = std::int64_t{1} << (32 - kSeenShift);
 

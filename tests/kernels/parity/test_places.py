@@ -105,6 +105,20 @@ def test_corrections(
         np.testing.assert_array_equal(found[kept > 0], places[kept > 0])
 
 
+@pytest.mark.parametrize("seed", [8, 10])
+def test_repeats_of_which_none_count_move_nothing_inside_a_piece(seed):
+    rng = np.random.default_rng(seed)
+    photo = random_photo(rng, 9, 9)
+    level = level_of(rng, photo, alike=8, prices=False)
+    costs = PlaceCosts(repeat=5, repeat_radius=6, repeat_near=1)
+    call = (pieces(rng, (14, 9), photo, count=9), level, costs)
+    around = {"passes": 2, **guides(rng, (14, 9))}
+    found, wanted = (
+        kernels.correct_places(*call, **around, backend=backend) for backend in ("cpu", "numpy")
+    )
+    np.testing.assert_array_equal(found, wanted)
+
+
 @given(
     photo_size=st.tuples(SIDES, SIDES),
     size=st.tuples(st.integers(1, 70), st.integers(1, 40)),
