@@ -99,7 +99,8 @@ def _print(result: MakeResult) -> None:
     count, took = len(pictures.images), format_seconds(result.seconds)
     larger = f"{pictures.wide.name} of {3 * width}x{height}"
     if pictures.extended is not None:
-        larger += f", {pictures.extended.name} of {2 * width}x{2 * height}"
+        across, down = pictures.extended_px
+        larger += f", {pictures.extended.name} of {across}x{down}"
     there = len(pictures.paths) - 1 - result.written
     made = f"{took}; {there} were there" if there else took
     print_line(

@@ -138,7 +138,7 @@ def make(
 
     The folder then has `model.petsgan`, of a model with networks `model.pt` as well, images
     `0000.png` and so on of the photo's size, `wide.png` of three times its width, `extended.png`,
-    the photo extended around itself on twice its sides, and `sheet.png` with all of them. What is
+    the photo with more around it on twice its width, and `sheet.png` with all of them. What is
     there whole, of this photo and as is asked for, is not made again; a training goes on.
 
     Args:

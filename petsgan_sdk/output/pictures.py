@@ -20,6 +20,7 @@ from petsgan_sdk.files import atomic_write
 from petsgan_sdk.files.regular import is_taken, open_regular
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.imaging.sheet import ContactSheet
+from petsgan_sdk.manifest import BundleManifest, PlacesStep
 from petsgan_sdk.output.batch import generate_images
 from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
 from petsgan_sdk.output.image_maker import ImageMaker
@@ -39,6 +40,10 @@ _COLUMNS = 3
 """Of the sheet: the wide image lies under as many of the photo's size."""
 
 
+_GROUND = 0.5
+"""From here on position binds in y: what is under a photo's ground would be another picture."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pictures:
     """The files, in one folder."""
@@ -48,11 +53,13 @@ class Pictures:
     wide: Path
     """Of three times its width."""
     extended: Path | None
-    """The photo in the middle of twice its sides; None of a model that draws no places of it."""
+    """The photo with more around it; None of a model that draws no places of it."""
     sheet: Path
     """All of them, the photo first."""
     size_px: tuple[int, int] = (0, 0)
     """`(width, height)` at which the photo was learned; of no meaning before images are made."""
+    extended_px: tuple[int, int] = (0, 0)
+    """Of the extended one, likewise."""
 
     @staticmethod
     def planned(folder: Path, count: int) -> Pictures:
@@ -116,9 +123,9 @@ def draw_pictures(
     plans = [plan_one(count=count, size_px=(width, height), template=_NAME)]
     plans.append(plan_one(count=1, size_px=(3 * width, height), template="wide"))
     if pictures.extended is not None:
-        around = Drawing(pins=((width // 2, height // 2),))
-        double = (2 * width, 2 * height)
-        plans.append(plan_one(count=1, size_px=double, template="extended", drawing=around))
+        size, around = _extended(opened.manifest)
+        pictures = replace(pictures, extended_px=size)
+        plans.append(plan_one(count=1, size_px=size, template="extended", drawing=around))
     comment = _sheet_comment(sampler, pictures, seed)
     if not overwrite:
         for plan in plans:  # all is refused that must be before the first is made
@@ -130,6 +137,16 @@ def draw_pictures(
         data = encode_image(_sheet(pictures, learned), format="png", comment=comment)
         atomic_write(pictures.sheet, data, overwrite=True)
     return pictures, written
+
+
+def _extended(manifest: BundleManifest) -> tuple[tuple[int, int], Drawing]:
+    """Size, and where the photo stands: in the middle, or, if it has a ground, on it."""
+    height, width = manifest.image_size_px
+    places = next(step for step in manifest.steps if isinstance(step, PlacesStep))
+    has_ground = places.held[0] >= _GROUND
+    size = (2 * width, height + height // 2 if has_ground else 2 * height)
+    top = size[1] - height if has_ground else height // 2
+    return size, Drawing(pins=((width // 2, top),))
 
 
 def _draw(

@@ -128,7 +128,9 @@ def _projection(image: ImageArray) -> tuple[npt.NDArray[np.int16], npt.NDArray[n
     centred = (samples - samples.mean(axis=0)) * weight
     _, vectors = np.linalg.eigh(centred.T @ centred / len(centred))
     components = vectors[:, ::-1][:, :8]
-    # eigh leaves signs open; any will do, since only distances count.
+    # eigh leaves signs open, and libraries differ; any will do, since only distances count.
+    largest = np.abs(components).argmax(axis=0)
+    components = components * np.sign(components[largest, np.arange(components.shape[1])])
     spread = np.sqrt((centred @ components).var(axis=0).sum())
     scale = FEATURE_SCALE / max(spread, _FLOOR * 127.5)
     rows = (components * weight[:, None]).T * scale  # [8, 75], of channel, dy, dx

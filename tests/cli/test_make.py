@@ -68,11 +68,14 @@ def test_what_is_made(whole):
     assert np.array_equal(shown[0], first)
     assert np.array_equal(shown[1], second)
     assert np.array_equal(shown[2], sampler.sample(width=3 * WIDTH, height=HEIGHT)[0])
-    around = sampler.sample(width=2 * WIDTH, height=2 * HEIGHT, pins=[(WIDTH // 2, HEIGHT // 2)])
+    # It has a ground, and stands on it.
+    more = HEIGHT // 2
+    pins = [(WIDTH // 2, more)]
+    around = sampler.sample(width=2 * WIDTH, height=HEIGHT + more, pins=pins)
     assert np.array_equal(shown[3], around[0])
     own = picture(WIDTH, HEIGHT)
     sheet = shown[4]
-    assert sheet.shape == (4 * HEIGHT + 4 * 4, 3 * WIDTH + 4 * 4, 3)
+    assert sheet.shape == (3 * HEIGHT + more + 4 * 4, 3 * WIDTH + 4 * 4, 3)
     assert np.array_equal(sheet[4 : 4 + HEIGHT, 4 : 4 + WIDTH], own)
     assert np.array_equal(sheet[4 : 4 + HEIGHT, 8 + WIDTH : 8 + 2 * WIDTH], first)
     below = 8 + HEIGHT
@@ -86,7 +89,7 @@ def test_what_is_printed(photo, tmp_path, monkeypatch):
     assert result.exit_code == 0, result.stderr
     first, *others = result.stdout.splitlines()
     assert first.startswith(
-        f"1 image of 41x30 in {out}, wide.png of 123x30, extended.png of 82x60 ("
+        f"1 image of 41x30 in {out}, wide.png of 123x30, extended.png of 82x45 ("
     )
     assert others == [
         f"all of them on one sheet: {out / 'sheet.png'}",
@@ -241,7 +244,9 @@ def test_flat_photos(name, tmp_path):
     result = run(tmp_path / "flat.png", "-n", 1, "-o", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     if name == "white":
-        assert load_image(tmp_path / "out" / "extended.png").rgb.min() == 255
+        extended = load_image(tmp_path / "out" / "extended.png").rgb
+        assert extended.shape == (64, 64, 3), "without a ground it stands in the middle"
+        assert extended.min() == 255
 
 
 @pytest.mark.parametrize(
