@@ -114,7 +114,8 @@ def evaluate_command(
     prior: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="internal|folder:DIR", help="--table: where layouts come from, as in train."
+            metavar="internal|synthesis|folder:DIR",
+            help="--table: where layouts come from, as in train.",
         ),
     ] = None,
     settings: Annotated[

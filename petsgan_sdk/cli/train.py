@@ -97,7 +97,7 @@ def train_command(
     prior: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="internal|folder:DIR|biggan:DIR",
+            metavar="internal|synthesis|folder:DIR|biggan:DIR",
             help="Where layouts come from; several are mixed.  [default: internal]",
         ),
     ] = None,

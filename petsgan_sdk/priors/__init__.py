@@ -1,7 +1,7 @@
 """Where DEPNet's training layouts come from.
 
-A prior is a stream of layouts: `internal`, `folder:DIR`, `biggan:WEIGHTS`, or a mixture. To add
-one, write a file with its factory and name it in `registry`.
+A prior is a stream of layouts: `internal`, `synthesis`, `folder:DIR`, `biggan:WEIGHTS`, or a
+mixture. To add one, write a file with its factory and name it in `registry`.
 """
 
 from __future__ import annotations

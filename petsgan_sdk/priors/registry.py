@@ -13,6 +13,7 @@ from petsgan_sdk.priors.folder import create_folder
 from petsgan_sdk.priors.interface import LayoutPrior, PriorFactory, PriorInput
 from petsgan_sdk.priors.internal import create_internal
 from petsgan_sdk.priors.mixture import MixedPrior
+from petsgan_sdk.priors.synthesis import create_synthesis
 from petsgan_sdk.settings.typed import nearest
 
 __all__ = ["PRIORS", "PriorChoice", "create_prior", "parse_priors"]
@@ -21,6 +22,7 @@ PRIORS: dict[str, PriorFactory] = {
     "biggan": create_biggan,
     "folder": create_folder,
     "internal": create_internal,
+    "synthesis": create_synthesis,
 }
 """What makes each prior."""
 

@@ -124,7 +124,8 @@ def train(
             the preset's, here and below.
         steps: Length of the run. This and `prior`, `ablation`, `device`, `seed` and `resume` mean
             nothing to a model without networks, which refuses them.
-        prior: Where layouts come from: `internal`, `folder:DIR`, `biggan:DIR`, or several to mix.
+        prior: Where layouts come from: `internal`, `synthesis`, `folder:DIR`, `biggan:DIR`, or
+            several to mix.
         ablation: A variant of the preset, see `settings.presets.preset_ablations`.
         options: What only this model's family knows, such as `{"features": "filters"}`.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.

@@ -101,7 +101,7 @@ def test_flipping_has_no_target_and_mirrors_about_half(low_res):
 
 @pytest.mark.parametrize("text", ["bigan", "", "internal+nothing", "folders:x"])
 def test_unknown_priors(text):
-    with pytest.raises(ConfigError, match=r"must be one of .*folder, internal, got "):
+    with pytest.raises(ConfigError, match=r"must be one of .*folder, internal, synthesis, got "):
         parse_priors(text)
     assert {"folder", "internal"} <= set(PRIORS)
 

@@ -100,7 +100,7 @@ def test_tables_that_are_none(text, message, tmp_path):
 def test_many_layouts_need_modes_and_one_does_not():
     plain = load_preset("fast")
     assert plain.depnet.modes == 0
-    for overrides in ({"prior.name": "folder"}, {"prior.flip": True}):
+    for overrides in ({"prior.name": "folder"}, {"prior.name": "synthesis"}, {"prior.flip": True}):
         config = load_preset("fast", overrides=overrides)
         assert config.depnet.modes > 1
         # IR has no fewer steps than it has otherwise.

@@ -70,6 +70,15 @@ def test_paper_runs_its_losses_and_freezes_its_norms(photo, tmp_path):
     assert any(frozen)
 
 
+def test_a_prior_of_many_layouts(photo, tmp_path):
+    seen = []
+    tiny_exsingan(photo, tmp_path / "m.pt", prior="synthesis", steps=8, progress=seen.append)
+    assert {"paired", "critic"} <= set(seen[0].losses)
+    checkpoint = load_checkpoint(tmp_path / "m.pt")
+    assert checkpoint.provenance["prior"]["name"] == checkpoint.settings.prior.name == "synthesis"
+    assert checkpoint.settings.structure.modes == 32
+
+
 def test_singan_is_a_mix(photo, tmp_path):
     seen = []
     tiny_exsingan(photo, tmp_path / "m.pt", model="singan", steps=10, progress=seen.append)

@@ -36,13 +36,14 @@ def layouts(tmp_path):
 def priors(layouts):
     return {
         "internal": "internal",
+        "synthesis": "synthesis",
         "folder": f"folder:{layouts}",
         "mixture": ["internal", f"folder:{layouts}"],
     }
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("name", ["internal", "folder", "mixture"])
+@pytest.mark.parametrize("name", ["internal", "synthesis", "folder", "mixture"])
 def test_the_same_seed_gives_the_same_weights_with_every_prior(
     preset, name, layouts, small_photo, tmp_path
 ):
