@@ -96,16 +96,16 @@ class PlaceSettings:
     times taller than the photo they are."""
     edge: float = 0.05
     """Cost of a place all of whose surroundings lie beyond the photo."""
-    attempts: int = 8
+    attempts: int = 6
     """Layouts that are drawn at most, until one uses the photo's distinct parts evenly: the most
     even one is taken, so that few things stand twice or are missing. 1 takes the first."""
-    even: float = 0.14
+    even: float = 0.16
     """Deviation of these parts' use from their share, on average, that is even enough."""
     judged_level: int = 3
     """Level that is judged, from the coarsest, which is 0, on."""
     judged_jitter: float = 1.2
     """Times `jitter` there: most of what breaks by it is not taken."""
-    judged_area: float = 2.0
+    judged_area: float = 1.25
     """Largest canvas that is judged, in times the photo: on larger ones things recur."""
 
     def __post_init__(self) -> None:
