@@ -96,7 +96,7 @@ class PlaceSettings:
     times taller than the photo they are."""
     edge: float = 0.05
     """Cost of a place all of whose surroundings lie beyond the photo."""
-    attempts: int = 6
+    attempts: int = 8
     """Layouts that are drawn at most, until one uses the photo's distinct parts evenly: the most
     even one is taken, so that few things stand twice or are missing. 1 takes the first."""
     even: float = 0.16
