@@ -29,7 +29,7 @@ from petsgan_sdk.stations.export import (
     write_bundle,
 )
 
-__all__ = ["Deployment", "Draft", "draft_bundle", "export_networks"]
+__all__ = ["Deployment", "Draft", "draft_bundle", "export_networks", "other_sizes_px"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +92,6 @@ class Draft:
             overwrite=overwrite,
         )
 
-    def other_sizes_px(self) -> list[tuple[int, int]]:
-        """Two `(height, width)` unlike the training image: a smaller and a wider one."""
-        factor = self.manifest.factor
-        height, width = self.manifest.image_size_px
-        least = -(-self.manifest.min_canvas_px // factor)
-        smaller = max(least + 1, height // factor // 2 + 1), max(least, width // factor // 2)
-        return [
-            (smaller[0] * factor, smaller[1] * factor),
-            (height, (width // factor + width // factor // 2 + 1) * factor),
-        ]
-
     def verify(self, bundle: Bundle, pipeline: Pipeline, note: Callable[[str], None]) -> float:
         """Compare a bundle that was written with torch, and its windows with the whole.
 
@@ -123,7 +112,7 @@ class Draft:
         largest = 0.0
         manifest = network_path(self.manifest)
         network, by_network = replace(bundle, manifest=manifest), pipeline.making(manifest.output)
-        for size in (self.manifest.image_size_px, *self.other_sizes_px()):
+        for size in (self.manifest.image_size_px, *other_sizes_px(manifest)):
             found = compare_with_torch(network, by_network, self.deployment.expected, size)
             text = f"verified at {size[1]}x{size[0]}: largest difference {found.largest:.2g}"
             note(f"{text} ({found.largest_in})")
@@ -131,6 +120,18 @@ class Draft:
         in_windows = check_windows(manifest, by_network)
         note(f"verified in windows: largest difference from the whole {in_windows:.2g}")
         return largest
+
+
+def other_sizes_px(manifest: BundleManifest) -> list[tuple[int, int]]:
+    """Two `(height, width)` unlike the training image: a smaller and a wider one."""
+    factor = manifest.factor
+    height, width = manifest.image_size_px
+    least = -(-manifest.min_canvas_px // factor)
+    smaller = max(least + 1, height // factor // 2 + 1), max(least, width // factor // 2)
+    return [
+        (smaller[0] * factor, smaller[1] * factor),
+        (height, (width // factor + width // factor // 2 + 1) * factor),
+    ]
 
 
 def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:
