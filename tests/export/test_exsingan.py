@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import cache
 
 import numpy as np
@@ -16,8 +17,13 @@ from petsgan_sdk.export import export_bundle
 from petsgan_sdk.manifest import NoiseStep, PositionStep, ResizeStep
 from petsgan_sdk.models.exsingan.generator import generator_from
 from petsgan_sdk.runtime import load
-from petsgan_sdk.runtime.bundle import open_bundle
+from petsgan_sdk.runtime.bundle import open_bundle, photo_of
+from petsgan_sdk.runtime.rendering.canvas import Canvas
+from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
+from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
+from petsgan_sdk.synthesis import Knobs
 
+WAYS = pytest.mark.parametrize("layout", ["network", "synthesis"])
 MODELS = ("exsingan", pytest.param("singan", marks=pytest.mark.slow))
 
 
@@ -40,7 +46,8 @@ def exported(tmp_path_factory):
 @pytest.mark.parametrize("model", MODELS)
 def test_the_export_is_verified_whole_and_in_windows(model, exported):
     notes = exported(model)[2]
-    assert sum(note.startswith("verified at ") for note in notes) == 3
+    compared = [note for note in notes if note.startswith("verified at ")]
+    assert [" by synthesis: " in note for note in compared] == [False] * 3 + [True] * 3
     assert any(note.startswith("verified in windows") for note in notes)
 
 
@@ -56,7 +63,8 @@ def test_the_manifest_is_a_pyramid(model, exported):
     assert [step.level for step in noises] == [0, 1, 2, 3, None]
     assert [step.stage for step in noises] == [0, 1, 2, 3, 4]
     resized = [step.level for step in manifest.steps if isinstance(step, ResizeStep)]
-    assert resized == [1, 2, 3, None]
+    assert resized == [1, 2, 3, None, 0, 1, 2, 3, None]
+    assert manifest.layouts == {"synthesis": "placed_image_4"}
     has_position = any(isinstance(step, PositionStep) for step in manifest.steps)
     assert has_position == (model == "exsingan")
     first = "semantic 1" if model == "exsingan" else "texture 2"
@@ -80,30 +88,50 @@ def test_the_sampler_makes_what_torch_makes(model, exported):
     assert np.abs(found - (expected + 1) * 127.5).max() <= 0.51
 
 
+@WAYS
 @pytest.mark.parametrize("model", MODELS)
-def test_the_promises_of_the_sampler(model, exported):
+def test_the_promises_of_the_sampler(model, layout, exported):
     sampler = load(exported(model)[1], provider="cpu", threads=1)
-    small = sampler.sample(2, height=61, width=47, seed=3)
-    assert np.array_equal(small, sampler.sample(2, height=61, width=47, seed=3))
-    assert np.array_equal(small[1:], sampler.sample(1, height=61, width=47, seed=3, start=1))
+    asked = {"height": 61, "width": 47, "seed": 3, "layout": layout}
+    small = sampler.sample(2, **asked)
+    assert np.array_equal(small, sampler.sample(2, **asked))
+    assert np.array_equal(small[1:], sampler.sample(1, **asked, start=1))
     assert not np.array_equal(small[0], small[1])
     # Larger than a block: in one piece of memory, in bands and in parts the same bytes.
     height, width = 700, 1100
-    whole = sampler.sample(height=height, width=width, seed=5)[0]
-    bands = np.concatenate(list(sampler.stream(height, width, 5, rows=90)))
+    whole = sampler.sample(height=height, width=width, seed=5, layout=layout)[0]
+    bands = np.concatenate(list(sampler.stream(height, width, 5, rows=90, layout=layout)))
     assert np.array_equal(bands, whole)
-    part = sampler.region(height, width, 430, 801, 140, 250, 5)
+    part = sampler.region(height, width, 430, 801, 140, 250, 5, layout=layout)
     assert np.array_equal(part, whole[430:570, 801:1051])
 
 
+@WAYS
 @pytest.mark.parametrize("model", MODELS)
-def test_a_seamless_canvas_continues(model, exported):
+def test_a_seamless_canvas_continues(model, layout, exported):
     sampler = load(exported(model)[1], provider="cpu", threads=1)
     height, width = 80, 104
-    whole = sampler.sample(height=height, width=width, seed=2, seamless=True)[0]
-    over = sampler.region(height, width, 60, 90, 40, 30, 2, seamless=True)
+    asked = {"seed": 2, "seamless": True, "layout": layout}
+    whole = sampler.sample(height=height, width=width, **asked)[0]
+    over = sampler.region(height, width, 60, 90, 40, 30, **asked)
     twice = np.tile(whole, (2, 2, 1))
     assert np.array_equal(over, twice[60:100, 90:120])
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_places_lay_out_the_coarsest_level(model, exported):
+    """Where they stand as in the photo, the stages are given its coarsest level."""
+    checkpoint, path, _ = exported(model)
+    bundle = open_bundle(path)
+    pipeline = build_pipeline(bundle, provider="cpu", threads=1).making("placed_image_0")
+    canvas = Canvas.of(bundle.manifest, 40, 53, stream_noise(3, 0))
+    still = replace(canvas, knobs=Knobs(variation=0.0))
+    (coarse,) = pipeline.run(still)
+    net = generator_from(load_checkpoint(checkpoint))
+    expected = net.level(0)[0].numpy()
+    assert np.abs(coarse - expected).mean() < 0.02
+    assert np.abs(pipeline.run(canvas)[0] - expected).mean() > 0.05
+    assert np.array_equal(photo_of(bundle), load_checkpoint(checkpoint).photo)
 
 
 @pytest.mark.parametrize("model", MODELS)

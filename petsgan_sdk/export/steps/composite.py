@@ -13,8 +13,10 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.composition import Composition
+from petsgan_sdk.export.parity.reference import Given
 from petsgan_sdk.export.steps.step_export import StepExport
 from petsgan_sdk.manifest import CompositeStep
+from petsgan_sdk.runtime.rendering.steps.places import place_pairs
 
 __all__ = ["ExportComposite"]
 
@@ -23,7 +25,7 @@ _ROWS, _COLUMNS = 2, 3
 
 
 class ExportComposite(StepExport[CompositeStep]):
-    """As `kernels.composite_places`, without its bits: sums may be in another order."""
+    """As `kernels.composite_places`, but for the order of sums."""
 
     def add_to(self, file: Composition, number: int) -> None:  # noqa: ARG002
         """Gather and relax."""
@@ -46,6 +48,23 @@ class ExportComposite(StepExport[CompositeStep]):
             scaled = graph.op("Div", relaxed, graph.number(127.5))
             one = graph.number(1)
         graph.op("Sub", scaled, one, result=file.tensors[step.output])
+
+    def twin(self, given: Given) -> dict[str, Array]:
+        """By the kernel's own twin."""
+        settings = self.step.settings
+        made = [
+            kernels.composite_places(
+                places.astype(np.int16),
+                given.bundle.arrays[self.step.photo],
+                screening=settings.screening,
+                slowest=settings.slowest,
+                steps=settings.steps,
+                softness=settings.softness,
+                backend="numpy",
+            )
+            for places in place_pairs(given.tensors[self.step.places])
+        ]
+        return {self.step.output: np.stack(made)}
 
 
 def _gathered(graph: GraphBuilder, photo: Array, places: str) -> str:
