@@ -13,7 +13,7 @@ from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.export.bundle import Deployment
 from petsgan_sdk.export.torch_to_onnx import to_onnx
-from petsgan_sdk.imaging import resize, to_u8
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import AnyStep, Entry, GraphStep, NoiseStep, PositionStep, ResizeStep
 from petsgan_sdk.models.deploy import deployed
 from petsgan_sdk.models.depnet import DepNet
@@ -24,8 +24,8 @@ from petsgan_sdk.models.exsingan.pyramid import MIN_LEVEL_PX
 
 __all__ = ["take_apart"]
 
-_COARSE = "synthesis/coarse.npy"
-"""Member with the coarsest level of the photo at the photo's size, `[H, W, 3]` uint8."""
+_COMPOSITE = "composite"
+"""The image that places make."""
 _PLACED = "placed_"
 """Begins the names of what comes from places."""
 
@@ -72,32 +72,22 @@ def _deployment(generator: ExsinganGenerator) -> Deployment:
 def _with_synthesis(
     made: Deployment, checkpoint: Checkpoint, generator: ExsinganGenerator
 ) -> Deployment:
-    """A second way to an image: places for the coarsest level, and the same stages behind it.
+    """A second way to an image: a composite of places for the last stage to go on from.
 
-    What a pixel of that level shows is the mean of much of the photo. So places do not show the
-    photo, whose detail would alias, but its coarsest level, brought up to its size.
+    Earlier stages lose more than they mend (docs/quality.md). One bilinear step down hardly
+    aliases: the presets' last levels are at most twice apart.
     """
     fit, last = synthesis.fit_in(checkpoint.photo, checkpoint.arrays), len(generator.stages) - 1
     if fit is None or last == 0:
         return made
-    settings = generator.settings.synthesis
-    (places, composite), arrays = synthesis.deployment(
-        fit, settings, stage=last + 1, output="coarse"
+    steps, arrays = synthesis.deployment(
+        fit, generator.settings.synthesis, stage=last + 1, output=_COMPOSITE
     )
-    # Over the width of a pixel of the coarsest level no seam is left to close.
-    composite = replace(composite, photo=_COARSE, settings=replace(composite.settings, steps=1))
-    height, width = checkpoint.photo.shape[:2]
-    coarse = to_u8(generator.level(0)[0].numpy().transpose(1, 2, 0))
+    reduced = ResizeStep(_COMPOSITE, _image(last - 1, _PLACED), level=last - 1)
     return replace(
         made,
-        steps=(
-            *made.steps,
-            places,
-            composite,
-            ResizeStep(composite.output, _image(0, _PLACED), level=0),
-            *(s for n in range(1, last + 1) for s in _refined(n, last, of=_PLACED)),
-        ),
-        arrays={**arrays, _COARSE: resize(coarse, (width, height), method="bicubic")},
+        steps=(*made.steps, *steps, reduced, *_refined(last, last, of=_PLACED)),
+        arrays=arrays,
         layouts={"synthesis": _image(last, _PLACED)},
     )
 

@@ -105,7 +105,8 @@ class Sampler:
             layout: Where layouts come from: `network` or `synthesis`, places of the photo; `auto`
                 takes the network's on canvases of about the photo's size, up to a quarter more or
                 less along both sides, and synthesis elsewhere and where a knob is turned or a pin
-                is set, of a bundle that has both. `info` says which it has.
+                is set, of a bundle that has both. `info` says which it has. The last stage of a
+                pyramid goes on from places, and redraws pins too.
             variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
                 back at its size, beyond 1 it goes further. For bundles that draw places.
             fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.

@@ -14,10 +14,14 @@ from support.training_runs import tiny_exsingan
 from petsgan_sdk import kernels
 from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.export import export_bundle
+from petsgan_sdk.export.onnx_file import Form, Precision, export_onnx
+from petsgan_sdk.export.onnx_file.check import open_session
+from petsgan_sdk.export.parity.limits import STEP_TOLERANCE
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.manifest import NoiseStep, PositionStep, ResizeStep
 from petsgan_sdk.models.exsingan.generator import generator_from
 from petsgan_sdk.runtime import load
-from petsgan_sdk.runtime.bundle import open_bundle, photo_of
+from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.rendering.canvas import Canvas
 from petsgan_sdk.runtime.rendering.noise_fields import stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
@@ -63,7 +67,7 @@ def test_the_manifest_is_a_pyramid(model, exported):
     assert [step.level for step in noises] == [0, 1, 2, 3, None]
     assert [step.stage for step in noises] == [0, 1, 2, 3, 4]
     resized = [step.level for step in manifest.steps if isinstance(step, ResizeStep)]
-    assert resized == [1, 2, 3, None, 0, 1, 2, 3, None]
+    assert resized == [1, 2, 3, None, 3, None]
     assert manifest.layouts == {"synthesis": "placed_image_4"}
     has_position = any(isinstance(step, PositionStep) for step in manifest.steps)
     assert has_position == (model == "exsingan")
@@ -119,19 +123,40 @@ def test_a_seamless_canvas_continues(model, layout, exported):
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_places_lay_out_the_coarsest_level(model, exported):
-    """Where they stand as in the photo, the stages are given its coarsest level."""
+def test_the_last_stage_goes_on_from_places(model, exported):
     checkpoint, path, _ = exported(model)
-    bundle = open_bundle(path)
-    pipeline = build_pipeline(bundle, provider="cpu", threads=1).making("placed_image_0")
-    canvas = Canvas.of(bundle.manifest, 40, 53, stream_noise(3, 0))
+    manifest = open_bundle(path).manifest
+    photo, sampler = load_checkpoint(checkpoint).photo, load(path, provider="cpu", threads=1)
+    assert np.array_equal(sampler.photo, photo)
+    assert sampler.info()["layouts"] == ["network", "synthesis"]
+    assert sampler.places(60, 53, seed=2).shape == (60, 53, 2)
+    pipeline = build_pipeline(open_bundle(path), provider="cpu", threads=1)
+    canvas = Canvas.of(manifest, 40, 53, stream_noise(3, 0))
     still = replace(canvas, knobs=Knobs(variation=0.0))
-    (coarse,) = pipeline.run(still)
-    net = generator_from(load_checkpoint(checkpoint))
-    expected = net.level(0)[0].numpy()
-    assert np.abs(coarse - expected).mean() < 0.02
-    assert np.abs(pipeline.run(canvas)[0] - expected).mean() > 0.05
-    assert np.array_equal(photo_of(bundle), load_checkpoint(checkpoint).photo)
+    made = pipeline.making("composite").run(still)[0]
+    assert np.array_equal(to_u8(made.transpose(1, 2, 0)), photo)
+    labels = []
+    list(sampler.images(1, layout="synthesis", observer=lambda label, _: labels.append(label)))
+    assert [label for label in labels if label.startswith("stage_")] == ["stage_4"]
+
+
+@pytest.mark.parametrize("precision", list(Precision))
+def test_one_file_takes_places_and_the_last_noise(exported, tmp_path, precision):
+    checkpoint, path, _ = exported("exsingan")
+    result = export_onnx(
+        checkpoint, tmp_path / "model.onnx", layout="synthesis", precision=precision
+    )
+    assert all(found.max_step_diff <= STEP_TOLERANCE for found in result.checks)
+    session = open_session(result.path.read_bytes(), Form.standard)
+    assert {value.name for value in session.get_inputs()} == {"places", "noise_4"}
+    height, width = 44, 61
+    sampler = load(path, provider="cpu", threads=1)
+    noise = kernels.normal_noise((1, 3, height, width), seed=3, stage=4)
+    places = sampler.places(height, width, seed=3)[None]
+    (image,) = session.run(None, {"places": places, "noise_4": noise})
+    expected = sampler.sample(height=height, width=width, seed=3, layout="synthesis")[0]
+    pixels = (image[0].transpose(1, 2, 0) * 127.5 + 128).clip(0, 255).astype(int)
+    assert np.abs(pixels - expected).max() <= 1
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -76,7 +76,7 @@ def export_onnx(
         precision: fp16 halves the networks behind patch transfer, or all where there is none;
             inputs and outputs stay float32.
         layout: Which of a bundle's two ways the file is. That of `synthesis` takes places, which
-            `Sampler.places` draws, and has no network.
+            `Sampler.places` draws; in a pyramid the last stage's network is behind them.
         verify: Compare before writing.
         overwrite: Replace an existing file.
         note: Told what a person should know.
@@ -88,7 +88,7 @@ def export_onnx(
         ParityError: Two forms differ; nothing was written.
         BackendUnavailableError: A package, or the library of the custom op, is missing.
         BundleError: The model only starts from images, or has no fit of its photo.
-        ConfigError: The model has no networks, or none that could be halved.
+        ConfigError: The way has no networks, or none that could be halved.
     """
     check_distinct(onnx_path, checkpoint_path)
     check_writable(onnx_path, overwrite=overwrite)
@@ -126,11 +126,12 @@ def _synthesis_alone(bundle: Bundle, precision: Precision) -> Bundle:
     """The same bundle without the way by its network."""
     manifest = bundle.manifest
     check_drawing(manifest, manifest.image_size_px, Drawing(layout="synthesis"))
-    if precision is not Precision.fp32:
+    way = layout_path(manifest, "synthesis")
+    if precision is not Precision.fp32 and not any(step.graph_members for step in way.steps):
         msg = f"precision must be fp32 with layout synthesis, got {precision.value}: it has no "
         msg += "network that could be halved"
         raise ConfigError(msg)
-    return replace(bundle, manifest=layout_path(manifest, "synthesis"))
+    return replace(bundle, manifest=way)
 
 
 def _digest(path: Path) -> str:

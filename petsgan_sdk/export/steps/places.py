@@ -21,8 +21,7 @@ class ExportPlaces(StepExport[PlacesStep]):
         """Those of any window."""
         recipe = (
             "(N, H, W, 2) int32, (y, x) in the photo: any, or for the images of petsgan-sdk's seed "
-            "s load(BUNDLE).places(H, W, seed=s). A window of a canvas with halo_px more on every "
-            "side that is not the canvas's own gives, without them, what the canvas gives"
+            "s load(BUNDLE).places(H, W, seed=s)"
         )
         sides = ("N", "H", "W", 2)
         return FileInput(self.step.output, TensorProto.INT32, sides, recipe, place_pairs)
