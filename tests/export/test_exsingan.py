@@ -8,7 +8,9 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
+from support.fake_device import FakeDevice, pipelines, resizing
 from support.pictures import write_picture
+from support.tolerances import assert_close
 from support.training_runs import tiny_exsingan
 
 from petsgan_sdk import kernels
@@ -138,6 +140,18 @@ def test_the_last_stage_goes_on_from_places(model, exported):
     labels = []
     list(sampler.images(1, layout="synthesis", observer=lambda label, _: labels.append(label)))
     assert [label for label in labels if label.startswith("stage_")] == ["stage_4"]
+
+
+def test_on_a_device_places_stay_on_the_host(exported, monkeypatch):
+    bundle, device = open_bundle(exported("exsingan")[1]), FakeDevice()
+    plain, on_device, _ = pipelines(bundle, device)
+    monkeypatch.setattr(kernels, "resize_window", resizing(device))
+    canvas = Canvas.of(bundle.manifest, 60, 70, stream_noise(3, 0))
+    labels = []
+    tensor = bundle.manifest.layouts["synthesis"]
+    found = on_device.making(tensor).run(canvas, observer=lambda name, _: labels.append(name))
+    assert_close(found, plain.making(tensor).run(canvas), tolerance="exact")
+    assert {"places", "composite"} < {*labels}
 
 
 @pytest.mark.parametrize("precision", list(Precision))
