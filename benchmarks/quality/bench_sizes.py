@@ -28,6 +28,7 @@ from petsgan_sdk.evaluation.samples import sample_bundle
 from petsgan_sdk.imaging import contact_sheet, encode_image
 from petsgan_sdk.metrics.inception import load_inception
 from petsgan_sdk.runtime.checks import check_int
+from petsgan_sdk.runtime.drawing import LAYOUTS, Drawing
 from petsgan_sdk.training import train
 from quality._judging import WORST, PhotoJudge, Weights, summary
 from quality._sizes import AS_PHOTO, Size, parse_canvas
@@ -95,6 +96,7 @@ def _parse() -> argparse.Namespace:
         metavar="FACTOR|W:H|seamless",
         help=f"default {' '.join(_SIZES)}",
     )
+    asked.add_argument("--layout", choices=LAYOUTS, default="auto", help="as generate; of samples")
     asked.add_argument("--seeds", type=int, help="from 0 on; default 2")
     asked.add_argument("--sheets", type=Path, metavar="DIR", help="write what was judged there")
     asked.add_argument("-o", "--output", type=Path, metavar="FILE", help="gets the JSON as well")
@@ -134,7 +136,10 @@ def _run(options: argparse.Namespace) -> dict[str, Any]:
             for photo in options.photos:
                 bundle = model.bundle(photo, Path(name))
                 count = _TOGETHER if sets is not None else 1
-                drawn = sample_bundle(bundle, photo, count=count, provider="cpu", note=note)
+                drawing = Drawing(layout=options.layout)
+                drawn = sample_bundle(
+                    bundle, photo, count=count, drawing=drawing, provider="cpu", note=note
+                )
                 judge = PhotoJudge(drawn.photo, stem=stem, sets=sets)
                 shown = [("photo", drawn.photo)]
                 for size, images, seconds in _samples(bundle, options):
@@ -182,9 +187,10 @@ def _samples(
     sampler = petsgan_sdk.load(bundle, provider="cpu", threads=1)
     for size in options.sizes:
         height, width = size.canvas(sampler.manifest)
+        drawing = Drawing(size.seamless, options.layout)
         begun = time.process_time()
         images = [
-            sampler.sample(height=height, width=width, seed=seed, seamless=size.seamless)[0]
+            sampler.sample(height=height, width=width, seed=seed, **drawing.keywords())[0]
             for seed in range(options.seeds)
         ]
         yield size, images, (time.process_time() - begun) / options.seeds

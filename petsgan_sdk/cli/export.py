@@ -25,6 +25,13 @@ class ExportFormat(StrEnum):
     tensorrt = "tensorrt"
 
 
+class ExportLayout(StrEnum):
+    """Which way to its layouts a file is."""
+
+    network = "network"
+    synthesis = "synthesis"
+
+
 _SUFFIXES = {
     ExportFormat.bundle: ".petsgan",
     ExportFormat.onnx: ".onnx",
@@ -66,6 +73,13 @@ def export_command(
             help="Of the networks behind patch transfer, else of all; in an ONNX file or folder."
         ),
     ] = Precision.fp32,
+    layout: Annotated[
+        ExportLayout,
+        typer.Option(
+            help="Of an ONNX file: synthesis takes places of the photo in place of noise, which "
+            "Sampler.places draws."
+        ),
+    ] = ExportLayout.network,
     verify: Annotated[
         bool, typer.Option("--verify/--no-verify", help="Compare with PyTorch and other forms.")
     ] = True,
@@ -78,14 +92,23 @@ def export_command(
     if form is ExportFormat.bundle and precision is not Precision.fp32:
         msg = f"--precision must be fp32 for a bundle, got {precision.value}; hint: --format onnx"
         raise ConfigError(msg)
-    path = checkpoint.with_suffix(_SUFFIXES[form]) if output is None else output
+    is_file = form in (ExportFormat.onnx, ExportFormat.onnx_custom)
+    if layout is not ExportLayout.network and not is_file:
+        msg = (
+            f"--layout must be network with --format {form.value}, got {layout.value}; hint: a "
+            "bundle has both, and --format onnx writes either"
+        )
+        raise ConfigError(msg)
+    of_places = layout is ExportLayout.synthesis
+    suffix = ".places.onnx" if of_places else _SUFFIXES[form]
+    path = checkpoint.with_suffix(suffix) if output is None else output
     ending = _SUFFIXES[form].rpartition(".")[2]
     expected = f"an output that ends in .{ending} with --format {form.value}"
     check_ending(path, (ending,), expected=expected, hints=_HINTS)
     check_distinct(path, checkpoint)
     if form is not ExportFormat.tensorrt:
         check_writable(path, overwrite=force)
-    if form is not ExportFormat.bundle:
+    if form is not ExportFormat.bundle and not of_places:
         _require_networks(checkpoint)
     settings: dict[str, Any] = {"verify": verify, "overwrite": force, "note": note}
     if form is ExportFormat.bundle:
@@ -93,6 +116,7 @@ def export_command(
     elif form is ExportFormat.tensorrt:
         report, line = _to_tensorrt(checkpoint, path, precision, settings)
     else:
+        settings |= {"layout": layout.value}
         report, line = _to_onnx(checkpoint, path, form, precision, settings)
     if as_json:
         print_json(report)

@@ -18,7 +18,7 @@ from petsgan_sdk.files import atomic_write
 from petsgan_sdk.manifest import AnyStep, BundleManifest, Entry
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
-from petsgan_sdk.runtime.flow import network_path
+from petsgan_sdk.runtime.flow import layout_path, network_path
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline, build_pipeline
 from petsgan_sdk.stations.export import (
     ExportRequest,
@@ -29,7 +29,7 @@ from petsgan_sdk.stations.export import (
     write_bundle,
 )
 
-__all__ = ["Deployment", "Draft", "draft_bundle", "export_networks"]
+__all__ = ["Deployment", "Draft", "draft_bundle", "export_networks", "other_sizes_px"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,22 +92,11 @@ class Draft:
             overwrite=overwrite,
         )
 
-    def other_sizes_px(self) -> list[tuple[int, int]]:
-        """Two `(height, width)` unlike the training image: a smaller and a wider one."""
-        factor = self.manifest.factor
-        height, width = self.manifest.image_size_px
-        least = -(-self.manifest.min_canvas_px // factor)
-        smaller = max(least + 1, height // factor // 2 + 1), max(least, width // factor // 2)
-        return [
-            (smaller[0] * factor, smaller[1] * factor),
-            (height, (width // factor + width // factor // 2 + 1) * factor),
-        ]
-
     def verify(self, bundle: Bundle, pipeline: Pipeline, note: Callable[[str], None]) -> float:
         """Compare a bundle that was written with torch, and its windows with the whole.
 
-        Torch has no form of coordinate synthesis, whose kernels make the same bits everywhere: the
-        way by the network is compared, whose graphs are all that the bundle has.
+        A way to the image without graphs, places and their composite alone, is left out: torch has
+        no form of it, and its kernels make the same bits everywhere.
 
         Args:
             bundle: What was written, opened.
@@ -121,16 +110,33 @@ class Draft:
             ParityError: They differ by more than the tolerance.
         """
         largest = 0.0
-        manifest = network_path(self.manifest)
-        network, by_network = replace(bundle, manifest=manifest), pipeline.making(manifest.output)
-        for size in (self.manifest.image_size_px, *self.other_sizes_px()):
-            found = compare_with_torch(network, by_network, self.deployment.expected, size)
-            text = f"verified at {size[1]}x{size[0]}: largest difference {found.largest:.2g}"
-            note(f"{text} ({found.largest_in})")
-            largest = max(largest, found.largest)
-        in_windows = check_windows(manifest, by_network)
+        for layout in ("network", *self.manifest.layouts):
+            way = layout_path(self.manifest, layout)
+            if not any(step.graph_members for step in way.steps):
+                continue
+            alone, by_it = replace(bundle, manifest=way), pipeline.making(way.output)
+            for size in (way.image_size_px, *other_sizes_px(way)):
+                found = compare_with_torch(alone, by_it, self.deployment.expected, size)
+                where = f"{size[1]}x{size[0]}" + ("" if layout == "network" else f" by {layout}")
+                text = f"verified at {where}: largest difference {found.largest:.2g}"
+                note(f"{text} ({found.largest_in})")
+                largest = max(largest, found.largest)
+        network = network_path(self.manifest)
+        in_windows = check_windows(network, pipeline.making(network.output))
         note(f"verified in windows: largest difference from the whole {in_windows:.2g}")
         return largest
+
+
+def other_sizes_px(manifest: BundleManifest) -> list[tuple[int, int]]:
+    """Two `(height, width)` unlike the training image: a smaller and a wider one."""
+    factor = manifest.factor
+    height, width = manifest.image_size_px
+    least = -(-manifest.min_canvas_px // factor)
+    smaller = max(least + 1, height // factor // 2 + 1), max(least, width // factor // 2)
+    return [
+        (smaller[0] * factor, smaller[1] * factor),
+        (height, (width // factor + width // factor // 2 + 1) * factor),
+    ]
 
 
 def draft_bundle(checkpoint_path: Path, note: Callable[[str], None]) -> Draft:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from petsgan_sdk import kernels
+from petsgan_sdk import kernels, synthesis
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.checkpoint import Checkpoint
 from petsgan_sdk.export.bundle import Deployment
@@ -23,6 +24,11 @@ from petsgan_sdk.models.exsingan.pyramid import MIN_LEVEL_PX
 
 __all__ = ["take_apart"]
 
+_COMPOSITE = "composite"
+"""The image that places make."""
+_PLACED = "placed_"
+"""Begins the names of what comes from places."""
+
 _EXAMPLE_SIZE = (13, 19)
 """Size of the level in the examples that are traced; no constant of a network equals a side."""
 
@@ -35,6 +41,11 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
         ExportError: A network could not be exported.
     """
     generator = deployed(generator_from(checkpoint))
+    return _with_synthesis(_deployment(generator), checkpoint, generator)
+
+
+def _deployment(generator: ExsinganGenerator) -> Deployment:
+    """The stages, from noise to the image."""
     count = len(generator.stages)
     graphs: dict[str, bytes] = {}
     expected: dict[str, Callable[..., Tensor]] = {}
@@ -55,6 +66,29 @@ def take_apart(checkpoint: Checkpoint) -> Deployment:
             Entry(stage_name(generator.settings, number), _image(number - 1))
             for number in range(1, count)
         ),
+    )
+
+
+def _with_synthesis(
+    made: Deployment, checkpoint: Checkpoint, generator: ExsinganGenerator
+) -> Deployment:
+    """A second way to an image: a composite of places for the last stage to go on from.
+
+    Earlier stages lose more than they mend (docs/quality.md). One bilinear step down hardly
+    aliases: the presets' last levels are at most twice apart.
+    """
+    fit, last = synthesis.fit_in(checkpoint.photo, checkpoint.arrays), len(generator.stages) - 1
+    if fit is None or last == 0:
+        return made
+    steps, arrays = synthesis.deployment(
+        fit, generator.settings.synthesis, stage=last + 1, output=_COMPOSITE
+    )
+    reduced = ResizeStep(_COMPOSITE, _image(last - 1, _PLACED), level=last - 1)
+    return replace(
+        made,
+        steps=(*made.steps, *steps, reduced, *_refined(last, last, of=_PLACED)),
+        arrays=arrays,
+        layouts={"synthesis": _image(last, _PLACED)},
     )
 
 
@@ -111,19 +145,28 @@ def _steps(generator: ExsinganGenerator) -> tuple[AnyStep, ...]:
         else:
             steps.append(NoiseStep(noise, 3, stage=number, level=level))
         if number > 0:
-            previous = f"previous_{number}"
-            steps.append(ResizeStep(_image(number - 1), previous, level=level))
-            inputs = {"previous": previous, "noise": noise}
-        steps.append(GraphStep(_member(number), inputs, {_image(number): _image(number)}))
+            steps += _refined(number, last)
+        else:
+            steps.append(GraphStep(_member(number), inputs, {_image(number): _image(number)}))
     return tuple(steps)
+
+
+def _refined(number: int, last: int, of: str = "") -> tuple[AnyStep, ...]:
+    """A stage behind another one; `of` says by which way its image came."""
+    previous = f"{of}previous_{number}"
+    inputs = {"previous": previous, "noise": f"noise_{number}"}
+    return (
+        ResizeStep(_image(number - 1, of), previous, level=None if number == last else number),
+        GraphStep(_member(number), inputs, {_image(number): _image(number, of)}),
+    )
 
 
 def _member(number: int) -> str:
     return f"graphs/stage_{number}.onnx"
 
 
-def _image(number: int) -> str:
-    return f"image_{number}"
+def _image(number: int, of: str = "") -> str:
+    return f"{of}image_{number}"
 
 
 def _min_canvas_px(generator: ExsinganGenerator) -> int:

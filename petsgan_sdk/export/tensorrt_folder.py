@@ -15,7 +15,7 @@ from pathlib import Path
 
 from petsgan_sdk.container import pack_array
 from petsgan_sdk.errors import BackendUnavailableError, OutputError
-from petsgan_sdk.export.bundle import Draft, draft_bundle
+from petsgan_sdk.export.bundle import Draft, draft_bundle, other_sizes_px
 from petsgan_sdk.export.half_precision import half_networks
 from petsgan_sdk.export.parity.limits import Differences, psnr_db
 from petsgan_sdk.export.parity.steps import sample_canvas
@@ -126,7 +126,7 @@ def _compare_halves(
     form = dataclasses.replace(bundle, graphs=graphs)
     half_pipeline = build_pipeline(form, provider="cpu", threads=1)
     found = []
-    for size in draft.other_sizes_px():
+    for size in other_sizes_px(draft.manifest):
         differences = Differences(size, "float32")
         canvas = sample_canvas(bundle.manifest, size)
         decibels = psnr_db(half_pipeline.run(canvas), pipeline.run(canvas))
@@ -146,7 +146,7 @@ def _try_builder(
         note(f"the graphs were not given to TensorRT: {exc}")
         return None
     factor = bundle.manifest.factor
-    sizes = [(h // factor, w // factor) for h, w in draft.other_sizes_px()]
+    sizes = [(h // factor, w // factor) for h, w in other_sizes_px(draft.manifest)]
     least, most = ((pick(h for h, _ in sizes), pick(w for _, w in sizes)) for pick in (min, max))
     with tempfile.TemporaryDirectory(prefix="petsgan-engines-") as scratch:
         cache = EngineCache(Path(scratch) / "engines")

@@ -8,7 +8,7 @@ from petsgan_sdk.kernels._backend import (
     build_info,
     custom_ops_library,
 )
-from petsgan_sdk.kernels._composite_places import composite_places
+from petsgan_sdk.kernels._composite_places import composite_places, composite_relaxation
 from petsgan_sdk.kernels._correct_places import PlaceCosts, PlaceLevel, correct_places
 from petsgan_sdk.kernels._correct_places_cuda import CudaPlaceLevel
 from petsgan_sdk.kernels._cuda_array import DeviceArray
@@ -39,6 +39,7 @@ __all__ = [
     "available_backends",
     "build_info",
     "composite_places",
+    "composite_relaxation",
     "correct_places",
     "custom_ops_library",
     "normal_noise",

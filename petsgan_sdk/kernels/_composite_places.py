@@ -11,7 +11,7 @@ from petsgan_sdk.errors import ConfigError, ShapeError
 from petsgan_sdk.kernels import _backend, _composite_places_cuda
 from petsgan_sdk.kernels._checks import check_array, check_threads
 
-__all__ = ["chebyshev", "composite_places"]
+__all__ = ["composite_places", "composite_relaxation"]
 
 _OP = "composite_places"
 _LAPLACIAN = 8.0
@@ -90,7 +90,7 @@ def composite_places(
     if not isinstance(steps, (int, np.integer)) or not 1 <= steps <= 256:
         msg = f"{_OP}: steps must be an integer from 1 to 256, got {steps!r}"
         raise ConfigError(msg)
-    relaxation = chebyshev(slowest, screening, int(steps))
+    relaxation = composite_relaxation(screening=screening, slowest=slowest, steps=int(steps))
     if backend == "cuda":
         result = _composite_places_cuda.composite_places(
             places,
@@ -122,9 +122,18 @@ def composite_places(
     return cast("NDArray[np.float32]", image)
 
 
-def chebyshev(least: float, screening: float, steps: int) -> Floats:
-    """`[steps, 2]`: what each direction keeps of the last one, and takes of what is left."""
-    most = _LAPLACIAN + screening
+def composite_relaxation(*, screening: float, slowest: float, steps: int) -> Floats:
+    """The Chebyshev steps of a composite, for who computes it by other means.
+
+    Args:
+        screening: As in `composite_places`.
+        slowest: As there.
+        steps: As there.
+
+    Returns:
+        `[steps, 2]` float32: what each direction keeps of the last one, and takes of what is left.
+    """
+    least, most = slowest, _LAPLACIAN + screening
     middle, half = (most + least) / 2, (most - least) / 2
     ratio = half / middle
     pairs = [(0.0, 1 / middle)]
@@ -140,7 +149,7 @@ def _in_numpy(
     photo: NDArray[np.uint8],
     screening: float,
     softness: float,
-    relaxation: Floats,
+    steps: Floats,
 ) -> Floats:
     """The numpy twin, written to be read: the same float32 operations in the same order."""
     height, width = photo.shape[:2]
@@ -157,9 +166,9 @@ def _in_numpy(
     # What flows in from the left less what flows out to the right, and the same down the image.
     rest = (_before(right, 1) - _after(right, 1)) + (_before(down, 0) - _after(down, 0))
     image = photo[y, x].astype(np.float32)
-    direction = relaxation[0, 1] * rest
+    direction = steps[0, 1] * rest
     centre = np.float32(4) + np.float32(screening)
-    for keep, take in [*relaxation[1:], np.zeros(2, np.float32)]:
+    for keep, take in [*steps[1:], np.zeros(2, np.float32)]:
         image = image + direction
         near = np.pad(direction, ((1, 1), (1, 1), (0, 0)), mode="edge")
         beside = near[1:-1, :-2] + near[1:-1, 2:]

@@ -11,6 +11,7 @@ from petsgan_sdk.manifest import BundleManifest, Step
 __all__ = [
     "is_kept",
     "last_decision",
+    "layout_path",
     "needed_steps",
     "network_path",
     "required_image",
@@ -82,12 +83,25 @@ def needed_steps(steps: Sequence[Step], output: str, *, given: str | None = None
     return numbers[::-1]
 
 
-def network_path(manifest: BundleManifest) -> BundleManifest:
-    """What a bundle would be without other layouts than those of its network."""
+def layout_path(manifest: BundleManifest, layout: str) -> BundleManifest:
+    """What a bundle would be with one way to its layouts alone.
+
+    Args:
+        manifest: Of the bundle.
+        layout: Of `manifest.layouts`; any other name is the bundle's own way.
+    """
     if not manifest.layouts:
         return manifest
-    numbers = needed_steps(manifest.steps, manifest.output)
-    return replace(manifest, steps=tuple(manifest.steps[n] for n in numbers), layouts={})
+    output = manifest.layouts.get(layout, manifest.output)
+    steps = tuple(manifest.steps[n] for n in needed_steps(manifest.steps, output))
+    made = {name for step in steps for name in step.writes}
+    entries = tuple(entry for entry in manifest.entries if entry.tensor in made)
+    return replace(manifest, steps=steps, output=output, entries=entries, layouts={})
+
+
+def network_path(manifest: BundleManifest) -> BundleManifest:
+    """What a bundle would be without other layouts than those of its network."""
+    return layout_path(manifest, "network")
 
 
 def last_decision(manifest: BundleManifest) -> int:

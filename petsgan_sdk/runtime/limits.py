@@ -15,7 +15,7 @@ from math import prod
 from petsgan_sdk.errors import BundleError
 from petsgan_sdk.manifest import BundleManifest, Step, level_size
 from petsgan_sdk.runtime.checks import MIN_SIDE_PX
-from petsgan_sdk.runtime.flow import is_kept, tensor_levels
+from petsgan_sdk.runtime.flow import is_kept, layout_path, tensor_levels
 
 __all__ = ["BLOCK_PX", "KEPT_BLOCK_PX", "check_limits"]
 
@@ -71,7 +71,6 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
     Raises:
         BundleError: A limit is passed; the message names it, and the step where one is too much.
     """
-    windows = zip(_windows(manifest, 0), _windows(manifest, 1), strict=True)
     learned = prod(manifest.image_size_px)
     if learned > MAX_IMAGE_PIXELS:
         height, width = manifest.image_size_px
@@ -87,10 +86,20 @@ def check_limits(manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]]
             f"{len(references)}"
         )
         raise BundleError(msg)
+    numbers = {step.writes[0]: number for number, step in enumerate(manifest.steps)}
+    for layout in ("network", *manifest.layouts):  # an image is made by one of them
+        _check_way(layout_path(manifest, layout), shapes, numbers)
+
+
+def _check_way(
+    manifest: BundleManifest, shapes: Mapping[str, tuple[int, ...]], numbers: Mapping[str, int]
+) -> None:
+    """Add up what one way to an image costs; `numbers` are of all steps, by what they make."""
+    windows = zip(_windows(manifest, 0), _windows(manifest, 1), strict=True)
     made = graphs = work = 0
     per_pixel = 0.0
-    for number, (step, window) in enumerate(zip(manifest.steps, windows, strict=True)):
-        where = f"steps[{number}] ({step.kind})"
+    for step, window in zip(manifest.steps, windows, strict=True):
+        where = f"steps[{numbers[step.writes[0]]}] ({step.kind})"
         seen = prod(window)
         _most(where, "pixels of the image", seen * manifest.factor**2, MAX_IMAGE_PIXELS)
         values = step.channels_made(shapes) * step.scale(manifest.factor) ** 2

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from petsgan_sdk._arrays import ImageArray
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle, photo_of
 from petsgan_sdk.runtime.checks import (
+    MAX_CANVAS_SIDE_PX,
     check_canvas,
     check_int,
     check_number,
@@ -28,7 +30,7 @@ from petsgan_sdk.runtime.checks import (
 from petsgan_sdk.runtime.describe import describe_bundle
 from petsgan_sdk.runtime.drawing import Drawing, check_drawing
 from petsgan_sdk.runtime.entries import check_makes_images, check_start
-from petsgan_sdk.runtime.rendering.canvas import NoiseField
+from petsgan_sdk.runtime.rendering.canvas import NoiseField, Window
 from petsgan_sdk.runtime.rendering.noise_fields import between, scaled, stream_noise
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
 from petsgan_sdk.runtime.rendering.renderer import Renderer, in_bands_of
@@ -103,7 +105,8 @@ class Sampler:
             layout: Where layouts come from: `network` or `synthesis`, places of the photo; `auto`
                 takes the network's on canvases of about the photo's size, up to a quarter more or
                 less along both sides, and synthesis elsewhere and where a knob is turned or a pin
-                is set, of a bundle that has both. `info` says which it has.
+                is set, of a bundle that has both. `info` says which it has. The last stage of a
+                pyramid goes on from places, and redraws pins too.
             variation: How far places of the photo are moved at random, 0 to 4: 0 gives the photo
                 back at its size, beyond 1 it goes further. For bundles that draw places.
             fill: How often things recur on a large canvas, 0 to 4: at 0 quiet areas grow.
@@ -343,6 +346,60 @@ class Sampler:
         )
         bands = pixels.bands(height, width)
         return bands if rows is None else in_bands_of(rows, bands)
+
+    def places(
+        self,
+        height: int,
+        width: int,
+        top: int = 0,
+        left: int = 0,
+        h: int | None = None,
+        w: int | None = None,
+        seed: int = 0,
+        *,
+        index: int = 0,
+        seamless: bool = False,
+        variation: float = 1.0,
+        fill: float = 1.0,
+        pins: Sequence[Pin | tuple[int, int]] = (),
+    ) -> npt.NDArray[np.int32]:
+        """Where in the photo each pixel of a window lies: what layout `synthesis` is made from.
+
+        For programs that composite an image themselves, with the file of
+        `export --format onnx --layout synthesis` or otherwise.
+
+        Args:
+            height: Of the canvas, as in `region`.
+            width: As height.
+            top: First row of the window, as in `region`.
+            left: First column of the window.
+            h: Rows of the window. Default: all below `top`.
+            w: Columns of the window. Default: all from `left` on.
+            seed: As in `region`.
+            index: As in `region`.
+            seamless: As in `region`.
+            variation: As in `sample`.
+            fill: As in `sample`.
+            pins: As in `sample`.
+
+        Returns:
+            `[h, w, 2]` int32, (y, x) in `photo`: the same numbers as this window of the whole.
+
+        Raises:
+            ConfigError: As in `region`.
+            BundleError: The bundle draws no places.
+        """
+        height, width = check_canvas(height, width)
+        drawing = Drawing(seamless, "synthesis", variation, fill, pins)
+        _, knobs = check_drawing(self.manifest, (height, width), drawing)
+        top, left = (
+            check_int(value, name, low=-MAX_CANVAS_SIDE_PX, high=MAX_CANVAS_SIDE_PX)
+            for name, value in (("top", top), ("left", left))
+        )
+        size = (height - top if h is None else h, width - left if w is None else w)
+        window = Window(*check_region((top, left, *size), (height, width), seamless=seamless))
+        noise = self._noise(seed, index)
+        return self._renderer.places(noise, height, width, window, seamless=seamless, knobs=knobs)
 
     def interpolate(
         self,

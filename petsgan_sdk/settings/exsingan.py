@@ -10,6 +10,7 @@ from typing import Literal
 
 from petsgan_sdk.settings.base import ImageSettings, RunSettings, TrainedSettings
 from petsgan_sdk.settings.depnet import DepnetSettings
+from petsgan_sdk.settings.synthesis import SynthesisSettings
 from petsgan_sdk.settings.typed import require
 
 __all__ = [
@@ -234,6 +235,8 @@ class ExsinganSettings(TrainedSettings):
     """Network of the perceptual loss; `auto` is VGG-19 where the loss has a weight and a stage."""
     reused_stages: int = 0
     """Stages that come finished from another model and are not trained, 0 or 1."""
+    synthesis: SynthesisSettings = field(default_factory=SynthesisSettings)
+    """The other start: how the photo is fitted, and how its places are drawn."""
 
     def __post_init__(self) -> None:
         """Check what no part can check alone."""

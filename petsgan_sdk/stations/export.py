@@ -116,7 +116,8 @@ def require_networks(checkpoint: Checkpoint) -> None:
     if not family_named(family).has_networks:
         msg = (
             f"export: a model of family {family!r} must become a bundle, since nothing in it is a "
-            "network; hint: petsgan-sdk export makes it, petsgan-sdk generate samples it"
+            "network; hint: petsgan-sdk export makes it, petsgan-sdk generate samples it; an ONNX "
+            "file takes its places with --layout synthesis"
         )
         raise ConfigError(msg)
 

@@ -41,6 +41,7 @@ def test_each_size_is_judged_and_shown(folder, weights, tmp_path):
     code, printed, said = benchmarks.run_here(
         *(NAME, folder / "shore.png", "--models", f"mine={folder}", "--sizes", "2:1", "seamless"),
         *("--inception", weights, "--seeds", "2", "--sheets", tmp_path, "--json"),
+        *("--layout", "synthesis"),
     )
     assert code == 0, said
     report = json.loads(printed)
@@ -58,6 +59,15 @@ def test_each_size_is_judged_and_shown(folder, weights, tmp_path):
     assert report["rows"][1]["seam_x"] > 0
     sheet = load_image(tmp_path / "shore_mine.png").rgb
     assert sheet.shape[1] == 64 + 2 * 128 + 4 * 8  # each in its own pixels
+
+
+def test_a_layout_that_a_bundle_has_not_is_refused(folder, weights):
+    code, printed, said = benchmarks.run_here(
+        *(NAME, folder / "shore.png", "--models", f"mine={folder}", "--sizes", "2"),
+        *("--inception", weights, "--layout", "network"),
+    )
+    assert (code, printed) == (2, "")
+    assert "layout must be auto or synthesis for this bundle" in said
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from functools import cache
 
 import pytest
@@ -12,6 +13,7 @@ from support.pictures import write_picture
 from support.torch_pyramid import make_pyramid
 from support.training_runs import FILTERS, tiny_train
 
+from petsgan_sdk.checkpoint import load_checkpoint, save_checkpoint
 from petsgan_sdk.export import bundle as bundle_module
 from petsgan_sdk.export import export_bundle, tensorrt_folder
 from petsgan_sdk.export.onnx_file import write
@@ -117,6 +119,17 @@ def trained(tmp_path_factory):
 def exported(trained):
     """Its bundle."""
     return export_bundle(trained, trained.with_suffix(".petsgan")).bundle
+
+
+@pytest.fixture(scope="session")
+def before(trained):
+    """The same checkpoint as if it had been trained before photos were fitted."""
+    made = load_checkpoint(trained)
+    arrays = {name: a for name, a in made.arrays.items() if not name.startswith("synthesis/")}
+    assert len(arrays) < len(made.arrays)
+    path = trained.with_name("before.pt")
+    save_checkpoint(path, replace(made, arrays=arrays), overwrite=True)
+    return path
 
 
 @pytest.fixture(scope="session", params=[(0, 1, 2), (0,)], ids="noise in {}".format)

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import onnx
-import pytest
 
-from petsgan_sdk.checkpoint import load_checkpoint, save_checkpoint
+from petsgan_sdk.checkpoint import load_checkpoint
 from petsgan_sdk.errors import BackendUnavailableError
 from petsgan_sdk.export import export_bundle, tensorrt_folder
 from petsgan_sdk.export.onnx_file import export_onnx
@@ -16,17 +13,6 @@ from petsgan_sdk.export.tensorrt_folder import export_tensorrt
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
 from petsgan_sdk.runtime.flow import network_path
-
-
-@pytest.fixture(scope="session")
-def before(trained):
-    """The same checkpoint as if it had been trained before photos were fitted."""
-    made = load_checkpoint(trained)
-    arrays = {name: a for name, a in made.arrays.items() if not name.startswith("synthesis/")}
-    assert len(arrays) < len(made.arrays)
-    path = trained.with_name("before.pt")
-    save_checkpoint(path, replace(made, arrays=arrays), overwrite=True)
-    return path
 
 
 def test_the_bundle_makes_both(exported, before):

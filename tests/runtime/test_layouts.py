@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from support import bundles as factory
+from support.synthesis_bundle import photo
 from support.two_layouts import steps, write_two_layouts
 
-from petsgan_sdk import Pin
+from petsgan_sdk import Pin, kernels
 from petsgan_sdk.errors import BundleError, ConfigError
 from petsgan_sdk.runtime import load
 from petsgan_sdk.runtime.bundle import open_bundle
@@ -102,6 +103,47 @@ def test_auto_takes_the_network_up_to_the_photos_size_and_synthesis_beyond(sampl
     assert sampler.info()["layouts"] == ["network", "synthesis"]
     assert sampler.info()["auto_layout"] == {"at_photo_size": "network", "larger": "synthesis"}
     assert sampler.info()["knobs"] == ["variation", "fill", "pins"]
+
+
+def test_places_are_those_of_the_image(sampler):
+    step = next(step for step in sampler.manifest.steps if step.kind == "composite")
+    places = sampler.places(96, 120, seed=4)
+    assert (places.shape, places.dtype) == ((96, 120, 2), np.int32)
+    composited = kernels.composite_places(
+        places.astype(np.int16),
+        photo(),
+        screening=step.settings.screening,
+        slowest=step.settings.slowest,
+        steps=step.settings.steps,
+        softness=step.settings.softness,
+    )
+    image = sampler.sample(height=96, width=120, seed=4, layout="synthesis")[0]
+    np.testing.assert_array_equal(
+        kernels.signed_to_u8(composited, height=96, width=120), image, strict=True
+    )
+
+
+@pytest.mark.parametrize("pins", [[], [Pin(3, 5, width=16, height=16)]])
+def test_places_of_a_window_are_those_of_the_whole(sampler, pins):
+    whole = sampler.places(97, 131, seed=4, pins=pins)
+    part = sampler.places(97, 131, 31, 43, 21, 60, seed=4, pins=pins)
+    np.testing.assert_array_equal(part, whole[31:52, 43:103])
+    below = sampler.places(97, 131, top=90, seed=4, pins=pins)
+    np.testing.assert_array_equal(below, whole[90:])
+    torus = sampler.places(96, 128, seed=4, seamless=True, pins=pins)
+    across = sampler.places(96, 128, 83, -28, 32, 60, seed=4, seamless=True, pins=pins)
+    np.testing.assert_array_equal(across, np.roll(torus, (-83, 28), (0, 1))[:32, :60])
+
+
+def test_places_that_are_refused(sampler, tmp_path):
+    for asked in ((0, 0, 98, 9), (98,), (0, 0, 0)):
+        with pytest.raises(ConfigError, match=r"region must lie|from 1 to"):
+            sampler.places(97, 131, *asked)
+    with pytest.raises(ConfigError, match="top must be an integer"):
+        sampler.places(97, 131, "a")
+    alone = load(factory.write_bundle(tmp_path / "alone.petsgan"), provider="cpu", threads=1)
+    with pytest.raises(BundleError, match="its layouts come from its network alone"):
+        alone.places(97, 131)
 
 
 def test_what_only_places_can_do_takes_them(sampler):

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from petsgan_sdk.errors import BundleError
-from petsgan_sdk.manifest import BundleManifest, parse
+from petsgan_sdk.manifest import BundleManifest, parse, to_header
+from petsgan_sdk.runtime import limits
 from petsgan_sdk.runtime.limits import check_limits
 
 NOISE = {"kind": "noise", "output": "noise", "channels": 4, "margin": 31}
@@ -177,3 +178,29 @@ HEAD: list[dict[str, Any]] = [
     graph(("code_0",), "features_0", halo=1),
     transfer(0, "features_0", window=1),
 ]
+
+
+def test_an_image_costs_what_its_own_way_runs(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = petsgan(halo=1)
+    header = to_header(one)
+    again = {**header["steps"][-1], "outputs": {"image": "again"}}
+    longer = {**header, "steps": [*header["steps"], again]}
+    both, other = parse(longer), parse({**longer, "layouts": {"synthesis": "again"}})
+    low, high = 0, limits.MAX_WINDOWS_PIXELS
+    while high - low > 1:
+        middle = (low + high) // 2
+        monkeypatch.setattr(limits, "MAX_WINDOWS_PIXELS", middle)
+        try:
+            check_limits(one, shapes())
+        except BundleError:
+            low = middle
+        else:
+            high = middle
+    monkeypatch.setattr(limits, "MAX_WINDOWS_PIXELS", high)
+    check_limits(other, shapes())
+    with pytest.raises(BundleError, match="pixels in all windows so far"):
+        check_limits(both, shapes())
+    wider = [*header["steps"], {**again, "halo": 2}]
+    dearer = parse({**longer, "steps": wider, "layouts": {"synthesis": "again"}})
+    with pytest.raises(BundleError, match=r"steps\[9\] .*pixels in all windows so far"):
+        check_limits(dearer, shapes())

@@ -124,3 +124,21 @@ def pipelines(bundle, device, *, capturable=True):
 
     on_device = device_pipeline(bundle, device, make, threads=1)
     return build_pipeline(bundle, provider="cpu", threads=1), on_device, made
+
+
+def resizing(device):
+    """`kernels.resize_window` with a form of it on the device of these tests."""
+    on_cpu = kernels.resize_window
+
+    def resize_window(source, *, backend="auto", stream=0, out=None, **settings):
+        if backend != "cuda":
+            return on_cpu(source, **settings)
+        assert stream == device.stream
+
+        def work():
+            out[...] = on_cpu(source, **settings)
+
+        device.enqueue(work)
+        return out
+
+    return resize_window

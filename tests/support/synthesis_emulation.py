@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from petsgan_sdk import kernels
 from petsgan_sdk.kernels import PlaceCosts, PlaceLevel
-from petsgan_sdk.kernels._composite_places import chebyshev
 from support import cuda_emulation
 
 _FLOAT, _INT, _INT64 = ctypes.c_float, ctypes.c_int, ctypes.c_int64
@@ -98,7 +98,7 @@ class SynthesisEmulation:
         """As `kernels.composite_places`."""
         self._library.emulation_set_seed(seed)
         sizes = (_INT64 * 4)(*places.shape[:2], *photo.shape[:2])
-        relaxation = chebyshev(slowest, screening, steps)
+        relaxation = kernels.composite_relaxation(screening=screening, slowest=slowest, steps=steps)
         out = np.full((3, *places.shape[:2]), np.nan, np.float32)
         given = (places.ctypes.data, photo.ctypes.data, screening, softness)
         given = (*given, relaxation.ctypes.data, steps, out.ctypes.data)

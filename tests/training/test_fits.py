@@ -1,4 +1,4 @@
-"""A PetsGAN in training keeps its photo fitted for synthesis."""
+"""A run of any networks keeps its photo fitted for synthesis."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from support.training_runs import press_ctrl_c, tiny_train
+from support.training_runs import press_ctrl_c, tiny_exsingan, tiny_train
 
 from petsgan_sdk.checkpoint import load_checkpoint, save_checkpoint
 from petsgan_sdk.errors import CheckpointError
 from petsgan_sdk.synthesis import fit_in, fit_photo, fit_to_arrays
-from petsgan_sdk.training.petsgan import training as petsgan_training
+from petsgan_sdk.training import kept_fit
 
 
 @pytest.mark.parametrize("preset", ["fast", "paper"])
@@ -27,17 +27,20 @@ def test_a_checkpoint_holds_the_fit_of_its_photo(preset, small_photo, tmp_path):
         np.testing.assert_array_equal(found[name], array)
 
 
-def test_a_run_that_goes_on_takes_the_fit_that_was_saved(small_photo, tmp_path, monkeypatch):
+@pytest.mark.parametrize("training", [tiny_train, tiny_exsingan])
+def test_a_run_that_goes_on_takes_the_fit_that_was_saved(
+    training, small_photo, tmp_path, monkeypatch
+):
     out = tmp_path / "model.pt"
     with pytest.raises(KeyboardInterrupt):
-        tiny_train(small_photo, out, steps=4, progress=press_ctrl_c(2))
+        training(small_photo, out, steps=6, progress=press_ctrl_c(2))
     saved = load_checkpoint(out).arrays
 
     def refuse(*_):
         raise AssertionError
 
-    monkeypatch.setattr(petsgan_training, "fit_photo", refuse)
-    tiny_train(small_photo, out, steps=4, resume=True)
+    monkeypatch.setattr(kept_fit, "fit_photo", refuse)
+    training(small_photo, out, steps=6, resume=True)
     after = load_checkpoint(out).arrays
     names = [name for name in saved if name.startswith("synthesis/")]
     assert len(names) > 4

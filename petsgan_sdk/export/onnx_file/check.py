@@ -16,7 +16,7 @@ from petsgan_sdk import kernels
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.export.onnx_file.compose import Composed
 from petsgan_sdk.export.onnx_file.composition import Form
-from petsgan_sdk.export.onnx_file.grids import canvas_of_noise
+from petsgan_sdk.export.onnx_file.grids import canvas_of_noise, noise_steps
 from petsgan_sdk.export.parity.limits import (
     WHOLE_TOLERANCE,
     Differences,
@@ -31,6 +31,7 @@ from petsgan_sdk.export.parity.steps import (
     sample_canvas,
     traced,
 )
+from petsgan_sdk.export.steps.step_export import file_inputs
 from petsgan_sdk.runtime.bundle import Bundle
 from petsgan_sdk.runtime.providers import import_onnxruntime
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
@@ -102,13 +103,16 @@ class FileChecker:
         self, composed: Composed, plain: Any, shown: Any, size_px: tuple[int, int]
     ) -> FileParity:
         manifest = self._bundle.manifest
-        sides = canvas_of_noise(manifest, *(side // manifest.factor for side in size_px))
-        height, width = (side * manifest.factor for side in sides)
+        height, width = size_px
+        if noise_steps(manifest):
+            sides = canvas_of_noise(manifest, *(side // manifest.factor for side in size_px))
+            height, width = (side * manifest.factor for side in sides)
         expected = self._runtime((height, width))
-        names = [value.name for value in composed.model.graph.input]
-        feeds = {name: expected.tensors[name] for name in names}
+        inputs = file_inputs(manifest.steps)
+        own = {given.name: expected.tensors[given.name] for given in inputs}
+        feeds = {given.name: given.fed(own[given.name]) for given in inputs}
         unshown = _run_session(plain, feeds)[manifest.output]
-        found = _run_session(shown, feeds) | feeds
+        found = _run_session(shown, feeds) | own
         reference = RuntimeReference(self._pipeline, sample_canvas(manifest, (height, width)))
         differences = Differences((height, width), reference.name)
         for name in (*composed.half_tensors, *found):  # where it broke, not where it shows

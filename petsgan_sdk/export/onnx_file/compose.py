@@ -1,4 +1,4 @@
-"""One ONNX graph from the steps of a bundle: noise in, image out, of any size and batch."""
+"""One ONNX graph from the steps of a bundle: noise or places in, image out, of any size."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from petsgan_sdk.export.onnx_file.builder import GraphBuilder
 from petsgan_sdk.export.onnx_file.composition import CUSTOM_DOMAIN, Composition, Form, Precision
 from petsgan_sdk.export.onnx_file.grids import noise_steps, side_names
 from petsgan_sdk.export.onnx_file.patch_search import Match
-from petsgan_sdk.export.steps.step_export import exported
+from petsgan_sdk.export.steps.step_export import exported, file_inputs
 from petsgan_sdk.export.torch_to_onnx import OPSET
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.runtime.bundle import Bundle
@@ -29,7 +29,7 @@ class Composed:
     """A graph, and where in it to find what the steps make."""
 
     model: ModelProto
-    """Noise in, image out; the output is clipped."""
+    """Noise or places in, image out; the output is clipped."""
     form: Form
     """Which it is."""
     tensors: dict[str, str]
@@ -84,16 +84,15 @@ def compose(
 def _model(
     graph: GraphBuilder, manifest: BundleManifest, form: Form, properties: Mapping[str, str]
 ) -> ModelProto:
-    inputs = []
-    for step in noise_steps(manifest):
-        margin = f" + {2 * step.margin}" if step.margin else ""
-        height, width = (f"{side}{margin}" for side in side_names(step.level))
-        shape = ("N", step.channels, height, width)
-        inputs.append(helper.make_tensor_value_info(step.output, TensorProto.FLOAT, shape))
-    scale = f"{manifest.factor}*" if manifest.factor > 1 else ""
-    image = helper.make_tensor_value_info(
-        manifest.output, TensorProto.FLOAT, ["N", 3, f"{scale}h", f"{scale}w"]
-    )
+    inputs = [
+        helper.make_tensor_value_info(given.name, given.kind, given.shape)
+        for given in file_inputs(manifest.steps)
+    ]
+    sides = ["H", "W"]
+    if noise_steps(manifest):
+        scale = f"{manifest.factor}*" if manifest.factor > 1 else ""
+        sides = [f"{scale}{side}" for side in side_names(None)]
+    image = helper.make_tensor_value_info(manifest.output, TensorProto.FLOAT, ["N", 3, *sides])
     opsets = [helper.make_opsetid("", OPSET)]
     if form is Form.custom:
         opsets.append(helper.make_opsetid(CUSTOM_DOMAIN, _CUSTOM_VERSION))

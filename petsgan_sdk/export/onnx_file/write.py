@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from petsgan_sdk.errors import BackendUnavailableError, ExportError
-from petsgan_sdk.export.bundle import draft_bundle
+from petsgan_sdk.errors import BackendUnavailableError, ConfigError, ExportError
+from petsgan_sdk.export.bundle import draft_bundle, other_sizes_px
 from petsgan_sdk.export.onnx_file.check import FileChecker, FileParity
 from petsgan_sdk.export.onnx_file.compose import Composed, compose
 from petsgan_sdk.export.onnx_file.composition import Form, Precision
@@ -18,8 +19,11 @@ from petsgan_sdk.files import atomic_write, check_distinct, check_writable
 from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.models.ambient import plain_torch
 from petsgan_sdk.runtime.bundle import Bundle, open_bundle
+from petsgan_sdk.runtime.drawing import Drawing, check_drawing
 from petsgan_sdk.runtime.entries import check_makes_images
+from petsgan_sdk.runtime.flow import layout_path
 from petsgan_sdk.runtime.rendering.pipeline import build_pipeline
+from petsgan_sdk.stations.export import export_bundle
 
 __all__ = ["OnnxExport", "export_onnx"]
 
@@ -54,11 +58,12 @@ def export_onnx(
     *,
     form: Form = Form.standard,
     precision: Precision = Precision.fp32,
+    layout: Literal["network", "synthesis"] = "network",
     verify: bool = True,
     overwrite: bool = False,
     note: Callable[[str], None] = lambda _: None,
 ) -> OnnxExport:
-    """Write a checkpoint as one ONNX graph: noise in, image out.
+    """Write a checkpoint as one ONNX graph: noise in, image out; or places of the photo in.
 
     The bundle is compared with torch, and this form, the other form and, for half precision, the
     float32 form are compared with the bundle, step by step, in batches of two and at two sizes
@@ -70,6 +75,8 @@ def export_onnx(
         form: Standard operators alone, or with the custom op.
         precision: fp16 halves the networks behind patch transfer, or all where there is none;
             inputs and outputs stay float32.
+        layout: Which of a bundle's two ways the file is. That of `synthesis` takes places, which
+            `Sampler.places` draws; in a pyramid the last stage's network is behind them.
         verify: Compare before writing.
         overwrite: Replace an existing file.
         note: Told what a person should know.
@@ -80,20 +87,27 @@ def export_onnx(
         ExportError: A network could not be exported, or the file would be larger than 2 GB.
         ParityError: Two forms differ; nothing was written.
         BackendUnavailableError: A package, or the library of the custom op, is missing.
-        BundleError: The model only starts from images.
+        BundleError: The model only starts from images, or has no fit of its photo.
+        ConfigError: The way has no networks, or none that could be halved.
     """
     check_distinct(onnx_path, checkpoint_path)
     check_writable(onnx_path, overwrite=overwrite)
-    draft = draft_bundle(checkpoint_path, note).network_alone()
-    check_makes_images(draft.manifest)
+    draft = None
     with tempfile.TemporaryDirectory(prefix="petsgan-export-") as folder:
         trial = Path(folder) / "draft.petsgan"
-        draft.write(trial)
-        bundle = open_bundle(trial)
+        if layout == "synthesis":
+            export_bundle(checkpoint_path, trial, verify=False, note=note)
+            bundle = _synthesis_alone(open_bundle(trial), precision)
+        else:
+            draft = draft_bundle(checkpoint_path, note).network_alone()
+            check_makes_images(draft.manifest)
+            draft.write(trial)
+            bundle = open_bundle(trial)
     checker = None
     if verify:
         pipeline = build_pipeline(bundle, provider="cpu", threads=1)
-        draft.verify(bundle, pipeline, note)
+        if draft is not None:
+            draft.verify(bundle, pipeline, note)
         checker = FileChecker(bundle, pipeline, batch=_BATCH)
     if form is Form.custom and not _has_transfer(bundle.manifest):
         note("the model has no patch transfer: its file holds standard operators alone")
@@ -103,9 +117,21 @@ def export_onnx(
     data = _serialize(composed)
     checks: tuple[FileParity, ...] = ()
     if checker is not None:
-        checks = _verify(checker, bundle, composed, precision, draft.other_sizes_px(), note)
+        checks = _verify(checker, bundle, composed, precision, note)
     atomic_write(onnx_path, data, overwrite=overwrite)
     return OnnxExport(onnx_path, len(data), form, precision, properties, checks)
+
+
+def _synthesis_alone(bundle: Bundle, precision: Precision) -> Bundle:
+    """The same bundle without the way by its network."""
+    manifest = bundle.manifest
+    check_drawing(manifest, manifest.image_size_px, Drawing(layout="synthesis"))
+    way = layout_path(manifest, "synthesis")
+    if precision is not Precision.fp32 and not any(step.graph_members for step in way.steps):
+        msg = f"precision must be fp32 with layout synthesis, got {precision.value}: it has no "
+        msg += "network that could be halved"
+        raise ConfigError(msg)
+    return replace(bundle, manifest=way)
 
 
 def _digest(path: Path) -> str:
@@ -133,11 +159,10 @@ def _verify(
     bundle: Bundle,
     composed: Composed,
     precision: Precision,
-    sizes: list[tuple[int, int]],
     note: Callable[[str], None],
 ) -> tuple[FileParity, ...]:
     """Compare this form, and the forms that it stands beside, with our runtime."""
-    form = composed.form
+    form, sizes = composed.form, other_sizes_px(bundle.manifest)
     if precision is Precision.fp16:
         _report(form, Precision.fp32, checker.check(compose(bundle, form), sizes), note)
     checks = checker.check(composed, sizes)

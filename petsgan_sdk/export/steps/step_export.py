@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import numpy as np
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import ExportError
@@ -17,9 +20,25 @@ from petsgan_sdk.runtime.bundle import Bundle
 if TYPE_CHECKING:
     from petsgan_sdk.export.onnx_file.composition import Composition
 
-__all__ = ["StepExport", "exported"]
+__all__ = ["FileInput", "StepExport", "exported", "file_inputs"]
 
 StepT = TypeVar("StepT", bound=Step)
+
+
+@dataclass(frozen=True, slots=True)
+class FileInput:
+    """What a program gives to one ONNX file in place of a step."""
+
+    name: str
+    """Of the input."""
+    kind: int
+    """Its type, of `onnx.TensorProto`."""
+    shape: tuple[int | str, ...]
+    """Sides, or what they are called."""
+    recipe: str
+    """How to make it, for people."""
+    fed: Callable[[Array], Array] = np.asarray
+    """What a file is given for what the runtime made."""
 
 
 class StepExport(Generic[StepT]):
@@ -32,6 +51,11 @@ class StepExport(Generic[StepT]):
     def __init__(self, step: StepT) -> None:
         """Keep the step."""
         self.step = step
+
+    @property
+    def file_input(self) -> FileInput | None:
+        """What the step is in one ONNX file if it adds nothing: an input."""
+        return None
 
     def add_to(self, file: Composition, number: int) -> None:  # noqa: ARG002
         """Add its nodes to the graph of an ONNX file; `number` is its place in the manifest.
@@ -71,6 +95,12 @@ class StepExport(Generic[StepT]):
             else:
                 apart = relative_difference(tensors[name], expected)
                 comparison.differences.add_step(label, apart, limit=reference.tolerance)
+
+
+def file_inputs(steps: Iterable[Step]) -> list[FileInput]:
+    """The inputs of one ONNX file of these steps, in order."""
+    found = (exported(step).file_input for step in steps)
+    return [given for given in found if given is not None]
 
 
 def exported(step: Step) -> StepExport[Any]:

@@ -20,6 +20,7 @@ class CompositeStep(Step):
     """The image `[1, 3, H, W]` float32 in [-1, 1] that places stand for, without seams."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.composite:RunComposite"
+    exporter = "petsgan_sdk.export.steps.composite:ExportComposite"
     reads_fields = ("places",)
     reads_matches = True
     replaceable = True

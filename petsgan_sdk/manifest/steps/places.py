@@ -23,6 +23,7 @@ class PlacesStep(Step):
     """Draw a place of the photo for every pixel `[1, H, W]`: two int16, (y, x), in one int32."""
 
     runner = "petsgan_sdk.runtime.rendering.steps.places:RunPlaces"
+    exporter = "petsgan_sdk.export.steps.places:ExportPlaces"
     says_level = True
     takes_knobs = True
     cuts_anywhere = True

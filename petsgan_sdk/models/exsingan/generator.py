@@ -67,8 +67,8 @@ class ExsinganGenerator(nn.Module):
         return self.settings.stages.structural == 1
 
     def level(self, number: int) -> Tensor:
-        """The photo at a level, `[1, 3, h, w]` in [-1, 1]."""
-        image: Tensor = self.get_buffer(f"level_{number}")
+        """The photo at a level, `[1, 3, h, w]` in [-1, 1]; -1 is the photo itself."""
+        image: Tensor = self.get_buffer(f"level_{range(len(self.sizes))[number]}")
         return image
 
     def is_semantic(self, number: int) -> bool:

@@ -6,14 +6,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
 from petsgan_sdk._arrays import ImageArray
-from petsgan_sdk.manifest import BundleManifest
+from petsgan_sdk.manifest import BundleManifest, canvas_of
 from petsgan_sdk.runtime.entries import Start, check_makes_images
-from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseField
+from petsgan_sdk.runtime.rendering.canvas import Canvas, NoiseField, Window
 from petsgan_sdk.runtime.rendering.canvas_pixels import CanvasPixels
 from petsgan_sdk.runtime.rendering.pipeline import Pipeline
-from petsgan_sdk.runtime.rendering.steps.runner import Observer
+from petsgan_sdk.runtime.rendering.steps.places import place_pairs
+from petsgan_sdk.runtime.rendering.steps.runner import Observer, Tensors
 from petsgan_sdk.runtime.rendering.tiles import can_tile
 from petsgan_sdk.synthesis import Knobs
 
@@ -109,13 +111,11 @@ class Renderer:
         """
         if start is None:
             check_makes_images(self._manifest)
-        factor, least = self._manifest.factor, self._manifest.min_canvas_px
-        rows, columns = (-(-max(side, least) // factor) for side in (height, width))
-        release = in_one_piece and rows * columns * factor**2 > _KEPT_PIXELS
         manifest, pipeline = self._manifest, self._making(layout)
-        canvas = Canvas.of(manifest, rows, columns, noise, release=release, seamless=seamless)
-        if knobs is not None:
-            canvas = replace(canvas, knobs=knobs)
+        factor = manifest.factor
+        canvas = self._canvas(noise, height, width, seamless=seamless, knobs=knobs)
+        release = in_one_piece and canvas.height * canvas.width * factor**2 > _KEPT_PIXELS
+        canvas = replace(canvas, release=release)
         if start is not None:
             canvas = replace(canvas, given=start.given(manifest, canvas, (height, width)))
             pipeline = pipeline.given(start.entry.tensor)
@@ -127,6 +127,46 @@ class Renderer:
             in_one_piece=in_one_piece,
             observer=observer,
         )
+
+    def places(
+        self,
+        noise: NoiseField,
+        height: int,
+        width: int,
+        window: Window,
+        *,
+        seamless: bool,
+        knobs: Knobs,
+    ) -> npt.NDArray[np.int32]:
+        """The places of a window of the next larger canvas, `[h, w, 2]`: (y, x) in the photo.
+
+        Args:
+            noise: Where randomness comes from.
+            height: In pixels.
+            width: In pixels.
+            window: In pixels.
+            seamless: Whether the canvas goes on at its other side.
+            knobs: What the caller changes of how places are drawn.
+        """
+        canvas = self._canvas(noise, height, width, seamless=seamless, knobs=knobs)
+        (drawn,) = (each for each in self._making("synthesis").steps if each.step.takes_knobs)
+        factor = self._manifest.factor
+        top, left = window.top // factor, window.left // factor
+        rows, columns = -(-window.bottom // factor) - top, -(-window.right // factor) - left
+        tensors: Tensors = {}
+        drawn.run(tensors, canvas, Window(top, left, rows, columns))
+        (packed,) = tensors[drawn.step.writes[0]]
+        above, before = window.top - top * factor, window.left - left * factor
+        cut = packed[above : above + window.height, before : before + window.width]
+        return place_pairs(cut)
+
+    def _canvas(
+        self, noise: NoiseField, height: int, width: int, *, seamless: bool, knobs: Knobs | None
+    ) -> Canvas:
+        """The next larger one."""
+        rows, columns = canvas_of(self._manifest, height, width)
+        canvas = Canvas.of(self._manifest, rows, columns, noise, seamless=seamless)
+        return canvas if knobs is None else replace(canvas, knobs=knobs)
 
     def _making(self, layout: str) -> Pipeline:
         return self._layouts.get(layout, self._pipeline)

@@ -14,6 +14,7 @@ import torch
 
 from petsgan_sdk._arrays import Array
 from petsgan_sdk.errors import CheckpointError
+from petsgan_sdk.imaging import to_u8
 from petsgan_sdk.models.arrays import AVERAGED, load_state, named_arrays
 from petsgan_sdk.models.exsingan import ExsinganGenerator
 from petsgan_sdk.priors import LayoutPrior
@@ -23,6 +24,7 @@ from petsgan_sdk.training.exsingan.plan import StagePlan
 from petsgan_sdk.training.exsingan.refinement import RefinementTraining
 from petsgan_sdk.training.exsingan.stage import StageTraining
 from petsgan_sdk.training.exsingan.structure import StructureTraining
+from petsgan_sdk.training.kept_fit import KeptFit
 from petsgan_sdk.training.rng import fold_seed
 
 __all__ = ["ExsinganTraining"]
@@ -55,6 +57,8 @@ class ExsinganTraining:
         self._network = network
         self._structure = structure
         self._plan = StagePlan(generator.settings)
+        photo = to_u8(generator.level(-1)[0].permute(1, 2, 0).cpu().numpy())
+        self._fit = KeptFit(photo, generator.settings.synthesis)
         self._current: StageTraining | None = None
 
     @property
@@ -87,6 +91,7 @@ class ExsinganTraining:
         return {
             **named_arrays(self.generator, AVERAGED),
             **self._current.state(),
+            **self._fit.state(),
             _STAGE: np.array(self._current.number),
         }
 
@@ -102,6 +107,7 @@ class ExsinganTraining:
             msg = f"checkpoint: {_STAGE} must be a number below {stages}, got {number}"
             raise CheckpointError(msg)
         load_state(self.generator, arrays, AVERAGED)
+        self._fit.load(arrays)
         self._enter(int(number)).load(arrays)
 
     def _enter(self, number: int) -> StageTraining:

@@ -23,9 +23,9 @@ from petsgan_sdk.models import (
     Transferred,
 )
 from petsgan_sdk.priors import LayoutPrior, PriorInput, create_prior, parse_priors
-from petsgan_sdk.synthesis import PhotoFit, fit_in, fit_photo, fit_within
 from petsgan_sdk.training import losses
 from petsgan_sdk.training.crops import Crop
+from petsgan_sdk.training.kept_fit import KeptFit
 from petsgan_sdk.training.optimizers import Span, frozen
 from petsgan_sdk.training.pairs import PairedLayouts
 from petsgan_sdk.training.petsgan.dipnet import NOISY_POOL, DipnetTraining, Losses, Purpose
@@ -68,9 +68,8 @@ class PetsganTraining(DipnetTraining):
         _check_critic(generator)
         span = Span(round(schedule.restoration_from * total), total)
         super().__init__(generator, prior, span=span)
-        # Fitted when it is first saved: a run that goes on has it in its checkpoint.
-        self._photo = _image_of(generator) if photo is None else photo
-        self._fit: PhotoFit | None = None
+        photo = _image_of(generator) if photo is None else photo
+        self._fit = KeptFit(photo, settings.synthesis)
         self._pairs = PairedLayouts(generator.depnet, prior, settings.depnet.modes)
         critic = StridedPatchCritic if schedule.patch_critic == "strided" else MultiDilationCritic
         self._patch_critic: nn.Module = critic().to(self._device)
@@ -239,9 +238,7 @@ class PetsganTraining(DipnetTraining):
 
     def state(self) -> dict[str, Array]:
         """As of every training, and the photo fitted for synthesis."""
-        if self._fit is None:
-            self._fit = fit_photo(self._photo, self.generator.settings.synthesis)
-        return {**super().state(), **fit_within(self._fit)}
+        return {**super().state(), **self._fit.state()}
 
     def load(self, arrays: Mapping[str, Array]) -> None:
         """Restore what `state` returned.
@@ -250,7 +247,7 @@ class PetsganTraining(DipnetTraining):
             CheckpointError: An array is missing or of another shape.
         """
         super().load(arrays)
-        self._fit = fit_in(self._photo, arrays)
+        self._fit.load(arrays)
 
     def _modules(self) -> Iterator[tuple[str, nn.Module]]:
         yield from super()._modules()

@@ -7,7 +7,7 @@ import dataclasses
 import numpy as np
 import pytest
 from support import pyramid_bundles
-from support.fake_device import FakeDevice, draw_with, pipelines
+from support.fake_device import FakeDevice, draw_with, pipelines, resizing
 from support.tolerances import assert_close
 
 from petsgan_sdk import kernels
@@ -36,20 +36,7 @@ def bundle(request, tmp_path):
 @pytest.fixture
 def cuda_resize(device, monkeypatch):
     """The kernel on the device of these tests."""
-    on_cpu = kernels.resize_window
-
-    def resize_window(source, *, backend="auto", stream=0, out=None, **settings):
-        if backend != "cuda":
-            return on_cpu(source, **settings)
-        assert stream == device.stream
-
-        def work():
-            out[...] = on_cpu(source, **settings)
-
-        device.enqueue(work)
-        return out
-
-    monkeypatch.setattr(kernels, "resize_window", resize_window)
+    monkeypatch.setattr(kernels, "resize_window", resizing(device))
 
 
 @pytest.mark.usefixtures("cuda_resize")

@@ -8,18 +8,25 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 
-from petsgan_sdk._arrays import FloatArray
+from petsgan_sdk._arrays import Array, FloatArray
 from petsgan_sdk.manifest import PlacesStep
 from petsgan_sdk.runtime.rendering.canvas import Canvas, Window
 from petsgan_sdk.runtime.rendering.steps.maps import reading_maps
 from petsgan_sdk.runtime.rendering.steps.runner import StepRunner, Surroundings, Tensors
 from petsgan_sdk.synthesis import MAX_FILL, Frame, PhotoFit, PhotoLevels, PlaceField
 
-__all__ = ["RunPlaces"]
+__all__ = ["RunPlaces", "place_pairs"]
 
 _KEPT_FIELDS = 4
 """Canvases whose coarse levels are kept, since windows of them may be asked for one by one."""
+
+
+def place_pairs(packed: Array) -> npt.NDArray[np.int32]:
+    """(y, x) as two numbers `[..., 2]`, of places that steps hand to each other as one."""
+    pairs = np.ascontiguousarray(packed).view(np.int16).reshape(*packed.shape, 2)
+    return pairs.astype(np.int32)
 
 
 class RunPlaces(StepRunner[PlacesStep]):
