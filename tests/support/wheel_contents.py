@@ -36,7 +36,7 @@ def problems(wheel: Path) -> list[str]:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     described = f"petsgan_sdk-{project['version']}.dist-info"
     with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
+        names = [name for name in archive.namelist() if not name.endswith("/")]
         metadata = email.message_from_bytes(archive.read(f"{described}/METADATA"))
     found = [f"lacks {name}" for name in sorted(NEEDED - {*names})]
     for name in names:
