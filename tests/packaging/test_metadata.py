@@ -4,7 +4,6 @@ import importlib.metadata
 import subprocess
 import sys
 import tomllib
-import zipfile
 
 import pytest
 from support.paths import ROOT
@@ -59,18 +58,3 @@ def test_the_stub_describes_the_compiled_module(tmp_path):
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-
-
-@pytest.mark.slow
-def test_wheel_holds_the_package_and_nothing_else(tmp_path):
-    command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "-w", str(tmp_path), str(ROOT)]
-    subprocess.run(command, check=True, capture_output=True)
-    (wheel,) = tmp_path.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
-        names = archive.namelist()
-    assert {name.split("/")[0].split("-")[0] for name in names} == {"petsgan_sdk"}
-    assert any(name.startswith("petsgan_sdk/_core.") and name.endswith(".so") for name in names)
-    assert any(name.startswith("petsgan_sdk/libpetsgan_ort.") for name in names)
-    assert {"petsgan_sdk/py.typed", "petsgan_sdk/_core.pyi"} <= set(names)
-    assert "petsgan_sdk/_pyinstaller/hook-petsgan_sdk.py" in names
-    assert not [name for name in names if name.endswith((".a", ".h", ".cpp"))]

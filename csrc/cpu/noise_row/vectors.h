@@ -45,7 +45,9 @@ inline Real splat(double x) { return x - Real{}; }  // not +: -0 + 0 is 0
 inline Word low_half(Word x) { return x & 0xFFFFFFFFU; }
 
 // The exact value of a whole number below 2^52: it becomes the low bits of 2^52 + x.
-inline Real real_from(Word x) { return (Real)(x | splat(0x4330000000000000U)) - 0x1p52; }
+inline Real real_from(Word x) {
+  return (Real)(x | splat(std::uint64_t{0x4330000000000000U})) - 0x1p52;
+}
 
 // The correctly rounded x / divisor for an integer 2 <= divisor < 1024, as division would give it,
 // an order of magnitude faster. q is within 2 units of the quotient and the remainder x - q divisor
@@ -65,9 +67,9 @@ inline Real uniform_from_word(Word word) { return (real_from(low_half(word)) + 0
 inline Real natural_log(Real x) {
   // frexp of a normal number, by its bits.
   const Word bits = (Word)x;
-  const Real mantissa_below_1 =
-      (Real)((bits & 0x000FFFFFFFFFFFFFU) | splat(0x3FE0000000000000U));  // in [1/2, 1)
-  const Word small = (Word)(mantissa_below_1 < 0.70710678118654752);      // all ones where true
+  const Real mantissa_below_1 = (Real)((bits & 0x000FFFFFFFFFFFFFU) |
+                                       splat(std::uint64_t{0x3FE0000000000000U}));  // in [1/2, 1)
+  const Word small = (Word)(mantissa_below_1 < 0.70710678118654752);  // all ones where true
   const Real mantissa = (Real)((Word)mantissa_below_1 + (small & (std::uint64_t{1} << 52)));
   const Real exponent = real_from((bits >> 52) + small) - 1022.0;
   const Real f = (mantissa - 1.0) / (mantissa + 1.0);
