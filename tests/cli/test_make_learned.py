@@ -31,10 +31,11 @@ SMALL = {
         "training.steps": STEPS,
     },
 }
+ONE_STAGE = {"stages.structural": 0, "stages.semantic": 0}
 
 
-def write_preset(path, model):
-    path.write_text(preset_text(model, SMALL[model]))
+def write_preset(path, model, **changes):
+    path.write_text(preset_text(model, SMALL[model] | changes))
     return str(path)
 
 
@@ -136,7 +137,7 @@ def test_what_is_finished_is_kept(photo, asked, whole, tmp_path):
 
 
 def test_a_model_that_draws_no_places(photo, tmp_path):
-    preset = write_preset(tmp_path / "small.toml", "exsingan")
+    preset = write_preset(tmp_path / "small.toml", "exsingan", **ONE_STAGE)
     out = tmp_path / "out"
     result = run(photo, "-n", 1, "-o", out, "--model", "exsingan", "--preset", preset)
     assert result.exit_code == 0, result.stderr
@@ -157,3 +158,13 @@ def test_what_is_missing_is_said_before_the_training(photo, tmp_path, monkeypatc
         'no_such_package; hint: pip install "petsgan-sdk[cpu,train,export]", or --model instant\n'
     )
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_pyramid_goes_on_from_places(photo, tmp_path):
+    preset = write_preset(tmp_path / "small.toml", "exsingan")
+    out = tmp_path / "out"
+    result = run(photo, "-n", 1, "-o", out, "--model", "exsingan", "--preset", preset)
+    assert result.exit_code == 0, result.stderr
+    height, width = load_image(out / "extended.png").rgb.shape[:2]
+    assert (width, height) in ((80, 64), (80, 48))
+    assert f"extended.png of {width}x{height}" in result.stdout
