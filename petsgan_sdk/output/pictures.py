@@ -20,7 +20,7 @@ from petsgan_sdk.files import atomic_write
 from petsgan_sdk.files.regular import is_taken, open_regular
 from petsgan_sdk.imaging import encode_image
 from petsgan_sdk.imaging.sheet import ContactSheet
-from petsgan_sdk.manifest import BundleManifest, PlacesStep
+from petsgan_sdk.manifest import BundleManifest
 from petsgan_sdk.output.batch import generate_images
 from petsgan_sdk.output.batch_plan import BatchPlan, plan_batch
 from petsgan_sdk.output.image_maker import ImageMaker
@@ -38,10 +38,6 @@ __all__ = ["Pictures", "draw_pictures"]
 _NAME = "{index:04d}"
 _COLUMNS = 3
 """Of the sheet: the wide image lies under as many of the photo's size."""
-
-
-_GROUND = 0.5
-"""From here on position binds in y: what is under a photo's ground would be another picture."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,8 +138,8 @@ def draw_pictures(
 def _extended(manifest: BundleManifest) -> tuple[tuple[int, int], Drawing]:
     """Size, and where the photo stands: in the middle, or, if it has a ground, on it."""
     height, width = manifest.image_size_px
-    places = next(step for step in manifest.steps if isinstance(step, PlacesStep))
-    has_ground = places.held[0] >= _GROUND
+    # What would be under a ground is another picture.
+    has_ground = any(step.has_ground for step in manifest.steps)
     size = (2 * width, height + height // 2 if has_ground else 2 * height)
     top = size[1] - height if has_ground else height // 2
     return size, Drawing(pins=((width // 2, top),))

@@ -198,7 +198,7 @@ def _no_training(monkeypatch):
         ({"steps": 0}, ConfigError, r"training\.steps must be from 1"),
         ({"seed": -1}, ConfigError, r"training\.seed must be from 0"),
         ({"max_size_px": 8}, ConfigError, r"image\.max_size_px must be from 32 to 8192, got 8"),
-        ({"prior": "noise"}, ConfigError, "must be one of .*internal, got 'noise'"),
+        ({"prior": "noise"}, ConfigError, "must be one of .*internal.*, got 'noise'"),
         ({"options": {"features": "vgg"}}, ConfigError, "must be auto, filters or vgg19:FILE"),
         ({"options": {"features": "vgg19:/no/such"}}, InputError, "VGG-19 weights, got no file"),
         ({"device": "tpu"}, ConfigError, "must be auto, cpu, cuda or cuda:N, got 'tpu'"),

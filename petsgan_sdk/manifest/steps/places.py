@@ -18,6 +18,10 @@ _MAX_TABLE = 8192
 """Places of a level whose alike places are listed, or whose use has a price."""
 
 
+_GROUND = 0.5
+"""Binding in y from which on a photo has a ground; textures have 0, landscapes 1."""
+
+
 @dataclass(frozen=True, slots=True)
 class PlacesStep(Step):
     """Draw a place of the photo for every pixel `[1, H, W]`: two int16, (y, x), in one int32."""
@@ -63,6 +67,11 @@ class PlacesStep(Step):
         require(self, "alike", 1 <= len(self.alike) <= 12, expected="1 to 12 names")
         require(self, "prices", len(self.prices) <= 4, expected="up to 4 names")
         require(self, "stage", 0 <= self.stage < 1 << 15, expected="from 0 to 32767")
+
+    @property
+    def has_ground(self) -> bool:
+        """Position binds in y."""
+        return self.held[0] >= _GROUND
 
     @property
     def matches(self) -> str:

@@ -132,6 +132,11 @@ class Step(ABC):
         return None
 
     @property
+    def has_ground(self) -> bool:
+        """Whether the photo that it draws from has a top and a bottom, as landscapes have."""
+        return False
+
+    @property
     def matches(self) -> str | None:
         """The tensor that it makes which holds places of the photo instead of a map."""
         return self.writes[1] if self.writes_fields[1:] and self.writes[1:] else None
