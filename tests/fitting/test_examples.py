@@ -42,7 +42,7 @@ def test_made_again_it_is_the_same(name, tmp_path, monkeypatch):
         # Another library of linear algebra may round another way, by one, and all follows from it.
         values = [np.load(io.BytesIO(data)).astype(int) for data in basis]
         assert np.abs(values[0] - values[1]).max() <= 1, f"make it again: {command} --force"
-        return
+        pytest.skip("this machine's linear algebra rounds the basis another way, by one")
     assert old.members == new.members, f"make it again: {command} --force"
     for found in (old, new):
         found.header["members"].pop(PREVIEW)  # zlib may pack the same pixels in another way
